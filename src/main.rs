@@ -1,0 +1,3 @@
+//! Arguments to an outcome, an outcome to an exit code.
+
+fn main() {}

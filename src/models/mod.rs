@@ -1,0 +1,1 @@
+//! Reads model folders into decoders: config, weights, tokenizer and template files.

@@ -1,0 +1,3 @@
+//! Writes and reads result folders: Parquet, JSON, and the manifest that is written last.
+
+pub mod records;

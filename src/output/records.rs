@@ -1,0 +1,192 @@
+//! The rows and the manifest of a result folder, version 1. A Parquet column has the name of its field.
+//! Plain data: no Arrow, no Parquet.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Raised when the meaning or the name of a column changes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// `cells.parquet`: one row per cell × temperature × option.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellRow {
+    /// `study/persona/item/language/elicitation_format/option_order`.
+    pub cell_id: String,
+    pub study: String,
+    pub persona: String,
+    pub population_group: String,
+    pub item: String,
+    /// One column per facet of the study, named as the facet.
+    pub facets: BTreeMap<String, String>,
+    pub language: String,
+    pub elicitation_format: String,
+    pub option_order: String,
+    pub temperature: f64,
+    pub option_code: String,
+    pub option_label: String,
+    pub option_value: f64,
+    /// Natural log of the probability of the option's event, before normalising over options. −inf is stored as null.
+    pub log_prob: Option<f64>,
+    /// Sum over options of the probabilities of their events, at this temperature. In 0..=1.
+    pub answer_mass: f64,
+    /// The option's share of the answer mass; null where the status is `unusable`.
+    pub probability: Option<f64>,
+    /// `ok`, `low_mass` or `unusable`.
+    pub status: String,
+}
+
+/// `prompts.parquet`: one row per cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromptRow {
+    pub cell_id: String,
+    pub rendered_text: String,
+    pub token_ids: Vec<u32>,
+    /// Index into `token_ids` of the token behind which the response is read.
+    pub readout_index: u32,
+    /// Shannon entropy of the next-token distribution at temperature 1, in nats.
+    pub vocabulary_entropy: f64,
+    pub top_ids: Vec<u32>,
+    pub top_tokens: Vec<String>,
+    pub top_log_probs: Vec<f64>,
+}
+
+/// `comparisons.parquet`: one row per compared unit × predictor × metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComparisonRow {
+    pub study: String,
+    /// `item`: one item. `group`: the mean over the group's items.
+    pub level: String,
+    pub population_group: String,
+    /// Null at level `group`.
+    pub item: Option<String>,
+    /// One column per facet of the study; empty strings (null in the file) at level `group`.
+    pub facets: BTreeMap<String, String>,
+    /// `model`, or one of the baselines `uniform`, `modal`, `pooled`, `other_group`.
+    pub predictor: String,
+    /// The four below are null for baselines, which do not depend on them.
+    pub persona: Option<String>,
+    pub language: Option<String>,
+    pub elicitation_format: Option<String>,
+    pub temperature: Option<f64>,
+    /// See `compare::Metric` for names, log bases and normalisations.
+    pub metric: String,
+    pub value: f64,
+    /// 95 % percentile bootstrap interval over the human sample.
+    pub interval_low: f64,
+    pub interval_high: f64,
+    /// 95th percentile of the metric's distance from "no difference" between two samples of size `n` from the human distribution.
+    pub noise_floor: f64,
+    /// People behind the human distribution; at level `group` the median over items.
+    pub n: f64,
+    /// Cells averaged into the model's distribution (option orders), 0 for baselines.
+    pub cell_count: u32,
+    /// Cells left out because they were unusable.
+    pub unusable_count: u32,
+}
+
+/// `manifest.json`: written last; a folder without it is unfinished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunManifest {
+    pub format_version: u32,
+    pub identity: Identity,
+    pub versions: BTreeMap<String, String>,
+    pub model: ModelCard,
+    pub study: StudyCard,
+    /// The whole run plan as it was executed.
+    pub plan: serde_json::Value,
+    /// `cpu`, `cuda:0`, ...
+    pub device: String,
+    /// What the weights were computed in, e.g. `f32`.
+    pub dtype: String,
+    pub kernel: String,
+    pub thread_count: usize,
+    pub counts: Counts,
+    pub packing: PackingCard,
+    /// Wall time by stage, in the order in which the stages ran.
+    pub stage_wall_seconds: Vec<(String, f64)>,
+    /// Seconds since the Unix epoch.
+    pub finished_at: u64,
+}
+
+/// What the numbers depend on: sha256 of each input, in hex.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub weights_sha256: String,
+    pub config_sha256: String,
+    pub tokenizer_sha256: String,
+    /// Of the chat template's text; of the empty string for a model without one.
+    pub template_sha256: String,
+    pub study_sha256: String,
+    pub human_data_sha256: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    pub name: String,
+    pub family: String,
+    pub parameter_count: u64,
+    pub layer_count: usize,
+    pub hidden_size: usize,
+    pub vocab_size: usize,
+    /// dtype of the weights on disk.
+    pub stored_dtype: String,
+    pub has_chat_template: bool,
+    /// True for the built-in control, whose responses are planted and say nothing about language models.
+    pub is_control: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StudyCard {
+    pub id: String,
+    pub title: String,
+    pub citation: String,
+    pub caveats: Vec<String>,
+    /// Facet names in column order.
+    pub facets: Vec<String>,
+    pub human_data: Option<HumanDataCard>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HumanDataCard {
+    pub id: String,
+    pub citation: String,
+    pub caveats: Vec<String>,
+    pub groups: Vec<HumanGroupCard>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HumanGroupCard {
+    pub population_group: String,
+    pub items: Vec<HumanItemCard>,
+}
+
+/// The human counts the run was compared with, so that a report can be remade from the folder alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HumanItemCard {
+    pub item: String,
+    pub counts: Vec<f64>,
+    pub missing_count: f64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub cell_count: u64,
+    pub ok_count: u64,
+    pub low_mass_count: u64,
+    pub unusable_count: u64,
+    pub readout_count: u64,
+}
+
+/// What the prefix trie saved.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PackingCard {
+    /// Tokens if every prompt and every surface form were computed alone.
+    pub flat_token_count: u64,
+    /// Tokens computed.
+    pub trie_token_count: u64,
+    pub segment_count: u64,
+    pub batch_count: u64,
+    pub token_budget: u64,
+    /// Most key/value rows held at once.
+    pub kv_row_count_max: u64,
+}

@@ -1,0 +1,1 @@
+//! The prefix trie over all prompts, and its cutting into batches. Integers only: no text, no tensors.

@@ -1,0 +1,42 @@
+//! Reads `prompts/` into studies, and turns cells of a study into prompts and prompts into text.
+//! Knows nothing of token ids.
+
+mod catalogue;
+mod chat;
+mod format;
+mod option_order;
+mod render;
+
+pub use catalogue::{DefaultSubset, Study, find_study};
+pub use chat::{ChatTemplate, TemplateSettings};
+pub use format::ElicitationFormat;
+pub use option_order::OptionOrder;
+pub use render::{Cell, render};
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Message {
+    /// `system`, `user` or `assistant`.
+    pub role: String,
+    pub content: String,
+}
+
+/// Everything that is put to the model for one cell, before a chat template is applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prompt {
+    pub messages: Vec<Message>,
+    /// Put after the generation prompt; the response is read right behind it. May be empty.
+    pub answer_prefix: String,
+    /// In scale order, whatever the order shown.
+    pub options: Vec<PromptOption>,
+}
+
+/// An option as this prompt presents it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromptOption {
+    /// The scale's code of the option.
+    pub code: String,
+    pub label: String,
+    /// The strings that count as choosing it, most canonical first.
+    pub surface_forms: Vec<String>,
+}

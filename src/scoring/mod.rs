@@ -1,0 +1,1 @@
+//! Readout logits to response distributions. Knows nothing of people.
