@@ -143,10 +143,3 @@ impl std::error::Error for Error {
         self.source.as_deref().map(|source| source as _)
     }
 }
-
-impl From<candle_core::Error> for Error {
-    /// Tensor failures only arise while a model is loaded or run.
-    fn from(source: candle_core::Error) -> Self {
-        Error::model("tensor operation failed").because(source)
-    }
-}

@@ -1,1 +1,102 @@
-//! Reads model folders into decoders: config, weights, tokenizer and template files.
+//! Reads `models/` and model folders elsewhere: config, weights, tokenizer and template files, into a decoder.
+//! Knows nothing of surveys.
+
+mod config;
+mod families;
+mod folder;
+mod safetensors;
+mod weights;
+
+use crate::engine::{Decoder, EngineDevice};
+use crate::error::Result;
+use sha2::{Digest, Sha256};
+
+pub use config::{Family, ModelConfig};
+pub use folder::{BUILT_IN_NAME, ModelFolder};
+
+/// The files that are small and read before anything is computed.
+#[derive(Debug)]
+pub struct ModelFiles {
+    pub config: ModelConfig,
+    /// `tokenizer.json` as it is.
+    pub tokenizer: Vec<u8>,
+    /// `tokenizer_config.json`; an empty object where there is none.
+    pub tokenizer_config: serde_json::Value,
+    /// `chat_template.jinja` as it is, which goes before a template inside `tokenizer_config.json`.
+    pub template_file: Option<String>,
+    pub config_sha256: String,
+    pub tokenizer_sha256: String,
+}
+
+impl ModelFiles {
+    /// Reads the small files of a folder. No weights are touched.
+    ///
+    /// # Errors
+    /// Kind `Model`, with the file that is absent, broken or unsupported.
+    pub fn read(folder: &ModelFolder) -> Result<Self> {
+        let config_bytes = folder.read_small("config.json")?;
+        let config = ModelConfig::parse(&config_bytes, &folder.describe("config.json"))?;
+        let tokenizer = folder.read_small("tokenizer.json")?;
+        let tokenizer_config = match folder.read_small_if_present("tokenizer_config.json")? {
+            None => serde_json::json!({}),
+            Some(bytes) => folder::parse_json(&bytes, &folder.describe("tokenizer_config.json"))?,
+        };
+        let template_file = match folder.read_small_if_present("chat_template.jinja")? {
+            None => None,
+            Some(bytes) => Some(String::from_utf8(bytes).map_err(|source| {
+                crate::error::Error::model("not UTF-8 text")
+                    .at(folder.describe("chat_template.jinja"))
+                    .because(source)
+            })?),
+        };
+        Ok(ModelFiles {
+            config_sha256: sha256_hex(&config_bytes),
+            tokenizer_sha256: sha256_hex(&tokenizer),
+            config,
+            tokenizer,
+            tokenizer_config,
+            template_file,
+        })
+    }
+}
+
+/// A decoder and what its weights were.
+#[derive(Debug)]
+pub struct LoadedModel {
+    pub decoder: Decoder,
+    pub weights_sha256: String,
+    pub parameter_count: u64,
+    /// dtypes found on disk, joined by `+`.
+    pub stored_dtype: String,
+}
+
+/// Reads the weights into a decoder. `progress` is told layers read and layers in all.
+///
+/// # Errors
+/// Kind `Model`: a truncated or lying file, a tensor that is absent, unexpected, of another shape or dtype than the
+/// config says, or that holds NaN or infinity.
+pub fn load(
+    folder: &ModelFolder,
+    config: &ModelConfig,
+    device: &EngineDevice,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<LoadedModel> {
+    let mut store = weights::WeightStore::open(folder)?;
+    let weights = families::decoder_weights(&mut store, config, device, progress)?;
+    store.refuse_unread()?;
+    Ok(LoadedModel {
+        decoder: Decoder::new(config.decoder.clone(), weights, device)?,
+        parameter_count: store.parameter_count(),
+        stored_dtype: store.stored_dtype(),
+        weights_sha256: store.sha256()?,
+    })
+}
+
+/// Lower-case hex of the sha256 of `bytes`.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,120 @@
+//! Attention along the path: the rows of a piece attend to the rows of its ancestors and causally to their own.
+//! Nothing else is multiplied. The ancestor-masked attention over the whole stack is the oracle in the tests below.
+
+use super::DecoderConfig;
+use crate::error::Result;
+use crate::packing::PackedBatch;
+use candle_core::{D, DType, Device, Tensor};
+use candle_nn::ops::softmax_last_dim;
+use rayon::prelude::*;
+use std::collections::HashMap;
+
+/// What every layer needs to know of one piece, as tensors made once per batch.
+struct PiecePath {
+    first_row: usize,
+    row_count: usize,
+    /// Stack rows of path and piece, root first: u32 `[L]`.
+    stack_rows: Tensor,
+    /// Added to scores, `[row_count, L]`; `None` for a single row, which sees all of its path.
+    mask: Option<Tensor>,
+}
+
+/// The attention pattern of one batch, shared by all layers.
+pub struct PathAttention {
+    pieces: Vec<PiecePath>,
+    group_count: usize,
+    kv_head_count: usize,
+    head_dim: usize,
+}
+
+impl PathAttention {
+    pub fn new(batch: &PackedBatch, config: &DecoderConfig, device: &Device) -> Result<Self> {
+        let kept = batch.kept_rows.len();
+        let mut masks: HashMap<(usize, usize), Tensor> = HashMap::new();
+        let mut pieces = Vec::with_capacity(batch.pieces.len());
+        for piece in &batch.pieces {
+            let own = kept + piece.rows.start..kept + piece.rows.end;
+            let rows: Vec<u32> =
+                piece.path.iter().cloned().chain([own]).flatten().map(|row| row as u32).collect();
+            let (row_count, len) = (piece.rows.len(), rows.len());
+            let mask = match row_count {
+                1 => None,
+                _ => Some(match masks.entry((row_count, len)) {
+                    std::collections::hash_map::Entry::Occupied(known) => known.get().clone(),
+                    std::collections::hash_map::Entry::Vacant(new) => {
+                        new.insert(causal_mask(row_count, len, device)?).clone()
+                    }
+                }),
+            };
+            let stack_rows = Tensor::from_vec(rows, len, device)?;
+            pieces.push(PiecePath { first_row: piece.rows.start, row_count, stack_rows, mask });
+        }
+        Ok(PathAttention {
+            pieces,
+            group_count: config.head_count / config.kv_head_count,
+            kv_head_count: config.kv_head_count,
+            head_dim: config.head_dim,
+        })
+    }
+
+    /// `q`: `[T, heads, D]`; `k`, `v`: the whole stack `[S, kv_heads, D]`. Returns `[T, heads * D]`.
+    pub fn forward(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+        let one = |piece: &PiecePath| self.piece(piece, q, k, v);
+        // Pieces are small and many: on the CPU they are the unit of parallel work.
+        let outputs: Vec<Tensor> = match q.device().is_cpu() {
+            true => self.pieces.par_iter().map(one).collect::<Result<_>>()?,
+            false => self.pieces.iter().map(one).collect::<Result<_>>()?,
+        };
+        Ok(Tensor::cat(&outputs, 0)?)
+    }
+
+    fn piece(&self, piece: &PiecePath, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+        let (heads, groups, dim) = (self.kv_head_count, self.group_count, self.head_dim);
+        let rows = piece.row_count;
+        let len = piece.stack_rows.dim(0)?;
+        let q = q
+            .narrow(0, piece.first_row, rows)?
+            .reshape((rows, heads, groups, dim))?
+            .permute((1, 2, 0, 3))? // [kv_heads, groups, rows, D]
+            .reshape((heads, groups * rows, dim))?;
+        let k = k.index_select(&piece.stack_rows, 0)?.transpose(0, 1)?; // [kv_heads, L, D]
+        let v = v.index_select(&piece.stack_rows, 0)?.transpose(0, 1)?.contiguous()?;
+        let scores = (q.matmul(&k.transpose(1, 2)?.contiguous()?)? / (dim as f64).sqrt())?;
+        let scores = match &piece.mask {
+            None => scores,
+            Some(mask) => scores.reshape((heads * groups, rows, len))?.broadcast_add(mask)?.reshape((
+                heads,
+                groups * rows,
+                len,
+            ))?,
+        };
+        let mixed = softmax_last_dim(&scores)?.matmul(&v)?; // [kv_heads, groups * rows, D]
+        Ok(mixed
+            .reshape((heads, groups, rows, dim))?
+            .permute((2, 0, 1, 3))?
+            .reshape((rows, heads * groups * dim))?)
+    }
+}
+
+/// `[row_count, len]`: row r may see everything but the own rows behind it.
+fn causal_mask(row_count: usize, len: usize, device: &Device) -> Result<Tensor> {
+    let before = len - row_count;
+    let mask: Vec<f32> = (0..row_count)
+        .flat_map(|row| {
+            (0..len).map(move |column| if column > before + row { f32::NEG_INFINITY } else { 0.0 })
+        })
+        .collect();
+    Ok(Tensor::from_vec(mask, (row_count, len), device)?)
+}
+
+/// Rotates the halves of each head against each other. `x`: `[T, heads, D]`; `cos`, `sin`: `[T, D / 2]`.
+pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+    Ok(candle_nn::rotary_emb::rope_thd(&x.unsqueeze(0)?, cos, sin)?.squeeze(0)?)
+}
+
+/// RMSNorm over the last dimension of `[T, heads, D]`, with one weight `[D]` for all heads.
+pub fn head_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    debug_assert_eq!(x.dtype(), DType::F32);
+    debug_assert_eq!(x.dim(D::Minus1)?, weight.dim(0)?);
+    Ok(candle_nn::ops::rms_norm(&x.contiguous()?, weight, eps as f32)?)
+}

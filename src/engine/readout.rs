@@ -1,0 +1,129 @@
+//! From a row of logits to what leaves the engine. A full vocabulary row never does.
+
+use crate::error::{Error, Result};
+
+/// What is read at every readout.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadoutSettings {
+    /// Temperatures at which the log-sum-exp is wanted. Each finite and > 0.
+    pub temperatures: Vec<f64>,
+    /// How many of the most probable ids to name.
+    pub top_count: usize,
+}
+
+/// What one readout returns. Logits are f32 numbers widened to f64; everything else is computed in f64.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadoutLogits {
+    /// The raw logit of each wanted id, in the order wanted.
+    pub wanted: Vec<f64>,
+    /// ln Σ exp(logit / T) over the whole vocabulary, for each temperature of the settings.
+    pub log_sum_exp: Vec<f64>,
+    /// Shannon entropy of softmax(logits), in nats.
+    pub entropy: f64,
+    /// The most probable ids and their log-probs (natural log, temperature 1), best first; ties by ascending id.
+    pub top: Vec<(u32, f64)>,
+}
+
+impl ReadoutLogits {
+    /// Reads one row.
+    ///
+    /// # Errors
+    /// Kind `Model` when a logit is NaN or infinite.
+    pub fn from_row(row: &[f32], wanted: &[u32], settings: &ReadoutSettings) -> Result<Self> {
+        if let Some(id) = row.iter().position(|logit| !logit.is_finite()) {
+            return Err(Error::model(format!("the logit of token {id} is {}", row[id]))
+                .hint("the weights are damaged, or overflow in this dtype"));
+        }
+        let max = row.iter().fold(f32::NEG_INFINITY, |max, &logit| max.max(logit)) as f64;
+        let log_sum_exp = settings.temperatures.iter().map(|&t| log_sum_exp(row, max, t)).collect();
+        let (mut total, mut weighted) = (0.0, 0.0);
+        for &logit in row {
+            let below = logit as f64 - max;
+            let weight = below.exp();
+            total += weight;
+            weighted += weight * below;
+        }
+        let log_total = max + total.ln();
+        Ok(ReadoutLogits {
+            wanted: wanted.iter().map(|&id| row[id as usize] as f64).collect(),
+            log_sum_exp,
+            entropy: (total.ln() - weighted / total).max(0.0),
+            top: top(row, settings.top_count).map(|id| (id, row[id as usize] as f64 - log_total)).collect(),
+        })
+    }
+
+    /// Log-prob of the `index`-th wanted id at temperature `temperature`, the `temperature_index`-th of the settings.
+    pub fn log_prob(&self, index: usize, temperature_index: usize, temperature: f64) -> f64 {
+        // Rounding may put a certain token a hair above 0.
+        (self.wanted[index] / temperature - self.log_sum_exp[temperature_index]).min(0.0)
+    }
+}
+
+/// ln Σ exp(x / t), with the maximum taken out.
+fn log_sum_exp(row: &[f32], max: f64, temperature: f64) -> f64 {
+    let total: f64 = row.iter().map(|&logit| ((logit as f64 - max) / temperature).exp()).sum();
+    max / temperature + total.ln()
+}
+
+/// Ids of the `count` largest logits.
+fn top(row: &[f32], count: usize) -> impl Iterator<Item = u32> {
+    let better = |a: &u32, b: &u32| row[*b as usize].total_cmp(&row[*a as usize]).then(a.cmp(b));
+    let mut best: Vec<u32> = Vec::with_capacity(count + 1);
+    for id in 0..row.len() as u32 {
+        if best.len() == count && best.last().is_none_or(|last| better(last, &id).is_lt()) {
+            continue;
+        }
+        let place = best.partition_point(|known| better(known, &id).is_lt());
+        best.insert(place, id);
+        best.truncate(count);
+    }
+    best.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn settings() -> ReadoutSettings {
+        ReadoutSettings { temperatures: vec![0.25, 1.0, 2.0], top_count: 5 }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_softmax(row in prop::collection::vec(-30f32..30.0, 5..60)) {
+            let wanted: Vec<u32> = (0..row.len() as u32).collect();
+            let read = ReadoutLogits::from_row(&row, &wanted, &settings()).unwrap();
+            for (index, &temperature) in settings().temperatures.iter().enumerate() {
+                let log_probs: Vec<f64> = (0..row.len()).map(|id| read.log_prob(id, index, temperature)).collect();
+                let total: f64 = log_probs.iter().map(|l| l.exp()).sum();
+                prop_assert!((total - 1.0).abs() < 1e-12);
+                if temperature == 1.0 {
+                    let entropy: f64 = log_probs.iter().map(|l| -l * l.exp()).sum();
+                    prop_assert!((entropy - read.entropy).abs() < 1e-9);
+                    let mut sorted: Vec<(u32, f64)> = wanted.iter().copied().zip(log_probs).collect();
+                    sorted.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                    for (top, expected) in read.top.iter().zip(sorted) {
+                        prop_assert!((top.1 - expected.1).abs() < 1e-9);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ties_go_to_the_smaller_id() {
+        let read = ReadoutLogits::from_row(
+            &[1.0, 2.0, 2.0, 2.0],
+            &[],
+            &ReadoutSettings { top_count: 2, ..settings() },
+        );
+        assert_eq!(read.unwrap().top.iter().map(|t| t.0).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn a_nan_is_refused() {
+        let error = ReadoutLogits::from_row(&[0.0, f32::NAN], &[0], &settings()).unwrap_err();
+        assert_eq!(error.to_string(), "the logit of token 1 is NaN");
+    }
+}

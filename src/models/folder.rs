@@ -1,0 +1,149 @@
+//! Where a model's files are: a folder on disk, or inside the binary. Knows names and bytes, not their meaning.
+
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+/// The name of the model that the binary carries.
+pub const BUILT_IN_NAME: &str = "control";
+
+/// No config, tokenizer or template is larger; the largest tokenizers known are under 40 MiB.
+const SMALL_FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// The built-in model's files.
+const BUILT_IN: &[(&str, &[u8])] = &[
+    ("config.json", include_bytes!("../../models/control/config.json")),
+    ("tokenizer.json", include_bytes!("../../models/control/tokenizer.json")),
+    ("tokenizer_config.json", include_bytes!("../../models/control/tokenizer_config.json")),
+    ("chat_template.jinja", include_bytes!("../../models/control/chat_template.jinja")),
+    ("model.safetensors", include_bytes!("../../models/control/model.safetensors")),
+];
+
+/// A model's files by name.
+#[derive(Debug, Clone)]
+pub enum ModelFolder {
+    BuiltIn,
+    Directory(PathBuf),
+}
+
+impl ModelFolder {
+    /// The built-in model by its name, or a directory by its path.
+    ///
+    /// # Errors
+    /// Kind `Model` when there is no such directory.
+    pub fn find(name_or_path: &str) -> Result<Self> {
+        let path = Path::new(name_or_path);
+        if path.is_dir() {
+            return Ok(ModelFolder::Directory(path.to_owned()));
+        }
+        if name_or_path == BUILT_IN_NAME {
+            return Ok(ModelFolder::BuiltIn);
+        }
+        let what = if path.exists() { "is not a directory" } else { "no such model directory" };
+        Err(Error::model(what).at(path).hint(format!(
+            "--model takes a directory with config.json, model.safetensors and tokenizer.json, or `{BUILT_IN_NAME}`"
+        )))
+    }
+
+    pub fn is_built_in(&self) -> bool {
+        matches!(self, ModelFolder::BuiltIn)
+    }
+
+    /// What to call the model: the directory's own name.
+    pub fn name(&self) -> String {
+        match self {
+            ModelFolder::BuiltIn => BUILT_IN_NAME.to_owned(),
+            ModelFolder::Directory(path) => {
+                let full = path.canonicalize().unwrap_or_else(|_| path.clone());
+                full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
+            }
+        }
+    }
+
+    /// How messages name a file of this model.
+    pub fn describe(&self, name: &str) -> PathBuf {
+        match self {
+            ModelFolder::BuiltIn => Path::new("built-in control").join(name),
+            ModelFolder::Directory(path) => path.join(name),
+        }
+    }
+
+    /// A file for reading at offsets, with its length in bytes.
+    pub fn open(&self, name: &str) -> Result<(Box<dyn ReadSeek>, u64)> {
+        self.open_if_present(name)?.ok_or_else(|| {
+            Error::model("no such file").at(self.describe(name)).hint(
+                "a model directory holds config.json, tokenizer.json, and model.safetensors or its index",
+            )
+        })
+    }
+
+    pub fn open_if_present(&self, name: &str) -> Result<Option<(Box<dyn ReadSeek>, u64)>> {
+        match self {
+            ModelFolder::BuiltIn => Ok(BUILT_IN.iter().find(|file| file.0 == name).map(|&(_, bytes)| {
+                (Box::new(std::io::Cursor::new(bytes)) as Box<dyn ReadSeek>, bytes.len() as u64)
+            })),
+            ModelFolder::Directory(directory) => {
+                // A name may come from a file's own index: it must stay a plain name.
+                let plain =
+                    matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
+                let path = directory.join(name);
+                if !plain {
+                    return Err(Error::model("a model's files lie in its own directory").at(path));
+                }
+                let failed =
+                    |source: std::io::Error| Error::model("cannot be read").at(&path).because(source);
+                match File::open(&path) {
+                    Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(source) => Err(failed(source)),
+                    Ok(file) => {
+                        let metadata = file.metadata().map_err(failed)?;
+                        if !metadata.is_file() {
+                            return Err(Error::model("is not a file").at(&path));
+                        }
+                        Ok(Some((Box::new(file), metadata.len())))
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn read_small(&self, name: &str) -> Result<Vec<u8>> {
+        let opened = self.open(name)?;
+        self.read_all(name, opened)
+    }
+
+    pub fn read_small_if_present(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.open_if_present(name)?.map(|opened| self.read_all(name, opened)).transpose()
+    }
+
+    fn read_all(&self, name: &str, (file, len): (Box<dyn ReadSeek>, u64)) -> Result<Vec<u8>> {
+        if len > SMALL_FILE_BYTES_MAX {
+            return Err(
+                Error::model(format!("{len} bytes are too many for this file")).at(self.describe(name))
+            );
+        }
+        let mut bytes = Vec::new();
+        file.take(SMALL_FILE_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .map_err(|source| Error::model("cannot be read").at(self.describe(name)).because(source))?;
+        Ok(bytes)
+    }
+}
+
+/// Files and bytes in memory alike.
+pub trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// Reads exactly `buffer.len()` bytes at `offset`.
+pub fn read_at(file: &mut dyn ReadSeek, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(buffer)
+}
+
+/// Parses JSON, naming file and line where it is broken.
+pub fn parse_json<T: serde::de::DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|source| {
+        Error::model("not valid JSON for this file").at(path).line(source.line()).because(source)
+    })
+}

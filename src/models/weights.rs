@@ -1,0 +1,186 @@
+//! All tensors of a model, from one safetensors file or several behind an index. Keeps account of what was read, so that
+//! nothing is missing and nothing is left over; hashes the files.
+
+use super::folder::{ModelFolder, parse_json};
+use super::safetensors::SafetensorsFile;
+use crate::error::{Error, Result};
+use safetensors::Dtype;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// How many tensors an error names before it counts the rest.
+const NAMED_COUNT_MAX: usize = 4;
+
+#[derive(serde::Deserialize)]
+struct ShardIndex {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// Open weight files.
+pub struct WeightStore {
+    folder: ModelFolder,
+    file_names: Vec<String>,
+    files: Vec<SafetensorsFile>,
+    /// Tensor name to index of its file.
+    places: BTreeMap<String, usize>,
+    unread: BTreeSet<String>,
+    dtypes: BTreeSet<&'static str>,
+    parameter_count: u64,
+}
+
+impl WeightStore {
+    /// Opens `model.safetensors`, or every file that `model.safetensors.index.json` names.
+    ///
+    /// # Errors
+    /// Kind `Model`: neither is there, a header is broken, a tensor stands in two files, or the index names a tensor
+    /// that its file does not hold.
+    pub fn open(folder: &ModelFolder) -> Result<Self> {
+        let index: Option<ShardIndex> = match folder.open_if_present(SINGLE)? {
+            Some(_) => None,
+            None => match folder.read_small_if_present(INDEX)? {
+                Some(bytes) => Some(parse_json(&bytes, &folder.describe(INDEX))?),
+                None => return Err(no_weights(folder)),
+            },
+        };
+        let file_names: Vec<String> = match &index {
+            None => vec![SINGLE.to_owned()],
+            Some(index) => index.weight_map.values().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+        };
+        let mut store = WeightStore {
+            folder: folder.clone(),
+            file_names,
+            files: Vec::new(),
+            places: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            dtypes: BTreeSet::new(),
+            parameter_count: 0,
+        };
+        for name in store.file_names.clone() {
+            store.add_file(&name)?;
+        }
+        if let Some(index) = index {
+            for (tensor, file) in &index.weight_map {
+                let found = store.places.get(tensor).map(|&place| &store.file_names[place]);
+                if found != Some(file) {
+                    return Err(Error::model(format!("tensor `{tensor}` is not in {file}"))
+                        .at(folder.describe(INDEX)));
+                }
+            }
+        }
+        Ok(store)
+    }
+
+    fn add_file(&mut self, name: &str) -> Result<()> {
+        let file = SafetensorsFile::open(&self.folder, name)?;
+        for (tensor, _) in file.tensors() {
+            if self.places.insert(tensor.to_owned(), self.files.len()).is_some() {
+                return Err(Error::model(format!("tensor `{tensor}` is also in another file"))
+                    .at(self.folder.describe(name)));
+            }
+            // Some checkpoints carry rotary tables; they are computed from the config.
+            if !tensor.ends_with("rotary_emb.inv_freq") {
+                self.unread.insert(tensor.to_owned());
+            }
+        }
+        self.files.push(file);
+        Ok(())
+    }
+
+    /// One tensor, widened to f32. Each is read once.
+    pub fn read_f32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let Some(&place) = self.places.get(name) else {
+            return Err(Error::model(format!("tensor `{name}` {shape:?} is missing from the weights"))
+                .at(self.folder.describe(&self.file_names[0]))
+                .hint(
+                    "config.json and the weights belong to different models, or the download is incomplete",
+                ));
+        };
+        let values = self.files[place].read_f32(name, shape)?;
+        let dtype =
+            self.files[place].tensors().find(|(tensor, _)| *tensor == name).map(|(_, info)| info.dtype);
+        self.dtypes.insert(match dtype {
+            Some(Dtype::F32) => "f32",
+            Some(Dtype::BF16) => "bf16",
+            _ => "f16",
+        });
+        self.unread.remove(name);
+        self.parameter_count += values.len() as u64;
+        Ok(values)
+    }
+
+    /// Takes a tensor that another one stands for as read.
+    pub fn pass_over(&mut self, name: &str) {
+        self.unread.remove(name);
+    }
+
+    /// # Errors
+    /// Kind `Model`, naming tensors that nothing asked for.
+    pub fn refuse_unread(&self) -> Result<()> {
+        if self.unread.is_empty() {
+            return Ok(());
+        }
+        let named: Vec<&str> = self.unread.iter().take(NAMED_COUNT_MAX).map(String::as_str).collect();
+        let more = match self.unread.len() - named.len() {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
+        Err(Error::model(format!("the config does not explain the tensors {}{more}", named.join(", ")))
+            .at(self.folder.describe(&self.file_names[0]))
+            .hint("config.json and the weights belong to different models"))
+    }
+
+    pub fn parameter_count(&self) -> u64 {
+        self.parameter_count
+    }
+
+    /// dtypes of what was read, joined by `+`.
+    pub fn stored_dtype(&self) -> String {
+        self.dtypes.iter().copied().collect::<Vec<_>>().join("+")
+    }
+
+    /// Of one file its sha256; of several the sha256 over `name`, NUL and the file's sha256, in name order.
+    pub fn sha256(&self) -> Result<String> {
+        let hashes = self.file_names.iter().map(|name| self.file_sha256(name)).collect::<Result<Vec<_>>>()?;
+        if let [only] = &hashes[..] {
+            return Ok(only.clone());
+        }
+        let mut all = Sha256::new();
+        for (name, hash) in self.file_names.iter().zip(&hashes) {
+            all.update(name);
+            all.update([0]);
+            all.update(hash);
+        }
+        Ok(super::hex(&all.finalize()))
+    }
+
+    fn file_sha256(&self, name: &str) -> Result<String> {
+        let (mut file, _) = self.folder.open(name)?;
+        let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(super::hex(&hash.finalize())),
+                Ok(len) => hash.update(&buffer[..len]),
+                Err(source) => {
+                    return Err(Error::model("cannot be read")
+                        .at(self.folder.describe(name))
+                        .because(source));
+                }
+            }
+        }
+    }
+}
+
+fn no_weights(folder: &ModelFolder) -> Error {
+    let error = Error::model("no weights").at(folder.describe(SINGLE));
+    let pickled = ["pytorch_model.bin", "pytorch_model.bin.index.json", "consolidated.00.pth"];
+    match pickled.iter().find(|name| matches!(folder.open_if_present(name), Ok(Some(_)))) {
+        Some(name) => {
+            error.hint(format!("{name} is a pickle, which can run code; convert it to safetensors first"))
+        }
+        None => error.hint(format!("the directory needs {SINGLE}, or {INDEX} and the files it names")),
+    }
+}
