@@ -1,1 +1,13 @@
 //! All integration tests, one binary. Each module opens with what belongs in it.
+
+// Shared by the others: finding goldens, running the engine plainly, running the program.
+mod harness;
+
+// Log-probs of tiny models against transformers' own.
+mod decoder_goldens;
+
+// The same models through candle-transformers' decoders.
+mod stock_models;
+
+// The engine's central property: what shares a batch changes nothing.
+mod packed_equals_alone;

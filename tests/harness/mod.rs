@@ -1,0 +1,65 @@
+//! What several test modules need. No test stands here.
+
+use respondent::engine::{Decoder, EngineDevice, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings};
+use respondent::models::{ModelConfig, ModelFolder, load};
+use respondent::packing::{PrefixTrie, TokenSequence};
+use std::path::PathBuf;
+
+/// A path inside the repository.
+pub fn repository(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Names of the golden models.
+pub fn golden_models() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(repository("tests/goldens/models"))
+        .expect("goldens are committed")
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert!(names.len() >= 10, "goldens are committed");
+    names
+}
+
+pub fn decoder(directory: &std::path::Path) -> Decoder {
+    let folder = ModelFolder::Directory(directory.to_owned());
+    let config =
+        ModelConfig::parse(&folder.read_small("config.json").unwrap(), &directory.join("config.json"));
+    let device = EngineDevice::from_name("cpu").unwrap();
+    load(&folder, &config.unwrap(), &device, &|_, _| ()).unwrap().decoder
+}
+
+pub fn golden_decoder(name: &str) -> Decoder {
+    decoder(&repository("tests/goldens/models").join(name))
+}
+
+/// Every id of the vocabulary at the end of every sequence, all sequences in one trie.
+pub fn read_all(
+    decoder: &Decoder,
+    sequences: &[Vec<u32>],
+    token_budget: usize,
+    temperatures: &[f64],
+) -> Vec<ReadoutLogits> {
+    let views: Vec<_> = sequences.iter().map(|ids| TokenSequence::new(ids, &[])).collect();
+    let trie = PrefixTrie::new(&views);
+    let wanted: Vec<u32> = (0..decoder.config().vocab_size as u32).collect();
+    let requests = vec![ReadoutRequest { wanted: &wanted }; sequences.len()];
+    let settings = ReadoutSettings { temperatures: temperatures.to_vec(), top_count: 3 };
+    let mut found: Vec<Option<ReadoutLogits>> = vec![None; sequences.len()];
+    for batch in Prefill::new(decoder, &trie, &requests, &settings, token_budget) {
+        for (sequence, readout) in batch.unwrap().readouts {
+            assert!(found[sequence].replace(readout).is_none(), "each sequence is read once");
+        }
+    }
+    found.into_iter().map(|readout| readout.expect("each sequence is read")).collect()
+}
+
+/// Log-probs over the vocabulary at temperature 1, which must be the `index`-th temperature of the readout.
+pub fn log_probs(readout: &ReadoutLogits, index: usize) -> Vec<f64> {
+    (0..readout.wanted.len()).map(|id| readout.log_prob(id, index, 1.0)).collect()
+}
+
+pub fn max_difference(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}

@@ -1,0 +1,105 @@
+//! Differential tests against candle-transformers' own llama, qwen2 and qwen3, one sequence at a time, on every golden model
+//! that they support; and on a trained checkpoint where one lies beside the repository.
+
+use super::harness::{decoder, golden_models, log_probs, max_difference, read_all, repository};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use candle_transformers::models::{llama, qwen2, qwen3};
+use std::path::Path;
+
+const TOLERANCE: f64 = 1e-4;
+
+/// Last-position logits of one sequence from the stock model; `None` where it does not support the config.
+fn stock_logits(directory: &Path, sequence: &[u32]) -> Option<Vec<f32>> {
+    let device = Device::Cpu;
+    let mut config: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(directory.join("config.json")).unwrap()).unwrap();
+    let weights = std::fs::read(directory.join("model.safetensors")).ok()?;
+    let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &device).unwrap();
+    let ids = Tensor::new(sequence, &device).unwrap().unsqueeze(0).unwrap();
+    for (key, value) in [
+        ("max_window_layers", serde_json::json!(config["num_hidden_layers"])),
+        ("use_sliding_window", serde_json::json!(false)),
+        ("attention_bias", serde_json::json!(false)),
+    ] {
+        if config.get(key).is_none_or(serde_json::Value::is_null) {
+            config[key] = value;
+        }
+    }
+    // The stock qwen2 applies a window even where use_sliding_window is false.
+    config["sliding_window"] = serde_json::json!(4096);
+    let scaled = config["rope_scaling"].is_object();
+    let newer = config.get("rope_parameters").is_some();
+    let own_head_dim = config["head_dim"].as_u64().is_some_and(|dim| {
+        dim * config["num_attention_heads"].as_u64().unwrap() != config["hidden_size"].as_u64().unwrap()
+    });
+    let biased = config["attention_bias"] == true || config["mlp_bias"] == true;
+    if newer {
+        return None;
+    }
+    let logits = match config["model_type"].as_str().unwrap() {
+        "llama" if !own_head_dim && !biased => {
+            let config: llama::LlamaConfig = serde_json::from_value(config).unwrap();
+            let config = config.into_config(false);
+            let mut cache = llama::Cache::new(false, DType::F32, &config, &device).unwrap();
+            llama::Llama::load(weights, &config).unwrap().forward(&ids, 0, &mut cache).unwrap()
+        }
+        "qwen2" if !scaled => {
+            let config: qwen2::Config = serde_json::from_value(config).unwrap();
+            qwen2::ModelForCausalLM::new(&config, weights).unwrap().forward(&ids, 0).unwrap()
+        }
+        "qwen3" if !scaled && !biased => {
+            let config: qwen3::Config = serde_json::from_value(config).unwrap();
+            qwen3::ModelForCausalLM::new(&config, weights).unwrap().forward(&ids, 0).unwrap()
+        }
+        _ => return None,
+    };
+    Some(logits.flatten_all().unwrap().to_vec1().unwrap())
+}
+
+fn log_softmax(logits: &[f32]) -> Vec<f64> {
+    let max = logits.iter().fold(f64::NEG_INFINITY, |max, &logit| max.max(logit as f64));
+    let total: f64 = logits.iter().map(|&logit| (logit as f64 - max).exp()).sum();
+    logits.iter().map(|&logit| logit as f64 - max - total.ln()).collect()
+}
+
+/// Compares on a few sequences; says whether the stock model could be run.
+fn agrees(directory: &Path) -> bool {
+    let decoder = decoder(directory);
+    let vocab = decoder.config().vocab_size as u32;
+    let sequences: Vec<Vec<u32>> = [1u32, 2, 9, 33]
+        .iter()
+        .map(|&len| (0..len).map(|at| (at * 7 + 3 + len / 9) % vocab).collect())
+        .collect();
+    let ours = read_all(&decoder, &sequences, 4096, &[1.0]);
+    for (sequence, ours) in sequences.iter().zip(&ours) {
+        let Some(stock) = stock_logits(directory, sequence) else { return false };
+        let worst = max_difference(&log_probs(ours, 0), &log_softmax(&stock));
+        assert!(worst <= TOLERANCE, "{}: {worst:e} off", directory.display());
+    }
+    true
+}
+
+#[test]
+fn log_probs_are_those_of_the_stock_models() {
+    let agreeing: Vec<String> = golden_models()
+        .into_iter()
+        .filter(|name| agrees(&repository("tests/goldens/models").join(name)))
+        .collect();
+    for family in ["llama", "qwen2", "qwen3"] {
+        assert!(
+            agreeing.iter().any(|name| name.starts_with(family)),
+            "no {family} was compared: {agreeing:?}"
+        );
+    }
+}
+
+#[test]
+fn a_trained_checkpoint_agrees_too() {
+    let directory = repository("../shared/data/stories260K-hf");
+    if !directory.is_dir() {
+        eprintln!("skipped: no stories260K checkpoint beside the repository");
+        return;
+    }
+    assert!(agrees(&directory));
+}
