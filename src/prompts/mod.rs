@@ -8,7 +8,8 @@ mod option_order;
 mod render;
 
 pub use catalogue::{DefaultSubset, Study, find_study};
-pub use chat::{ChatTemplate, TemplateSettings};
+pub(crate) use chat::special_token_text;
+pub use chat::{ChatTemplate, TemplateSettings, pick_template};
 pub use format::ElicitationFormat;
 pub use option_order::OptionOrder;
 pub use render::{Cell, render};
