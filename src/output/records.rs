@@ -43,6 +43,9 @@ pub struct PromptRow {
     pub token_ids: Vec<u32>,
     /// Index into `token_ids` of the token behind which the response is read.
     pub readout_index: u32,
+    /// Tokens at the end of the prompt alone that merge with some surface form; they are not in `token_ids`, and are read
+    /// as the beginning of every form.
+    pub stepped_back: u32,
     /// Shannon entropy of the next-token distribution at temperature 1, in nats.
     pub vocabulary_entropy: f64,
     pub top_ids: Vec<u32>,

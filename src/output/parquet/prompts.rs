@@ -14,6 +14,7 @@ impl TableRow for PromptRow {
         columns.text("rendered_text", |row| &row.rendered_text);
         columns.ids("token_ids", |row| &row.token_ids);
         columns.count("readout_index", |row| row.readout_index);
+        columns.count("stepped_back", |row| row.stepped_back);
         columns.number("vocabulary_entropy", |row| row.vocabulary_entropy)?;
         columns.ids("top_ids", |row| &row.top_ids);
         columns.texts("top_tokens", |row| &row.top_tokens);
@@ -23,7 +24,7 @@ impl TableRow for PromptRow {
 
     fn decode(columns: &Columns) -> Result<Vec<Self>> {
         let (cell_id, rendered_text) = (columns.text("cell_id")?, columns.text("rendered_text")?);
-        let readout_index = columns.count("readout_index")?;
+        let (readout_index, stepped_back) = (columns.count("readout_index")?, columns.count("stepped_back")?);
         let vocabulary_entropy = columns.number("vocabulary_entropy")?;
         let mut token_ids = columns.ids("token_ids")?.into_iter();
         let mut top_ids = columns.ids("top_ids")?.into_iter();
@@ -34,6 +35,7 @@ impl TableRow for PromptRow {
             rendered_text: rendered_text.value(index).to_owned(),
             token_ids: token_ids.next().unwrap_or_default(),
             readout_index: readout_index.value(index),
+            stepped_back: stepped_back.value(index),
             vocabulary_entropy: vocabulary_entropy.value(index),
             top_ids: top_ids.next().unwrap_or_default(),
             top_tokens: top_tokens.next().unwrap_or_default(),
