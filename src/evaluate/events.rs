@@ -37,10 +37,20 @@ impl fmt::Display for Stage {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Event {
     /// `total` in the stage's own unit; 0 where it is not counted.
-    Started { stage: Stage, total: u64 },
+    Started {
+        stage: Stage,
+        total: u64,
+    },
     /// `done` of `total` so far. May come from any thread, and out of order.
-    Advanced { stage: Stage, done: u64, total: u64 },
-    Finished { stage: Stage, wall_seconds: f64 },
+    Advanced {
+        stage: Stage,
+        done: u64,
+        total: u64,
+    },
+    Finished {
+        stage: Stage,
+        wall_seconds: f64,
+    },
 }
 
 /// A request to stop, checked between batches.

@@ -13,5 +13,5 @@ mod written;
 pub use events::{Event, Stage, Stop};
 pub use plan::{RunPlan, RunSettings, Selection};
 pub use run::{RunSummary, run};
-pub use score::{ScoreSettings, ScoreTally, score_lines};
+pub use score::{ScoreListener, ScoreSettings, ScoreTally, Scorer};
 pub use speaker::Speaker;

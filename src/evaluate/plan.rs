@@ -93,7 +93,11 @@ impl RunPlan {
 
     /// Position of temperature 1, at which distributions are compared first.
     pub fn unit_temperature_index(&self) -> usize {
-        self.settings.temperatures.iter().position(|&t| t == 1.0).expect("checked settings hold temperature 1")
+        self.settings
+            .temperatures
+            .iter()
+            .position(|&t| t == 1.0)
+            .expect("checked settings hold temperature 1")
     }
 
     /// `study/persona/item/language/elicitation_format/option_order`.

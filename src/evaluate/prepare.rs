@@ -39,7 +39,12 @@ impl Prepared {
     ///
     /// # Errors
     /// The first failing cell's, with its id; kind `Interrupted` when asked to stop.
-    pub fn new(plan: &RunPlan, speaker: &Speaker, events: &(dyn Fn(Event) + Sync), stop: &Stop) -> Result<Self> {
+    pub fn new(
+        plan: &RunPlan,
+        speaker: &Speaker,
+        events: &(dyn Fn(Event) + Sync),
+        stop: &Stop,
+    ) -> Result<Self> {
         let (done, total) = (AtomicU64::new(0), plan.cells.len() as u64);
         let prepare = |cell: &Cell| {
             if stop.is_requested() {

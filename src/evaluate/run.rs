@@ -6,7 +6,9 @@ use super::prepare::Prepared;
 use super::written::WrittenCells;
 use super::{RunPlan, Speaker};
 use crate::compare::ModelUnit;
-use crate::engine::{EngineDevice, KERNEL, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings, describe_device};
+use crate::engine::{
+    EngineDevice, KERNEL, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings, describe_device,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, load};
 use crate::output::records::{
@@ -220,7 +222,8 @@ fn manifest(
 
 /// This program's version, and those of the libraries that numbers depend on, as locked.
 fn versions() -> BTreeMap<String, String> {
-    let lock: toml::Table = toml::from_str(include_str!("../../Cargo.lock")).expect("cargo writes valid TOML");
+    let lock: toml::Table =
+        toml::from_str(include_str!("../../Cargo.lock")).expect("cargo writes valid TOML");
     let mut versions = BTreeMap::from([("respondent".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
     for package in lock["package"].as_array().into_iter().flatten() {
         let name = package["name"].as_str().unwrap_or_default();

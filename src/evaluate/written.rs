@@ -70,7 +70,8 @@ impl<'a> WrittenCells<'a> {
     /// # Errors
     /// Kind `Output`.
     pub fn finish(self) -> Result<(Vec<ModelUnit>, Counts)> {
-        let units = self.units.iter().map(|(key, sum)| unit(self.plan, key, sum)).collect::<Result<Vec<_>>>()?;
+        let units =
+            self.units.iter().map(|(key, sum)| unit(self.plan, key, sum)).collect::<Result<Vec<_>>>()?;
         self.cells.finish()?;
         self.prompts.finish()?;
         Ok((units, self.counts))

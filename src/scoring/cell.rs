@@ -98,7 +98,11 @@ fn normalised(log_probs: &[f64]) -> Result<ResponseDistribution> {
 
 fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let max = values.clone().fold(f64::NEG_INFINITY, f64::max);
-    if max == f64::NEG_INFINITY { max } else { max + values.map(|value| (value - max).exp()).sum::<f64>().ln() }
+    if max == f64::NEG_INFINITY {
+        max
+    } else {
+        max + values.map(|value| (value - max).exp()).sum::<f64>().ln()
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +118,11 @@ mod tests {
         let count = forms.iter().map(|form| form.0).max().unwrap() + 1;
         let forms: Vec<EncodedForm> = forms
             .iter()
-            .map(|&(option_index, ids)| EncodedForm { option_index, surface_form: format!("{ids:?}"), ids: ids.to_vec() })
+            .map(|&(option_index, ids)| EncodedForm {
+                option_index,
+                surface_form: format!("{ids:?}"),
+                ids: ids.to_vec(),
+            })
             .collect();
         let names: Vec<String> = (0..count).map(|index| index.to_string()).collect();
         OptionProbe::new(option_events(&forms, &names).unwrap())
