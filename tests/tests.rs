@@ -1,1 +1,4 @@
 //! All integration tests, one binary. Each module opens with what belongs in it.
+
+// Comparison metrics against numbers from scipy and numpy.
+mod metrics_goldens;
