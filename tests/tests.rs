@@ -11,3 +11,12 @@ mod stock_models;
 
 // The engine's central property: what shares a batch changes nothing.
 mod packed_equals_alone;
+
+// Comparison metrics against numbers from scipy and numpy.
+mod metrics_goldens;
+
+// Broken models, studies and places: exit code, message, nothing half written.
+mod bad_input;
+
+// House rules.
+mod tidy;
