@@ -9,7 +9,19 @@ fn run_on(model: &str) -> Outcome {
     let place = tempdir().unwrap();
     let outcome = respondent(
         place.path(),
-        &["run", "--model", model, "--personas", "USA", "--languages", "en", "--formats", "number", "--out", "out"],
+        &[
+            "run",
+            "--model",
+            model,
+            "--personas",
+            "USA",
+            "--languages",
+            "en",
+            "--formats",
+            "number",
+            "--out",
+            "out",
+        ],
     );
     if outcome.code != 0 {
         assert!(!place.path().join("out/manifest.json").exists(), "a failed run has no manifest");
@@ -36,7 +48,11 @@ fn an_unharmed_copy_runs() {
 
 #[test]
 fn no_such_model() {
-    assert_refused(&run_on("no/such/model"), 3, &["no/such/model", "no such model directory", "hint: --model takes"]);
+    assert_refused(
+        &run_on("no/such/model"),
+        3,
+        &["no/such/model", "no such model directory", "hint: --model takes"],
+    );
 }
 
 #[test]
@@ -52,7 +68,11 @@ fn a_directory_without_weights_names_what_it_needs() {
 fn truncated_weights() {
     let model = ModelCopy::new();
     model.edit("model.safetensors", |bytes| bytes.truncate(bytes.len() - 100));
-    assert_refused(&run_on(model.path()), 3, &["model.safetensors", "bytes of data", "hint: the file is damaged"]);
+    assert_refused(
+        &run_on(model.path()),
+        3,
+        &["model.safetensors", "bytes of data", "hint: the file is damaged"],
+    );
     model.edit("model.safetensors", |bytes| bytes.truncate(5));
     assert_refused(&run_on(model.path()), 3, &["model.safetensors", "5 bytes hold no header"]);
 }
@@ -68,7 +88,11 @@ fn a_header_that_lies_about_its_length() {
 fn weights_that_do_not_fit_the_config() {
     let model = ModelCopy::new();
     model.edit_config("intermediate_size", 17.into());
-    assert_refused(&run_on(model.path()), 3, &["model.safetensors", "tensor `model.layers.0.mlp.", "the config asks for"]);
+    assert_refused(
+        &run_on(model.path()),
+        3,
+        &["model.safetensors", "tensor `model.layers.0.mlp.", "the config asks for"],
+    );
     let model = ModelCopy::new();
     model.edit_config("num_hidden_layers", 99.into());
     assert_refused(&run_on(model.path()), 3, &["is missing from the weights", "belong to different models"]);
@@ -98,7 +122,8 @@ fn a_tokenizer_with_ids_beyond_the_vocabulary() {
 #[test]
 fn a_template_that_raises() {
     let model = ModelCopy::new();
-    std::fs::write(model.file("chat_template.jinja"), "{{ raise_exception('roles must alternate') }}").unwrap();
+    std::fs::write(model.file("chat_template.jinja"), "{{ raise_exception('roles must alternate') }}")
+        .unwrap();
     assert_refused(&run_on(model.path()), 7, &["cell isear/USA/", "roles must alternate"]);
 }
 

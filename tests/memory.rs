@@ -17,7 +17,9 @@ const TOKEN_BUDGET: usize = 512;
 /// A synthetic survey: everyone shares 24 tokens, groups of 64 share 8 more, each prompt ends with 6 of its own.
 fn survey(prompt_count: u32) -> Vec<Vec<u32>> {
     let digits = |number: u32, count: u32| (0..count).map(move |place| 4 + (number >> (4 * place)) % 16);
-    let prompt = |index: u32| (0..24).map(|at| 4 + at % 7).chain(digits(index / 64, 8)).chain(digits(index, 6)).collect();
+    let prompt = |index: u32| {
+        (0..24).map(|at| 4 + at % 7).chain(digits(index / 64, 8)).chain(digits(index, 6)).collect()
+    };
     (0..prompt_count).map(prompt).collect()
 }
 

@@ -24,7 +24,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "evaluate",
         &[
-            "survey", "prompts", "human_data", "tokens", "packing", "engine", "models", "scoring", "compare", "output",
+            "survey",
+            "prompts",
+            "human_data",
+            "tokens",
+            "packing",
+            "engine",
+            "models",
+            "scoring",
+            "compare",
+            "output",
             "report",
         ],
     ),
@@ -68,7 +77,10 @@ fn module_of(path: &Path) -> String {
 
 /// Code lines only: comments may speak of anything.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(at, line)| (at + 1, line))
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(at, line)| (at + 1, line))
 }
 
 #[test]
@@ -118,7 +130,8 @@ fn only_the_engine_and_the_model_reader_know_tensors() {
 #[test]
 fn nothing_is_unsafe_or_unfinished() {
     // Put together, so that this file does not find itself.
-    let forbidden = [["uns", "afe "], ["to", "do!("], ["unimpl", "emented!("], ["db", "g!("], ["#[all", "ow("]];
+    let forbidden =
+        [["uns", "afe "], ["to", "do!("], ["unimpl", "emented!("], ["db", "g!("], ["#[all", "ow("]];
     for path in all_rust_files() {
         for (line_number, line) in code(&read(&path)) {
             for parts in forbidden {

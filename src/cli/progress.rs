@@ -43,7 +43,8 @@ impl StageProgress {
     }
 
     fn bar(&self, stage: Stage, total: u64) -> ProgressBar {
-        let target = if self.is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if self.is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
         let template = match (total, unit(stage)) {
             (0, _) | (_, "") => "{prefix:>9} {spinner}".to_owned(),

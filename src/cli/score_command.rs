@@ -36,7 +36,8 @@ pub fn execute(command: &ScoreCommand, stop: &Stop) -> Result<()> {
     let loaded = load(&folder, &speaker.files.config, &device, &|_, _| ())?;
     let bar = if command.quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     bar.set_style(
-        ProgressStyle::with_template("{spinner} {human_pos} lines  {per_sec}").expect("the template is a valid one"),
+        ProgressStyle::with_template("{spinner} {human_pos} lines  {per_sec}")
+            .expect("the template is a valid one"),
     );
     bar.enable_steady_tick(Duration::from_millis(120));
     let mut listener = StderrListener { bar };
@@ -73,7 +74,8 @@ fn open(input: &str) -> Result<Box<dyn BufRead>> {
     if input == "-" {
         return Ok(Box::new(std::io::stdin().lock()));
     }
-    let file = File::open(input).map_err(|source| Error::usage("cannot be read").at(input).because(source))?;
+    let file =
+        File::open(input).map_err(|source| Error::usage("cannot be read").at(input).because(source))?;
     Ok(Box::new(BufReader::new(file)))
 }
 

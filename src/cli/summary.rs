@@ -2,7 +2,7 @@
 
 use crate::output::records::{ComparisonRow, Counts, RunManifest};
 use comfy_table::presets::NOTHING;
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use std::fmt::Write as _;
 
 /// The distance that the table is about; the report has all of them.
@@ -31,7 +31,7 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
         text,
         "Distance to people: mean Wasserstein-1 over items, as a share of the scale (format {format}, temperature 1)"
     );
-    let _ = writeln!(text, "{}\n", table(group_rows, &format));
+    let _ = writeln!(text, "{}\n", table(group_rows, &format).trim_fmt());
     text
 }
 
@@ -46,10 +46,10 @@ fn model_rows(rows: &[ComparisonRow]) -> impl Iterator<Item = &ComparisonRow> {
 
 fn table(rows: &[ComparisonRow], format: &str) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let titles =
         ["people", "prompt", "model", "95 % interval", "floor", "other people", "pooled", "modal", "uniform"];
-    table.set_header(titles.map(|title| Cell::new(title).add_attribute(Attribute::Reset)));
+    table.set_header(titles.map(Cell::new));
     for row in model_rows(rows).filter(|row| row.elicitation_format.as_deref() == Some(format)) {
         let baseline = |predictor: &str| {
             rows.iter()

@@ -83,10 +83,6 @@ impl Prepared {
         let cell = self.first_readout.partition_point(|&first| first <= readout) - 1;
         (cell, readout - self.first_readout[cell])
     }
-
-    pub fn readout_count(&self) -> usize {
-        self.first_readout[self.cells.len()]
-    }
 }
 
 fn prepare(plan: &RunPlan, speaker: &Speaker, cell: &Cell) -> Result<PreparedCell> {

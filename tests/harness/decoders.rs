@@ -11,7 +11,8 @@ pub fn repository(path: &str) -> PathBuf {
 
 pub fn decoder(directory: &Path) -> Decoder {
     let folder = ModelFolder::Directory(directory.to_owned());
-    let config = ModelConfig::parse(&folder.read_small("config.json").unwrap(), &directory.join("config.json"));
+    let config =
+        ModelConfig::parse(&folder.read_small("config.json").unwrap(), &directory.join("config.json"));
     let device = EngineDevice::from_name("cpu").unwrap();
     load(&folder, &config.unwrap(), &device, &|_, _| ()).unwrap().decoder
 }

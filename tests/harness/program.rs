@@ -50,9 +50,13 @@ pub struct ModelCopy {
 impl ModelCopy {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        for name in
-            ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "model.safetensors"]
-        {
+        for name in [
+            "config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "chat_template.jinja",
+            "model.safetensors",
+        ] {
             std::fs::copy(repository("models/control").join(name), directory.path().join(name)).unwrap();
         }
         ModelCopy { directory }

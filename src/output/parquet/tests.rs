@@ -192,10 +192,10 @@ prop_compose! {
     fn any_prompt()(
         rendered_text in "(?s).{0,40}", token_ids in proptest::collection::vec(any::<u32>(), 0..6),
         tops in proptest::collection::vec((any::<u32>(), "(?s).{0,4}", finite()), 0..4),
-        readout_index in any::<u32>(), vocabulary_entropy in finite(),
+        readout_index in any::<u32>(), stepped_back in any::<u32>(), vocabulary_entropy in finite(),
     ) -> PromptRow {
         PromptRow {
-            cell_id: "a".to_owned(), rendered_text, token_ids, readout_index, vocabulary_entropy,
+            cell_id: "a".to_owned(), rendered_text, token_ids, readout_index, stepped_back, vocabulary_entropy,
             top_ids: tops.iter().map(|top| top.0).collect(),
             top_tokens: tops.iter().map(|top| top.1.clone()).collect(),
             top_log_probs: tops.iter().map(|top| top.2).collect(),
