@@ -46,8 +46,8 @@ impl<'a> HumanTable<'a> {
         self.by_item.get(item)?.get(population_group).copied()
     }
 
-    /// The distributions a baseline predicts for one group and item: one, or one for each other group of the run, or none
-    /// where there is no other group.
+    /// The distributions a baseline predicts for one group and item: one, or one for each other group of the
+    /// run, or none where there is no other group.
     pub(super) fn baseline(
         &self,
         predictor: Predictor,

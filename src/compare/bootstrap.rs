@@ -19,7 +19,8 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// What a metric shows between two samples from one and the same population: distances from [`Metric::no_difference`].
+/// What a metric shows between two samples from one and the same population: distances from
+/// [`Metric::no_difference`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Noise {
     /// 95th percentile.
@@ -29,13 +30,15 @@ pub struct Noise {
 
 /// One group's people on one item, asked again and again: the human sample resampled with replacement.
 ///
-/// Two uncertainties come from it. The **interval** is the percentile bootstrap (Efron 1979): the metric of a fixed
-/// predictor against each replicate. It is the interval of a plug-in estimate, and a distance cannot fall below 0, so
-/// near 0 sampling error can only push it up: the interval of a predictor that is exactly right lies above 0, and need
-/// not even hold the observed value in its middle. That is what the **noise floor** is for: pairs of replicates are compared
-/// with each other, and 95 % of those distances lie below the floor. A distance under it shows nothing.
+/// Two uncertainties come from it. The **interval** is the percentile bootstrap (Efron 1979): the metric of a
+/// fixed predictor against each replicate. It is the interval of a plug-in estimate, and a distance cannot
+/// fall below 0, so near 0 sampling error can only push it up: the interval of a predictor that is exactly
+/// right lies above 0, and need not even hold the observed value in its middle. That is what the **noise
+/// floor** is for: pairs of replicates are compared with each other, and 95 % of those distances lie below
+/// the floor. A distance under it shows nothing.
 ///
-/// Weighted counts are resampled as the rounded number of people that they sum to, not by an effective sample size.
+/// Weighted counts are resampled as the rounded number of people that they sum to, not by an effective sample
+/// size.
 #[derive(Debug, Clone)]
 pub struct HumanResample {
     n: f64,
@@ -49,12 +52,13 @@ pub struct HumanResample {
 }
 
 impl HumanResample {
-    /// Draws `plan.replicate_count` pairs of samples of n people. The stream is keyed by the plan's seed, the group and the
-    /// item; its first draws are the same whatever the number of replicates. `values` are the scale's, one per count.
+    /// Draws `plan.replicate_count` pairs of samples of n people. The stream is keyed by the plan's seed, the
+    /// group and the item; its first draws are the same whatever the number of replicates. `values` are the
+    /// scale's, one per count.
     ///
     /// # Errors
-    /// Kind `HumanData` when counts are negative, not finite, sum to less than one person or do not fit `values`, or when
-    /// `values` do not increase; `Usage` when the plan cannot show an interval.
+    /// Kind `HumanData` when counts are negative, not finite, sum to less than one person or do not fit
+    /// `values`, or when `values` do not increase; `Usage` when the plan cannot show an interval.
     pub fn draw(marginal: &Marginal, values: &[f64], plan: &ComparisonPlan) -> Result<Self> {
         plan.check()?;
         let positions =
@@ -96,8 +100,8 @@ impl HumanResample {
         metric.evaluate(model, &self.observed, &self.positions)
     }
 
-    /// The bootstrap interval of the metric of `model`. Replicates in which the metric is undefined are left out; `None`
-    /// when none is left.
+    /// The bootstrap interval of the metric of `model`. Replicates in which the metric is undefined are left
+    /// out; `None` when none is left.
     pub fn interval(&self, metric: Metric, model: &[f64]) -> Option<Interval> {
         let mut numerators = vec![0.0; self.replicates.replicate_count()];
         self.replicates.add_numerators(metric, model, 1.0, &mut numerators);
@@ -129,7 +133,8 @@ pub(super) fn interval_of(numerators: &[f64], denominators: &[f64]) -> Option<In
     Some(Interval { low: quantile(&mut ratios, tail)?, high: quantile(&mut ratios, 1.0 - tail)? })
 }
 
-/// Distances of the ratios from "no difference". Nothing, i.e. 0, for a metric that compares nothing or is never defined.
+/// Distances of the ratios from "no difference". Nothing, i.e. 0, for a metric that compares nothing or is
+/// never defined.
 pub(super) fn noise_between(metric: Metric, numerators: &[f64], denominators: &[f64]) -> Noise {
     let silent = Noise { floor: 0.0, mean: 0.0 };
     let Some(none) = metric.no_difference() else { return silent };

@@ -12,18 +12,18 @@ use std::collections::BTreeMap;
 
 /// Holds every unit, and the baselines, against the people of its population group.
 ///
-/// `scale_values` has the option values of every item's scale; `run_groups` are the groups that `other_group` may be made
-/// of, `pooled` is made of all that `marginals` has. A unit without people (no marginal, or nobody responded) has no rows; one
-/// without a distribution has none of its own but is counted in its group's. A group row averages the items that
-/// its predictor has a distribution for.
+/// `scale_values` has the option values of every item's scale; `run_groups` are the groups that `other_group`
+/// may be made of, `pooled` is made of all that `marginals` has. A unit without people (no marginal, or
+/// nobody responded) has no rows; one without a distribution has none of its own but is counted in its
+/// group's. A group row averages the items that its predictor has a distribution for.
 ///
-/// Rows come by population group; in it the model's (by persona, language, elicitation format, temperature) and then the
-/// baselines'; in each the items, then the group; and then by metric. Neither the order of the arguments nor the number of
-/// threads changes a bit of them.
+/// Rows come by population group; in it the model's (by persona, language, elicitation format, temperature)
+/// and then the baselines'; in each the items, then the group; and then by metric. Neither the order of the
+/// arguments nor the number of threads changes a bit of them.
 ///
 /// # Errors
-/// Kind `HumanData` when counts do not fit a scale or are given twice; `Output` when a unit is given twice, or does not fit its
-/// scale; `Usage` when the plan cannot show an interval.
+/// Kind `HumanData` when counts do not fit a scale or are given twice; `Output` when a unit is given twice,
+/// or does not fit its scale; `Usage` when the plan cannot show an interval.
 pub fn compare(
     units: &[ModelUnit],
     marginals: &[Marginal],

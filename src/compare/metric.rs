@@ -1,4 +1,5 @@
-//! The comparison metrics by name: what each measures, in what unit, and what its value is when nothing differs.
+//! The comparison metrics by name: what each measures, in what unit, and what its value is when nothing
+//! differs.
 
 use super::concentration::{entropy, modal_mass};
 use super::distances::{jensen_shannon, mean_difference, total_variation, wasserstein_1};
@@ -6,9 +7,10 @@ use std::fmt;
 
 /// A number that says how a predictor's distribution stands to a human one.
 ///
-/// Every metric is a fraction whose denominator depends on people alone. It is 1 for all but the entropy ratio, so that
-/// the mean over items, mean numerator over mean denominator, is the plain mean for those. For the entropy ratio it
-/// is the ratio of the mean entropies: a mean of ratios would be ruled by the items on which people nearly agree.
+/// Every metric is a fraction whose denominator depends on people alone. It is 1 for all but the entropy
+/// ratio, so that the mean over items, mean numerator over mean denominator, is the plain mean for those. For
+/// the entropy ratio it is the ratio of the mean entropies: a mean of ratios would be ruled by the items on
+/// which people nearly agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
     /// Half the sum of absolute differences, 0..=1.
@@ -19,11 +21,11 @@ pub enum Metric {
     Wasserstein1,
     /// Model mean − human mean, signed, over the range of the scale's values, −1..=1.
     MeanDifference,
-    /// Entropy of the model over entropy of people; below 1 the model is the more concentrated. Undefined where all
-    /// people chose one option.
+    /// Entropy of the model over entropy of people; below 1 the model is the more concentrated. Undefined
+    /// where all people chose one option.
     EntropyRatio,
-    /// The predictor's own largest share, 1/K..=1. Says nothing about people: its interval is the value itself and its
-    /// noise floor 0.
+    /// The predictor's own largest share, 1/K..=1. Says nothing about people: its interval is the value
+    /// itself and its noise floor 0.
     ModalMass,
     /// The predictor's largest share − people's, −1..1; above 0 the model is the more concentrated.
     ModalMassDifference,
@@ -67,7 +69,8 @@ impl Metric {
         }
     }
 
-    /// The value when predictor and people do not differ. `None` for [`Metric::ModalMass`], which compares nothing.
+    /// The value when predictor and people do not differ. `None` for [`Metric::ModalMass`], which compares
+    /// nothing.
     pub fn no_difference(self) -> Option<f64> {
         match self {
             Metric::EntropyRatio => Some(1.0),

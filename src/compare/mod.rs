@@ -1,8 +1,9 @@
 //! Distances between response distributions of models and of people, with their uncertainty.
 //! Plain numbers: no files, no tensors, no study beyond the names of groups and items.
 //!
-//! [`compare`] makes every row: each of the [`Metric`]s for the model and four baselines, item by item and as the mean over a
-//! group's items, with a 95 % bootstrap interval over the human sample and a noise floor at its size ([`HumanResample`]).
+//! [`compare`] makes every row: each of the [`Metric`]s for the model and four baselines, item by item and as
+//! the mean over a group's items, with a 95 % bootstrap interval over the human sample and a noise floor at
+//! its size ([`HumanResample`]).
 
 pub mod distances;
 

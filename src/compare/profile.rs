@@ -27,7 +27,8 @@ pub(super) struct Condition<'a> {
 pub(super) struct Entry {
     /// Index into the group's people.
     pub(super) item_index: usize,
-    /// The metrics are averaged over these. Empty where there is nothing to compare: no rows come of it, only its counts.
+    /// The metrics are averaged over these. Empty where there is nothing to compare: no rows come of it, only
+    /// its counts.
     pub(super) distributions: Vec<Vec<f64>>,
     pub(super) cell_count: u32,
     pub(super) unusable_count: u32,
@@ -42,11 +43,12 @@ pub(super) struct Group<'a> {
 }
 
 impl Profile<'_> {
-    /// Rows of each item in the order of the entries, then those of the group; metrics in the order of [`Metric::ALL`].
+    /// Rows of each item in the order of the entries, then those of the group; metrics in the order of
+    /// [`Metric::ALL`].
     ///
-    /// At the level of the group replicate r of every item makes one replicate of the mean, as if each item had been put to
-    /// people of its own. Where the same people responded to all items, which marginals cannot show, their responses
-    /// go together and the true interval is wider.
+    /// At the level of the group replicate r of every item makes one replicate of the mean, as if each item
+    /// had been put to people of its own. Where the same people responded to all items, which marginals
+    /// cannot show, their responses may go together, and then the true interval is wider.
     pub(super) fn compare(&self, group: &Group) -> Vec<Comparison> {
         let mut rows = Vec::with_capacity(Metric::ALL.len() * (self.entries.len() + 1));
         let mut totals: Vec<Tally> = Vec::new();

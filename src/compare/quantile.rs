@@ -1,7 +1,7 @@
 //! Quantiles of unsorted numbers. Knows nothing of what they measure.
 
-/// The `level` quantile of `numbers`, linearly interpolated between order statistics (type 7 of Hyndman & Fan 1996, the
-/// default of numpy and R). Reorders `numbers`. `None` when there are none.
+/// The `level` quantile of `numbers`, linearly interpolated between order statistics (type 7 of Hyndman & Fan
+/// 1996, the default of numpy and R). Reorders `numbers`. `None` when there are none.
 ///
 /// Selection rather than a sort: a run asks for some ten thousands of quantiles of a thousand numbers each.
 pub fn quantile(numbers: &mut [f64], level: f64) -> Option<f64> {

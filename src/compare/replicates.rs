@@ -5,7 +5,8 @@ use super::concentration::{entropy, modal_mass};
 use super::distances::{jensen_shannon_bits, p_ln_p};
 use super::metric::Metric;
 
-/// R replicates of one human distribution over K options, with every term of a metric that depends on people alone.
+/// R replicates of one human distribution over K options, with every term of a metric that depends on people
+/// alone.
 #[derive(Debug, Clone)]
 pub(super) struct Replicates {
     /// The scale's values moved and stretched to 0..=1; \[K\]. The metrics do not see the difference.

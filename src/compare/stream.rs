@@ -1,14 +1,16 @@
-//! Random draws of whole surveys: the stream that belongs to one group and item, and multinomial counts from it.
-//! Everything here is fixed by integers, so that a seed gives the same draws on every machine and in every version.
+//! Random draws of whole surveys: the stream that belongs to one group and item, and multinomial counts from
+//! it. Everything here is integers and one division, so that a seed gives the same draws on every machine and in
+//! every version.
 
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// The random stream of one population group and item under one seed.
 ///
-/// The ChaCha8 key is made of the three alone, so that draws do not depend on what else is compared, in which order or on
-/// which thread: FNV-1a (64 bits) over the seed's eight little-endian bytes and then each string's length (eight
-/// little-endian bytes) and UTF-8 bytes; from that hash SplitMix64 makes the four little-endian words of the key.
+/// The ChaCha8 key is made of the three alone, so that draws do not depend on what else is compared, in which
+/// order or on which thread: FNV-1a (64 bits) over the seed's eight little-endian bytes and then each
+/// string's length (eight little-endian bytes) and UTF-8 bytes; from that hash SplitMix64 makes the four
+/// little-endian words of the key.
 pub(super) fn stream(seed: u64, population_group: &str, item: &str) -> ChaCha8Rng {
     let mut hash = fnv_1a(0xcbf2_9ce4_8422_2325, &seed.to_le_bytes());
     for text in [population_group, item] {
@@ -55,7 +57,8 @@ impl Multinomial {
         Multinomial { people_count, thresholds: thresholds.collect() }
     }
 
-    /// One survey: the shares of the options, written to `shares`; \[K\]. Takes time in proportion to people × options.
+    /// One survey: the shares of the options, written to `shares`; \[K\]. Takes time in proportion to people
+    /// × options.
     pub(super) fn draw(&self, rng: &mut impl RngCore, shares: &mut [f64]) {
         // first, at each option but the last, the number of people beyond it
         shares.fill(0.0);

@@ -1,4 +1,5 @@
-//! The comparison as a whole: coverage, noise floors at known sizes, rows, and independence of order and threads.
+//! The comparison as a whole: coverage, noise floors at known sizes, rows, and independence of order and
+//! threads.
 
 use super::stream::{Multinomial, stream};
 use super::*;
@@ -78,7 +79,8 @@ fn of_usa(rows: &[Comparison], level: Level, predictor: Predictor, metric: Metri
     rows.iter().filter(wanted).collect()
 }
 
-/// Of `survey_count` simulated surveys of 60 people, the share whose interval holds the metric of the true distribution.
+/// Of `survey_count` simulated surveys of 60 people, the share whose interval holds the metric of the true
+/// distribution.
 fn coverage(metric: Metric, model: &[f64], survey_count: u64) -> f64 {
     let truth = [0.1, 0.25, 0.45, 0.2];
     let expected = metric.evaluate(model, &truth, &SCALE).unwrap();

@@ -5,7 +5,8 @@ use super::metric::Metric;
 use crate::error::{Error, Result};
 use crate::survey::ResponseDistribution;
 
-/// A model's distribution for one persona and item in one language, format and temperature: the mean over option orders.
+/// A model's distribution for one persona and item in one language, format and temperature: the mean over
+/// option orders.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelUnit {
     pub population_group: String,
@@ -74,8 +75,8 @@ pub enum Predictor {
     Model,
     /// The same share for every option: what is reached without knowing anything.
     Uniform,
-    /// All mass on the option that most people of this very group chose. It peeks at the data it is held against, so
-    /// it is the best that any single option can do, not something to be had beforehand.
+    /// All mass on the option that most people of this very group chose. It peeks at the data it is held
+    /// against: no single option has a smaller total variation, but nobody could have named it beforehand.
     Modal,
     /// The people of all other groups of the human data together; the group itself is left out.
     Pooled,
@@ -100,7 +101,8 @@ impl Predictor {
     }
 }
 
-/// One metric of one predictor against one human group: a row of `comparisons.parquet` without the study's own columns.
+/// One metric of one predictor against one human group: a row of `comparisons.parquet` without the study's
+/// own columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     pub level: Level,
@@ -115,7 +117,8 @@ pub struct Comparison {
     pub temperature: Option<f64>,
     pub metric: Metric,
     pub value: f64,
-    /// 95 % percentile bootstrap interval over the human sample; the predictor, a baseline too, is held fixed.
+    /// 95 % percentile bootstrap interval over the human sample; the predictor, a baseline too, is held
+    /// fixed.
     pub interval: Interval,
     /// 95th percentile of the metric's distance from "no difference" between two samples of size `n`.
     pub noise_floor: f64,
