@@ -146,6 +146,9 @@ pub struct StudyCard {
     pub caveats: Vec<String>,
     /// Facet names in column order.
     pub facets: Vec<String>,
+    /// Readable names, where the study gives any: facet → value → name. Groups are under `population_group`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, BTreeMap<String, String>>,
     pub human_data: Option<HumanDataCard>,
 }
 
