@@ -84,7 +84,14 @@ fn prompts_are_kept_as_the_model_saw_them() {
 fn comparisons_have_every_metric_predictor_and_unit() {
     let rows = read_comparisons(&MainJob::get().file("comparisons.parquet")).unwrap();
     let metrics: BTreeSet<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
-    for metric in ["total_variation", "jensen_shannon", "wasserstein_1", "mean_difference", "entropy_ratio", "modal_mass"] {
+    for metric in [
+        "total_variation",
+        "jensen_shannon",
+        "wasserstein_1",
+        "mean_difference",
+        "entropy_ratio",
+        "modal_mass",
+    ] {
         assert!(metrics.contains(metric), "{metric} is missing");
     }
     let predictors: BTreeSet<&str> = rows.iter().map(|row| row.predictor.as_str()).collect();
@@ -147,7 +154,8 @@ fn the_same_run_gives_the_same_bytes() {
 #[test]
 fn the_outcome_is_machine_readable_too() {
     let place = tempfile::tempdir().unwrap();
-    let arguments = ["run", "isear", "--json", "-q", "--personas", "HND", "--languages", "es", "--formats", "letter"];
+    let arguments =
+        ["run", "isear", "--json", "-q", "--personas", "HND", "--languages", "es", "--formats", "letter"];
     let outcome = respondent(place.path(), &arguments);
     let value: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(value["manifest"]["counts"]["cell_count"], 70);

@@ -1,7 +1,7 @@
 //! `respondent score`: the numbers are the engine's, lines keep their order, bad lines are told and passed over.
 
-use super::harness::{log_probs, max_difference, read_all, repository, respondent_with_input};
 use super::harness::{Outcome, decoder};
+use super::harness::{log_probs, max_difference, read_all, repository, respondent_with_input};
 use serde_json::{Value, json};
 
 fn score(arguments: &[&str], lines: &[Value]) -> Outcome {
@@ -52,7 +52,11 @@ fn options_are_exclusive_events() {
     let outcome = score(&["--temperature", "1,2"], &lines);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let lines = parsed(&outcome);
-    assert_eq!((&lines[0]["id"], &lines[1]["id"]), (&json!(7), &json!(2)), "a line without an id has its number");
+    assert_eq!(
+        (&lines[0]["id"], &lines[1]["id"]),
+        (&json!(7), &json!(2)),
+        "a line without an id has its number"
+    );
     for line in &lines {
         let total: f64 = numbers(&line["log_probs"]).iter().map(|log_prob| log_prob.exp()).sum();
         assert!((total - line["answer_mass"].as_f64().unwrap()).abs() < 1e-12);
@@ -88,7 +92,11 @@ fn bad_lines_are_told_by_number_and_the_rest_goes_on() {
         (7, "not an object of the expected form"),
     ] {
         let told = outcome.stderr.lines().find(|line| line.starts_with(&format!("line {number}: ")));
-        assert!(told.is_some_and(|line| line.contains(part)), "no `{part}` for line {number} in {}", outcome.stderr);
+        assert!(
+            told.is_some_and(|line| line.contains(part)),
+            "no `{part}` for line {number} in {}",
+            outcome.stderr
+        );
     }
     assert!(outcome.stderr.contains("error: 6 lines could not be scored"));
 
@@ -99,8 +107,9 @@ fn bad_lines_are_told_by_number_and_the_rest_goes_on() {
 
 #[test]
 fn many_lines_stream_through_in_order() {
-    let lines: Vec<Value> =
-        (0..9_000u32).map(|index| json!({"id": index, "input_ids": [1, 2 + index % 50], "wanted": [1]})).collect();
+    let lines: Vec<Value> = (0..9_000u32)
+        .map(|index| json!({"id": index, "input_ids": [1, 2 + index % 50], "wanted": [1]}))
+        .collect();
     let outcome = score(&[], &lines);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let ids: Vec<u64> = parsed(&outcome).iter().map(|line| line["id"].as_u64().unwrap()).collect();

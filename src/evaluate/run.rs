@@ -206,6 +206,7 @@ fn manifest(
             citation: study.citation.clone(),
             caveats: study.caveats.clone(),
             facets: study.facets.clone(),
+            labels: study.names.clone(),
             human_data: plan.human_data.as_ref().map(|data| human_card(plan, data)),
         },
         plan: plan_value,

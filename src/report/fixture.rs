@@ -228,6 +228,7 @@ fn write_prompts(folder: &ResultFolder, shape: &Shape) -> u64 {
                 item.labels().join("\n2. ")
             ),
             token_ids: (0..120).collect(),
+            stepped_back: 0,
             readout_index: 119,
             vocabulary_entropy: 1.5,
             top_ids: vec![5, 6, 7],
