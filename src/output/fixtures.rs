@@ -7,21 +7,6 @@ use std::collections::BTreeMap;
 /// A manifest of a small run of the control on two groups and two items.
 pub fn manifest() -> RunManifest {
     let hash = |letter: &str| letter.repeat(64);
-    let item = |item: &str, counts: &[f64]| HumanItemCard {
-        item: item.to_owned(),
-        counts: counts.to_vec(),
-        missing_count: 2.0,
-    };
-    let group = |name: &str, counts: &[f64]| HumanGroupCard {
-        population_group: name.to_owned(),
-        items: vec![item("anger_intensity", counts), item("shame_intensity", counts)],
-    };
-    let human_data = HumanDataCard {
-        id: "isear".to_owned(),
-        citation: "Scherer & Wallbott (1994)".to_owned(),
-        caveats: vec!["Students of the 1990s.".to_owned()],
-        groups: vec![group("USA", &[4.0, 11.0, 22.0, 24.0]), group("BRA", &[12.0, 25.0, 13.0, 8.0])],
-    };
     RunManifest {
         format_version: FORMAT_VERSION,
         identity: Identity {
@@ -51,7 +36,7 @@ pub fn manifest() -> RunManifest {
             caveats: vec!["The stems are this project's own wording.".to_owned()],
             facets: vec!["emotion".to_owned(), "variable".to_owned(), "orientation".to_owned()],
             labels: BTreeMap::new(),
-            human_data: Some(human_data),
+            human_data: Some(human_data()),
         },
         plan: json!({"study": "isear", "model": "control", "bootstrap": {"seed": 1, "replicate_count": 2000}}),
         device: "cpu".to_owned(),
@@ -79,5 +64,23 @@ pub fn manifest() -> RunManifest {
             ("compare".to_owned(), 1.5),
         ],
         finished_at: 1_760_000_000,
+    }
+}
+
+fn human_data() -> HumanDataCard {
+    let item = |item: &str, counts: &[f64]| HumanItemCard {
+        item: item.to_owned(),
+        counts: counts.to_vec(),
+        missing_count: 2.0,
+    };
+    let group = |name: &str, counts: &[f64]| HumanGroupCard {
+        population_group: name.to_owned(),
+        items: vec![item("anger_intensity", counts), item("shame_intensity", counts)],
+    };
+    HumanDataCard {
+        id: "isear".to_owned(),
+        citation: "Scherer & Wallbott (1994)".to_owned(),
+        caveats: vec!["Students of the 1990s.".to_owned()],
+        groups: vec![group("USA", &[4.0, 11.0, 22.0, 24.0]), group("BRA", &[12.0, 25.0, 13.0, 8.0])],
     }
 }

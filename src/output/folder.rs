@@ -1,4 +1,5 @@
-//! The folder one run writes into: claimed before any work, so that a bad place is refused at once and nothing is overwritten.
+//! The folder one run writes into: claimed before any work, so that a bad place is refused at once and nothing is
+//! overwritten.
 //! Knows the names of the files in it, not what they hold.
 
 use crate::error::{Error, Result};

@@ -61,7 +61,8 @@ fn partial_path(final_path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A rename lasts through a power cut only once its directory is synced; elsewhere than on Unix a directory cannot be opened.
+/// A rename lasts through a power cut only once its directory is synced; elsewhere than on Unix a directory cannot be
+/// opened.
 fn sync_directory_of(path: &Path) -> io::Result<()> {
     if cfg!(unix)
         && let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())

@@ -242,6 +242,9 @@ fn write_prompts(folder: &ResultFolder, shape: &Shape) -> u64 {
     count
 }
 
+/// From an item and its people to a predicted distribution.
+type Predict<'a> = &'a dyn Fn(Item, &[f64]) -> Vec<f64>;
+
 /// Wasserstein-1, total variation, a stand-in for Jensen-Shannon, mean difference and entropy ratio.
 fn metrics(one: &[f64], other: &[f64]) -> [(&'static str, f64); 5] {
     let range = (one.len() - 1) as f64;
@@ -291,7 +294,7 @@ fn group_row(group: usize, predictor: &str, metric: &str, value: f64) -> Compari
 fn write_comparisons(folder: &ResultFolder, facets: &[String]) {
     let mut writer = ComparisonWriter::create(&folder.comparisons_path(), facets).unwrap();
     let item_count = items().count() as f64;
-    let means = |group: usize, predicted: &dyn Fn(Item, &[f64]) -> Vec<f64>| -> Vec<(&'static str, f64)> {
+    let means = |group: usize, predicted: Predict| -> Vec<(&'static str, f64)> {
         let mut sums: Vec<(&'static str, f64)> = Vec::new();
         for item in items() {
             let shares = super::arithmetic::shares(&people(group, item)).unwrap();
@@ -304,13 +307,13 @@ fn write_comparisons(folder: &ResultFolder, facets: &[String]) {
         }
         sums.into_iter().map(|(metric, sum)| (metric, sum / item_count)).collect()
     };
-    for group in 0..GROUPS.len() {
+    for (group, (name, _)) in GROUPS.iter().enumerate() {
         for (language, format) in (0..LANGUAGES.len()).flat_map(|l| (0..FORMATS.len()).map(move |f| (l, f))) {
             for temperature in TEMPERATURES {
                 let predicted = |item: Item, _: &[f64]| model(group, item, language, format, 0, temperature);
                 for (metric, value) in means(group, &predicted) {
                     let row = ComparisonRow {
-                        persona: Some(GROUPS[group].0.to_owned()),
+                        persona: Some((*name).to_owned()),
                         language: Some(LANGUAGES[language].to_owned()),
                         elicitation_format: Some(FORMATS[format].to_owned()),
                         temperature: Some(temperature),
@@ -328,7 +331,7 @@ fn write_comparisons(folder: &ResultFolder, facets: &[String]) {
         let uniform = |_: Item, shares: &[f64]| vec![1.0 / shares.len() as f64; shares.len()];
         let other =
             |item: Item, _: &[f64]| super::arithmetic::shares(&people((group + 1) % 3, item)).unwrap();
-        let baselines: [(&str, &dyn Fn(Item, &[f64]) -> Vec<f64>); 4] =
+        let baselines: [(&str, Predict); 4] =
             [("uniform", &uniform), ("modal", &modal), ("pooled", &other), ("other_group", &other)];
         for (predictor, predicted) in baselines {
             for (metric, value) in means(group, predicted) {

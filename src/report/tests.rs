@@ -111,12 +111,23 @@ fn an_unfinished_or_contradictory_folder_is_refused() {
 }
 
 #[test]
-#[ignore]
-fn zz_look() {
-    let out = std::path::Path::new("/tmp/look");
-    let _ = std::fs::remove_dir_all(out);
-    std::fs::create_dir_all(out).unwrap();
-    let shape = Shape { text: "Recall one occasion", ..Shape::default() };
-    let folder = write_folder(out, &shape);
-    write_report(folder.path()).unwrap();
+fn the_headline_is_made_from_the_comparisons() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = write_folder(root.path(), &Shape::default());
+    let rows = crate::output::read_comparisons(&folder.comparisons_path()).unwrap();
+    let at_one = |metric: &str| -> Vec<&crate::output::records::ComparisonRow> {
+        let is_wanted = |row: &&crate::output::records::ComparisonRow| {
+            row.predictor == "model" && row.metric == metric && row.temperature == Some(1.0)
+        };
+        rows.iter().filter(is_wanted).collect()
+    };
+    let distances = at_one("wasserstein_1");
+    let above = distances.iter().filter(|row| row.interval_low > row.noise_floor).count();
+    let average = distances.iter().map(|row| row.value).sum::<f64>() / distances.len() as f64;
+    let narrower = at_one("entropy_ratio").iter().filter(|row| row.value < 1.0).count();
+    let page = std::fs::read_to_string(write_report(folder.path()).unwrap()).unwrap();
+    assert!(above > 0 && above < 27, "the fixture should have both");
+    assert!(page.contains(&format!("In {above} of 27 the whole 95 % interval")));
+    assert!(page.contains(&format!("stands {:.0} % of a scale’s range away", 100.0 * average)));
+    assert!(page.contains(&format!("the more concentrated in {narrower} of 27.")));
 }

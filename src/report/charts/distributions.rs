@@ -1,15 +1,16 @@
 //! Response distributions as small multiples: people as bars, the model as joined dots, one panel per item and group.
 
 use super::scale::{Scale, round_up};
-use super::svg::{Anchor, Figure, Svg, fit};
+use super::svg::{Anchor, Figure, PAGE_WIDTH, Svg, fit};
 use crate::report::number::{fixed, percent, plain};
 
-const WIDTH: f64 = 1040.0;
-const LABEL_WIDTH: f64 = 104.0;
+const AXIS_WIDTH: f64 = 36.0;
+const CHARACTER_WIDTH: f64 = 7.0;
+const LABEL_WIDTHS: (f64, f64) = (104.0, 240.0);
 const HEADER_HEIGHT: f64 = 24.0;
 const PLOT_HEIGHT: f64 = 62.0;
 const PANEL_HEIGHT: f64 = PLOT_HEIGHT + 36.0;
-const PANEL_WIDTH_MAX: f64 = 180.0;
+const PANEL_WIDTHS: (f64, f64) = (90.0, 180.0);
 
 /// A people's share with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,26 +46,33 @@ pub struct DistributionGrid {
 
 pub fn distribution_grid(grid: &DistributionGrid) -> String {
     let column_count = grid.column_labels.len().max(1) as f64;
-    let panel_width = ((WIDTH - LABEL_WIDTH) / column_count).min(PANEL_WIDTH_MAX);
-    let width = LABEL_WIDTH + panel_width * column_count;
-    let mut svg = Svg::new(width, HEADER_HEIGHT + PANEL_HEIGHT * grid.rows.len() as f64);
+    let label_width = label_width(grid);
+    let panel_width = ((PAGE_WIDTH - label_width) / column_count).clamp(PANEL_WIDTHS.0, PANEL_WIDTHS.1);
+    let width = label_width + panel_width * column_count;
+    let mut svg = Svg::new(width.max(PAGE_WIDTH), HEADER_HEIGHT + PANEL_HEIGHT * grid.rows.len() as f64);
     for (index, label) in grid.column_labels.iter().enumerate() {
-        let x = LABEL_WIDTH + panel_width * (index as f64 + 0.5);
+        let x = label_width + panel_width * (index as f64 + 0.5);
         svg.text("head", Anchor::Middle, (x, 13.0), &fit(label, panel_width - 8.0));
     }
     let share_max = round_up(largest_share(grid).max(0.5));
     for (row_index, (label, panels)) in grid.rows.iter().enumerate() {
         let top = HEADER_HEIGHT + PANEL_HEIGHT * row_index as f64;
-        svg.text("head", Anchor::Start, (0.0, top + 14.0), &fit(label, LABEL_WIDTH - 30.0));
-        draw_axis(&mut svg, top, share_max);
+        svg.text("head", Anchor::Start, (0.0, top + 14.0), &fit(label, label_width - AXIS_WIDTH));
+        draw_axis(&mut svg, (label_width - 2.0, top), share_max);
         for (column_index, panel) in panels.iter().enumerate() {
-            let left = LABEL_WIDTH + panel_width * column_index as f64;
+            let left = label_width + panel_width * column_index as f64;
             if let Some(panel) = panel {
                 draw_panel(&mut svg, panel, (left + 7.0, top), panel_width - 14.0, share_max);
             }
         }
     }
     svg.finish(&grid.figure)
+}
+
+/// Room for the longest row label, within bounds, and for the axis beside it.
+fn label_width(grid: &DistributionGrid) -> f64 {
+    let longest = grid.rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    (CHARACTER_WIDTH * longest as f64 + AXIS_WIDTH).clamp(LABEL_WIDTHS.0, LABEL_WIDTHS.1)
 }
 
 fn largest_share(grid: &DistributionGrid) -> f64 {
@@ -80,10 +88,10 @@ fn share_scale(top: f64, share_max: f64) -> Scale {
 }
 
 /// The shares' axis, once at the left of each row.
-fn draw_axis(svg: &mut Svg, top: f64, share_max: f64) {
+fn draw_axis(svg: &mut Svg, (right, top): (f64, f64), share_max: f64) {
     let y = share_scale(top, share_max);
     for tick in y.ticks(2) {
-        svg.text("tick", Anchor::End, (LABEL_WIDTH - 2.0, y.at(tick) + 3.5), &percent(tick, 0));
+        svg.text("tick", Anchor::End, (right, y.at(tick) + 3.5), &percent(tick, 0));
     }
 }
 

@@ -43,6 +43,6 @@ pub fn round_step(least: f64) -> f64 {
 
 /// The least multiple of a round step at or above `value`, for an axis that starts at 0.
 pub fn round_up(value: f64) -> f64 {
-    let step = round_step(value / 5.0);
+    let step = round_step(value / 4.0);
     (value / step - 1e-9).ceil() * step
 }

@@ -20,6 +20,9 @@ pub enum Anchor {
     End,
 }
 
+/// The widest drawing that fits the page as it is.
+pub const PAGE_WIDTH: f64 = 1040.0;
+
 /// A drawing of fixed size in its own units, scaled by the page.
 pub struct Svg {
     body: String,
@@ -77,10 +80,13 @@ impl Svg {
 
     pub fn finish(self, figure: &Figure) -> String {
         let Svg { body, width, height } = self;
+        // a drawing wider than the page is scrolled, not shrunk until its text cannot be read
+        let least_width =
+            if width > PAGE_WIDTH { format!(r#" style="min-width:{width:.0}px""#) } else { String::new() };
         let [width, height] = [width, height].map(coordinate);
         let (id, title, description) = (&figure.id, escape(&figure.title), escape(&figure.description));
         format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{body}</svg>"#
+            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"{least_width} role="img" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{body}</svg>"#
         )
     }
 

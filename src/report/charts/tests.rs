@@ -25,6 +25,7 @@ fn steps_survive_odd_ranges() {
     assert_eq!(round_step(0.0), 1.0);
     assert_eq!(round_step(f64::NAN), 1.0);
     assert!((round_up(0.37) - 0.4).abs() < 1e-12);
+    assert!((round_up(0.205) - 0.3).abs() < 1e-12);
     assert!((round_up(1.0) - 1.0).abs() < 1e-12);
     assert!(Scale::new((1.0, 1.0), (0.0, 10.0)).at(1.0).is_finite());
 }

@@ -33,12 +33,7 @@ pub fn concentration(run: &Run) -> ConcentrationView {
     };
     let charts = vec![
         spread_chart("entropy", "Entropy", "bits, mean over items", &of_all(entropy_bits)),
-        spread_chart(
-            "modal-mass",
-            "Largest share",
-            "share of the modal option, mean over items",
-            &of_all(modal_mass),
-        ),
+        spread_chart("modal-mass", "Largest share", "mean over items", &of_all(modal_mass)),
     ];
     let lines = |metric| -> Vec<Drawing> { temperature_lines(run, metric) };
     ConcentrationView { charts, ratio_lines: lines("entropy_ratio"), distance_lines: lines("wasserstein_1") }
@@ -95,7 +90,10 @@ fn temperature_lines(run: &Run, metric: &str) -> Vec<Drawing> {
     let of_subjects: Vec<(&Subject, Vec<Series>)> =
         run.subjects.iter().map(|subject| (subject, series(run, subject, metric))).collect();
     let values = of_subjects.iter().flat_map(|(_, series)| series).flat_map(|series| &series.points);
-    let axis_max = values.map(|(_, value)| *value).fold(no_difference, f64::max);
+    let noise =
+        run.subjects.iter().flat_map(|subject| run.reported_rows(subject, metric)).map(|row| row.noise_floor);
+    let noise_top = no_difference + noise.fold(0.0, f64::max);
+    let axis_max = values.map(|(_, value)| *value).fold(noise_top, f64::max);
     let drawn = of_subjects.into_iter().filter(|(_, series)| !series.is_empty()).enumerate();
     let draw = |(index, (subject, series)): (usize, (&Subject, Vec<Series>))| {
         let floor = mean(run.reported_rows(subject, metric).map(|row| row.noise_floor)).unwrap_or(0.0);

@@ -61,8 +61,8 @@ fn distance_sentence(run: &Run, rows: &[&ComparisonRow]) -> Option<String> {
     let average = mean(rows.iter().map(|row| row.value))?;
     let (low, high) = range(rows.iter().map(|row| row.value))?;
     Some(format!(
-        "At temperature {}, {} stands {} of a scale’s range away from people ({} to {} over {} of group, language \
-         and format); in {} of {} the distance is clearly more than sampling noise.",
+        "At temperature {}, {} stands {} of a scale’s range away from people: {} to {} over {} of group, language and \
+         format. In {} of {} the whole 95 % interval lies above the noise floor.",
         plain(run.temperature),
         run.tables.manifest.model.name,
         percent(average, 0),
@@ -78,7 +78,7 @@ fn concentration_sentence(rows: &[&ComparisonRow]) -> Option<String> {
     let average = mean(rows.iter().map(|row| row.value))?;
     let narrower = rows.iter().filter(|row| row.value < 1.0).count();
     Some(format!(
-        "Its responses carry {} of the entropy of people’s; they are the more concentrated in {narrower} of {}.",
+        "Its responses carry {} of the entropy of people’s, and are the more concentrated in {narrower} of {}.",
         percent(average, 0),
         rows.len(),
     ))
@@ -92,13 +92,14 @@ fn baseline_sentence(run: &Run, rows: &[&ComparisonRow]) -> Option<String> {
         });
         let verdicts: Vec<bool> = pairs.collect();
         let count = verdicts.iter().filter(|nearer| **nearer).count();
-        (!verdicts.is_empty()).then(|| (count, verdicts.len()))
+        (!verdicts.is_empty()).then_some((count, verdicts.len()))
     };
     let (uniform, of) = beaten("uniform")?;
-    let text = format!("It is nearer to people than equal shares for every option in {uniform} of {of}");
+    let text =
+        format!("It is nearer to people than equal shares for every option would be in {uniform} of {of}");
     Some(match beaten("other_group") {
         Some((other, of)) => {
-            format!("{text}, and nearer than the people of the other groups in {other} of {of}.")
+            format!("{text}, and nearer than other groups’ people are in {other} of {of}.")
         }
         None => format!("{text}."),
     })
@@ -112,12 +113,12 @@ fn key_figures(run: &Run, distances: &[&ComparisonRow], ratios: &[&ComparisonRow
     };
     let mut figures = Vec::new();
     if let Some(average) = mean(distances.iter().map(|row| row.value)) {
-        figures.push(figure(fixed(average, 2), "Wasserstein-1 from people", spread(distances, 2)));
+        figures.push(figure(fixed(average, 2), "mean Wasserstein-1", spread(distances, 2)));
         let above = format!("{} / {}", above_count(distances, 0.0), distances.len());
-        figures.push(figure(above, "above the noise floor", "by their whole 95 % interval".to_owned()));
+        figures.push(figure(above, "above the noise floor", "by the whole 95 % interval".to_owned()));
     }
     if let Some(average) = mean(ratios.iter().map(|row| row.value)) {
-        figures.push(figure(fixed(average, 2), "entropy ratio", spread(ratios, 2)));
+        figures.push(figure(fixed(average, 2), "mean entropy ratio", spread(ratios, 2)));
     }
     let masses: Vec<f64> = run.reported().map(|readout| readout.cell.answer_mass).collect();
     let (lowest, _) = range(masses.iter().copied()).unwrap_or_default();

@@ -39,6 +39,19 @@ struct Contrast {
     span: Span,
 }
 
+/// One group's contrast on one variable, of people and of the model.
+struct Pair<'r> {
+    subject: &'r Subject,
+    people: Option<Contrast>,
+    model: Option<Contrast>,
+}
+
+/// All groups' contrasts on one variable.
+struct OfVariable<'r> {
+    name: String,
+    pairs: Vec<Pair<'r>>,
+}
+
 pub fn orientation(run: &Run) -> Option<OrientationView> {
     let values = run.facet_values("orientation");
     if !(values.contains(&"engaging") && values.contains(&"disengaging")) {
@@ -48,44 +61,16 @@ pub fn orientation(run: &Run) -> Option<OrientationView> {
     if variables.is_empty() {
         variables.push(None);
     }
-    let contrasts: Vec<(String, Vec<(&Subject, Option<Contrast>, Option<Contrast>)>)> = variables
-        .into_iter()
-        .map(|variable| {
-            let name =
-                variable.map_or("All items".to_owned(), |value| run.label("variable", value).to_owned());
-            let of_subject =
-                |subject| (subject, of_people(run, subject, variable), of_model(run, subject, variable));
-            (name, run.subjects.iter().map(of_subject).collect())
-        })
-        .collect();
-    let spans = contrasts.iter().flat_map(|(_, rows)| rows).flat_map(|(_, people, model)| [people, model]);
-    let ends = spans
-        .flatten()
-        .map(|contrast| contrast.span.range.unwrap_or((contrast.span.value, contrast.span.value)));
-    let (low, high) = ends.fold((-0.05, 0.05), |(low, high), (l, h)| (f64::min(low, l), f64::max(high, h)));
-    let reach = f64::max(-low, high);
-    let charts = contrasts.iter().enumerate().map(|(index, (name, rows))| {
-        let label = |(subject, people, model): &(&Subject, Option<Contrast>, Option<Contrast>)| DumbbellRow {
-            label: subject.name.clone(),
-            people: people.map(|contrast| contrast.span),
-            model: model.map(|contrast| contrast.span),
-            model_mixture: None,
-        };
-        let figure = Figure {
-            id: format!("orientation-{index}"),
-            title: format!("Engaging minus disengaging: {name}"),
-            description: "Difference of expected responses by group, people and model; the numbers are in the table below."
-                .to_owned(),
-        };
-        let chart = DumbbellChart { figure, rows: rows.iter().map(label).collect(), axis: (-reach, reach) };
-        Drawing { heading: name.clone(), note: String::new(), svg: dumbbell(&chart) }
-    });
-    let rows = contrasts.iter().flat_map(|(name, rows)| {
-        rows.iter().map(|(subject, people, model)| OrientationRow {
-            variable: name.clone(),
-            group: subject.name.clone(),
-            people: numbers(*people),
-            model: numbers(*model),
+    let contrasts: Vec<OfVariable> =
+        variables.into_iter().map(|variable| contrasts_of(run, variable)).collect();
+    let axis = shared_axis(&contrasts);
+    let charts = contrasts.iter().enumerate().map(|(index, of)| chart(index, of, axis));
+    let rows = contrasts.iter().flat_map(|of| {
+        of.pairs.iter().map(|pair| OrientationRow {
+            variable: of.name.clone(),
+            group: pair.subject.name.clone(),
+            people: numbers(pair.people),
+            model: numbers(pair.model),
         })
     });
     Some(OrientationView {
@@ -94,6 +79,44 @@ pub fn orientation(run: &Run) -> Option<OrientationView> {
         charts: charts.collect(),
         rows: rows.collect(),
     })
+}
+
+fn contrasts_of<'r>(run: &'r Run, variable: Option<&'r str>) -> OfVariable<'r> {
+    let pair = |subject| Pair {
+        subject,
+        people: of_people(run, subject, variable),
+        model: of_model(run, subject, variable),
+    };
+    OfVariable {
+        name: variable.map_or("All items".to_owned(), |value| run.label("variable", value).to_owned()),
+        pairs: run.subjects.iter().map(pair).collect(),
+    }
+}
+
+/// Ends that hold every span and 0, so that the variables can be compared.
+fn shared_axis(contrasts: &[OfVariable]) -> (f64, f64) {
+    let pairs = contrasts.iter().flat_map(|of| &of.pairs);
+    let spans = pairs.flat_map(|pair| [pair.people, pair.model]).flatten().map(|contrast| contrast.span);
+    let ends = spans.map(|span| span.range.unwrap_or((span.value, span.value)));
+    ends.fold((-0.05, 0.05), |(low, high), (l, h)| (f64::min(low, l), f64::max(high, h)))
+}
+
+fn chart(index: usize, of: &OfVariable, axis: (f64, f64)) -> Drawing {
+    let row = |pair: &Pair| DumbbellRow {
+        label: pair.subject.name.clone(),
+        people: pair.people.map(|contrast| contrast.span),
+        model: pair.model.map(|contrast| contrast.span),
+        model_mixture: None,
+    };
+    let figure = Figure {
+        id: format!("orientation-{index}"),
+        title: format!("Engaging minus disengaging: {}", of.name),
+        description:
+            "Difference of expected responses by group, people and model; a table below has the numbers."
+                .to_owned(),
+    };
+    let chart = DumbbellChart { figure, rows: of.pairs.iter().map(row).collect(), axis };
+    Drawing { heading: of.name.clone(), note: String::new(), svg: dumbbell(&chart) }
 }
 
 fn numbers(contrast: Option<Contrast>) -> [String; 3] {

@@ -117,8 +117,11 @@ fn facts(run: &Run) -> Vec<Fact> {
                 format!("counts of {}", counted(data.groups.len(), "group"))
             }),
         ),
-        fact("Cells", grouped(counts.cell_count), cell_design(run)),
-        fact("Temperatures", temperatures.join(", "), "all exact, from one prefill".to_owned()),
+        fact(
+            "Cells",
+            grouped(counts.cell_count),
+            format!("{}, at temperatures {}", cell_design(run), temperatures.join(", ")),
+        ),
         fact(
             "Computed on",
             manifest.device.clone(),

@@ -22,7 +22,7 @@ type Factor = fn(&CellRow) -> &str;
 
 const FACTORS: [(&str, Factor); 3] = [
     ("language", |cell| &cell.language),
-    ("elicitation format", |cell| &cell.elicitation_format),
+    ("format", |cell| &cell.elicitation_format),
     ("option order", |cell| &cell.option_order),
 ];
 

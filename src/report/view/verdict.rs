@@ -45,7 +45,7 @@ pub const SHOWN_METRICS: [ShownMetric; 5] = [
     ShownMetric {
         name: "mean_difference",
         title: "Mean difference",
-        unit: "share of the range, predictor − people",
+        unit: "signed share of the range",
         no_difference: 0.0,
         decimals: 3,
         is_signed: true,
