@@ -6,6 +6,7 @@ use crate::human_data::{HumanData, find_human_data};
 use crate::prompts::{Cell, ElicitationFormat, OptionOrder, Study, find_study};
 use crate::scoring::MassThresholds;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything that decides the numbers besides the inputs' own bytes. Written whole into the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,6 +99,19 @@ impl RunPlan {
             .iter()
             .position(|&t| t == 1.0)
             .expect("checked settings hold temperature 1")
+    }
+
+    /// The study's own order of the ids in each column that cells are made of.
+    pub fn order(&self) -> BTreeMap<String, Vec<String>> {
+        let study = &self.study;
+        let columns: [(&str, Vec<String>); 5] = [
+            ("language", study.languages.iter().map(ToString::to_string).collect()),
+            ("persona", study.personas.iter().map(|persona| persona.id.clone()).collect()),
+            ("item", study.items.iter().map(|item| item.id.clone()).collect()),
+            ("elicitation_format", study.formats.iter().map(ToString::to_string).collect()),
+            ("option_order", study.option_orders.iter().map(ToString::to_string).collect()),
+        ];
+        columns.into_iter().map(|(column, ids)| (column.to_owned(), ids)).collect()
     }
 
     /// `study/persona/item/language/elicitation_format/option_order`.

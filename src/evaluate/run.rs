@@ -207,6 +207,7 @@ fn manifest(
             caveats: study.caveats.clone(),
             facets: study.facets.clone(),
             labels: study.names.clone(),
+            order: plan.order(),
             human_data: plan.human_data.as_ref().map(|data| human_card(plan, data)),
         },
         plan: plan_value,

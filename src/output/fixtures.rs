@@ -36,6 +36,7 @@ pub fn manifest() -> RunManifest {
             caveats: vec!["The stems are this project's own wording.".to_owned()],
             facets: vec!["emotion".to_owned(), "variable".to_owned(), "orientation".to_owned()],
             labels: BTreeMap::new(),
+            order: BTreeMap::new(),
             human_data: Some(human_data()),
         },
         plan: json!({"study": "isear", "model": "control", "bootstrap": {"seed": 1, "replicate_count": 2000}}),

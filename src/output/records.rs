@@ -77,7 +77,8 @@ pub struct ComparisonRow {
     /// 95 % percentile bootstrap interval over the human sample.
     pub interval_low: f64,
     pub interval_high: f64,
-    /// 95th percentile of the metric's distance from "no difference" between two samples of size `n` from the human distribution.
+    /// 95th percentile of the metric's distance from "no difference" between two samples of size `n` from the human
+    /// distribution.
     pub noise_floor: f64,
     /// People behind the human distribution; at level `group` the median over items.
     pub n: f64,
@@ -149,6 +150,10 @@ pub struct StudyCard {
     /// Readable names, where the study gives any: facet → value → name. Groups are under `population_group`.
     #[serde(default)]
     pub labels: BTreeMap<String, BTreeMap<String, String>>,
+    /// The study's own order of the ids in the columns `language`, `persona`, `item`, `elicitation_format` and
+    /// `option_order`. Rows stand in the order in which cells finished.
+    #[serde(default)]
+    pub order: BTreeMap<String, Vec<String>>,
     pub human_data: Option<HumanDataCard>,
 }
 
