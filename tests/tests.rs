@@ -24,10 +24,14 @@ mod score;
 // Broken models, studies and places: exit code, message, nothing half written.
 mod bad_input;
 
+// Ctrl-C.
+mod interrupt;
+
 // House rules.
 mod tidy;
 
 // Chat templates against what transformers renders.
 mod templates;
+
 // Tokenizers against the ids of transformers; whole prompts with tokenizers of three kinds.
 mod tokenizers;
