@@ -2,6 +2,8 @@
 
 pub mod error;
 
+mod data_folder;
+
 pub mod survey;
 
 pub mod prompts;

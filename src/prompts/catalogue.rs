@@ -1,8 +1,29 @@
 //! Finds studies and reads them, refusing with file and line whatever does not hold together.
 
+use super::structure::{self, SituationFile, StudyFile, VariableFile};
+use super::wording::{LanguageTexts, Wording, read_texts};
 use super::{ElicitationFormat, OptionOrder};
-use crate::error::Result;
-use crate::survey::{Item, Language, Persona, ResponseScale};
+use crate::data_folder::{DataFolder, EmbeddedFolder, TextFile, sha256_of_files};
+use crate::error::{ErrorKind, Result};
+use crate::survey::{Item, Language, Persona, ResponseOption, ResponseScale};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use toml::Spanned;
+
+/// The file that holds a study's structure.
+const STRUCTURE_FILE: &str = "study.toml";
+
+/// Studies that travel with the binary.
+static BUILT_IN: &[EmbeddedFolder] = &[EmbeddedFolder {
+    id: "isear",
+    place: "prompts/isear",
+    files: &[
+        (STRUCTURE_FILE, include_str!("../../prompts/isear/study.toml")),
+        ("en.toml", include_str!("../../prompts/isear/en.toml")),
+        ("es.toml", include_str!("../../prompts/isear/es.toml")),
+        ("pt.toml", include_str!("../../prompts/isear/pt.toml")),
+    ],
+}];
 
 /// A study as read from its folder or from the binary.
 #[derive(Debug, Clone)]
@@ -25,6 +46,10 @@ pub struct Study {
     pub default_subset: DefaultSubset,
     /// Over the bytes of all its files, names included, in name order; hex.
     pub sha256: String,
+    /// Where its structure was read, for messages.
+    pub path: PathBuf,
+    /// What is said in each language around personas, stems and labels.
+    pub wordings: BTreeMap<Language, Wording>,
 }
 
 /// What a run takes of a study unless it is asked for all of it. Indices into the study.
@@ -39,6 +64,119 @@ pub struct DefaultSubset {
 /// # Errors
 /// Kind `Study`, with file and line where a file is at fault.
 pub fn find_study(name_or_path: &str) -> Result<Study> {
-    let _ = name_or_path;
-    Err(crate::error::Error::study("the catalogue has not landed yet"))
+    let folder = DataFolder::find(name_or_path, BUILT_IN, "study", ErrorKind::Study)?;
+    let file = folder.require(STRUCTURE_FILE)?;
+    let structure: StudyFile = file.parse_toml()?;
+    structure::check_structure(&file, &structure)?;
+    let wording_files = read_wording_files(&folder, &file, &structure)?;
+    let texts = (wording_files.iter())
+        .map(|(language, file)| Ok((language.clone(), read_texts(file, &language.0, &structure)?)))
+        .collect::<Result<Vec<(Language, LanguageTexts)>>>()?;
+    let files: Vec<&TextFile> =
+        [&file].into_iter().chain(wording_files.iter().map(|(_, file)| file)).collect();
+    Ok(assemble(structure, &texts, sha256_of_files(&files), file.path.clone()))
+}
+
+/// One file per declared language. Tags were checked to be plain, so none of them is a path.
+fn read_wording_files(
+    folder: &DataFolder,
+    file: &TextFile,
+    structure: &StudyFile,
+) -> Result<Vec<(Language, TextFile)>> {
+    let read = |tag: &Spanned<String>| {
+        let name = format!("{}.toml", tag.as_ref());
+        let missing = || file.refuse(tag.span(), format!("there is no file `{name}` for this language"));
+        Ok((Language(tag.as_ref().clone()), folder.read(&name)?.ok_or_else(missing)?))
+    };
+    structure.languages.as_ref().iter().map(read).collect()
+}
+
+fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String, path: PathBuf) -> Study {
+    let items = (file.situations.iter())
+        .flat_map(|situation| file.variables.iter().map(move |variable| (variable, Some(situation))));
+    let lone_items =
+        file.variables.iter().map(|variable| (variable, None)).filter(|_| file.situations.is_empty());
+    Study {
+        facets: strings(&file.facets),
+        scales: scales(&file, texts),
+        items: items
+            .chain(lone_items)
+            .map(|(variable, situation)| item(&file, texts, variable, situation))
+            .collect(),
+        personas: personas(&file, texts),
+        default_subset: DefaultSubset {
+            persona_indices: positions(&file.default_subset.personas, file.personas.iter().map(|p| &p.id)),
+            language_indices: positions(&file.default_subset.languages, file.languages.as_ref()),
+        },
+        languages: texts.iter().map(|(language, _)| language.clone()).collect(),
+        wordings: per_language(texts, |texts| texts.wording.clone()),
+        caveats: strings(&file.caveats),
+        formats: file.formats.into_inner().into_iter().map(Spanned::into_inner).collect(),
+        option_orders: file.option_orders.into_inner().into_iter().map(Spanned::into_inner).collect(),
+        temperatures: file.temperatures.into_inner().into_iter().map(Spanned::into_inner).collect(),
+        human_data: file.human_data.map(Spanned::into_inner),
+        id: file.id.into_inner(),
+        title: file.title.into_inner(),
+        citation: file.citation.into_inner(),
+        sha256,
+        path,
+    }
+}
+
+fn item(
+    file: &StudyFile,
+    texts: &[(Language, LanguageTexts)],
+    variable: &VariableFile,
+    situation: Option<&SituationFile>,
+) -> Item {
+    let facets = variable.facets.iter().chain(situation.iter().flat_map(|situation| &situation.facets));
+    let scale_index = file.scales.iter().position(|scale| scale.id.as_ref() == variable.scale.as_ref());
+    Item {
+        id: structure::item_id(variable, situation),
+        scale_index: scale_index.expect("the structure was checked to name known scales only"),
+        facets: facets.map(|(name, value)| (name.as_ref().clone(), value.as_ref().clone())).collect(),
+        stems: per_language(texts, |texts| texts.stem(variable, situation)),
+    }
+}
+
+fn scales(file: &StudyFile, texts: &[(Language, LanguageTexts)]) -> Vec<ResponseScale> {
+    let option = |option: &structure::OptionFile| ResponseOption {
+        code: option.code.as_ref().clone(),
+        value: *option.value.as_ref(),
+    };
+    let scale = |(index, scale): (usize, &structure::ScaleFile)| ResponseScale {
+        id: scale.id.as_ref().clone(),
+        options: scale.options.as_ref().iter().map(option).collect(),
+        labels: per_language(texts, |texts| texts.labels[index].clone()),
+    };
+    file.scales.iter().enumerate().map(scale).collect()
+}
+
+fn personas(file: &StudyFile, texts: &[(Language, LanguageTexts)]) -> Vec<Persona> {
+    let persona = |(index, persona): (usize, &structure::PersonaFile)| Persona {
+        id: persona.id.as_ref().clone(),
+        population_group: persona.population_group.as_ref().clone(),
+        texts: per_language(texts, |texts| texts.personas[index].clone()),
+    };
+    file.personas.iter().enumerate().map(persona).collect()
+}
+
+fn per_language<T>(
+    texts: &[(Language, LanguageTexts)],
+    part: impl Fn(&LanguageTexts) -> T,
+) -> BTreeMap<Language, T> {
+    texts.iter().map(|(language, texts)| (language.clone(), part(texts))).collect()
+}
+
+fn strings(texts: &[Spanned<String>]) -> Vec<String> {
+    texts.iter().map(|text| text.as_ref().clone()).collect()
+}
+
+/// Where the ids of a subset stand in the full list, in the subset's order.
+fn positions<'a>(
+    subset: &Spanned<Vec<Spanned<String>>>,
+    all: impl IntoIterator<Item = &'a Spanned<String>>,
+) -> Vec<usize> {
+    let all: Vec<&str> = all.into_iter().map(|id| id.as_ref().as_str()).collect();
+    subset.as_ref().iter().filter_map(|id| all.iter().position(|known| *known == id.as_ref())).collect()
 }

@@ -6,12 +6,15 @@ mod chat;
 mod format;
 mod option_order;
 mod render;
+mod structure;
+mod wording;
 
 pub use catalogue::{DefaultSubset, Study, find_study};
 pub use chat::{ChatTemplate, TemplateSettings};
 pub use format::ElicitationFormat;
 pub use option_order::OptionOrder;
 pub use render::{Cell, render};
+pub use wording::{FormatWording, Wording};
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

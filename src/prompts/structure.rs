@@ -1,0 +1,311 @@
+//! `study.toml`: the shape of a study without its words, and everything that can be wrong with it alone.
+//! Every field is described in `prompts/README.md`.
+
+use super::{ElicitationFormat, OptionOrder};
+use crate::data_folder::TextFile;
+use crate::error::Result;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
+use std::hash::Hash;
+use toml::Spanned;
+
+/// The one layout of study files that this program reads.
+const SCHEMA_VERSION: u32 = 1;
+/// Letters run from A to Z.
+const MAX_OPTION_COUNT: usize = 26;
+
+pub(super) type Facets = BTreeMap<Spanned<String>, Spanned<String>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StudyFile {
+    pub schema_version: Spanned<u32>,
+    pub id: Spanned<String>,
+    pub title: Spanned<String>,
+    pub citation: Spanned<String>,
+    #[serde(default)]
+    pub caveats: Vec<Spanned<String>>,
+    pub human_data: Option<Spanned<String>>,
+    pub languages: Spanned<Vec<Spanned<String>>>,
+    pub formats: Spanned<Vec<Spanned<ElicitationFormat>>>,
+    pub option_orders: Spanned<Vec<Spanned<OptionOrder>>>,
+    pub temperatures: Spanned<Vec<Spanned<f64>>>,
+    pub facets: Vec<Spanned<String>>,
+    pub default_subset: SubsetFile,
+    pub scales: Vec<ScaleFile>,
+    #[serde(default)]
+    pub situations: Vec<SituationFile>,
+    pub variables: Vec<VariableFile>,
+    pub personas: Vec<PersonaFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SubsetFile {
+    pub personas: Spanned<Vec<Spanned<String>>>,
+    pub languages: Spanned<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScaleFile {
+    pub id: Spanned<String>,
+    pub options: Spanned<Vec<OptionFile>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OptionFile {
+    pub code: Spanned<String>,
+    pub value: Spanned<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SituationFile {
+    pub id: Spanned<String>,
+    #[serde(default)]
+    pub facets: Facets,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VariableFile {
+    pub id: Spanned<String>,
+    pub scale: Spanned<String>,
+    #[serde(default)]
+    pub facets: Facets,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PersonaFile {
+    pub id: Spanned<String>,
+    pub population_group: Spanned<String>,
+}
+
+/// Refuses whatever is wrong with the structure, whatever the words are.
+pub(super) fn check_structure(file: &TextFile, study: &StudyFile) -> Result<()> {
+    if *study.schema_version.as_ref() != SCHEMA_VERSION {
+        let message = format!("this program reads schema_version {SCHEMA_VERSION}");
+        return Err(file.refuse(study.schema_version.span(), message));
+    }
+    check_texts(file, study)?;
+    check_ids(file, study)?;
+    check_design(file, study)?;
+    study.scales.iter().try_for_each(|scale| check_scale(file, scale))?;
+    check_variables(file, study)?;
+    check_facets(file, study)?;
+    check_subset(file, "persona", &study.default_subset.personas, study.personas.iter().map(|p| &p.id))?;
+    check_subset(file, "language", &study.default_subset.languages, study.languages.as_ref())
+}
+
+fn check_texts(file: &TextFile, study: &StudyFile) -> Result<()> {
+    let groups = study.personas.iter().map(|persona| &persona.population_group);
+    let facet_values = study.situations.iter().map(|situation| &situation.facets);
+    let facet_values = facet_values.chain(study.variables.iter().map(|variable| &variable.facets));
+    [&study.title, &study.citation]
+        .into_iter()
+        .chain(&study.caveats)
+        .chain(groups)
+        .chain(facet_values.flat_map(BTreeMap::values))
+        .try_for_each(|text| match text.as_ref().trim().is_empty() {
+            true => Err(file.refuse(text.span(), "this text is empty")),
+            false => Ok(()),
+        })
+}
+
+fn check_ids(file: &TextFile, study: &StudyFile) -> Result<()> {
+    let situations = || study.situations.iter().map(|situation| &situation.id);
+    let variables = || study.variables.iter().map(|variable| &variable.id);
+    let scales = || study.scales.iter().map(|scale| &scale.id);
+    let personas = || study.personas.iter().map(|persona| &persona.id);
+    let ids = [&study.id].into_iter().chain(&study.human_data).chain(situations()).chain(variables());
+    ids.chain(scales()).chain(personas()).try_for_each(|id| check_id(file, id, "-_"))?;
+    study.languages.as_ref().iter().try_for_each(|tag| check_id(file, tag, "-"))?;
+    study.facets.iter().try_for_each(|name| check_facet_name(file, name))?;
+    check_unique(file, "situation", situations())?;
+    check_unique(file, "variable", variables())?;
+    check_unique(file, "scale", scales())?;
+    check_unique(file, "persona", personas())?;
+    check_unique(file, "language", study.languages.as_ref())?;
+    check_unique(file, "facet", &study.facets)
+}
+
+/// Ids go into file names, column values and command lines, so they are kept plain.
+fn check_id(file: &TextFile, id: &Spanned<String>, extra: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || extra.contains(c);
+    if id.as_ref().is_empty() || !id.as_ref().chars().all(plain) {
+        let message = format!("`{}` is not an id", id.as_ref().escape_debug());
+        let hint = format!("use letters, digits and any of `{extra}`");
+        return Err(file.refuse(id.span(), message).hint(hint));
+    }
+    Ok(())
+}
+
+/// Facet names become column names.
+fn check_facet_name(file: &TextFile, name: &Spanned<String>) -> Result<()> {
+    let text = name.as_ref();
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !text.starts_with(|c: char| c.is_ascii_lowercase()) || !text.chars().all(plain) {
+        let message = format!("`{}` cannot name a facet", text.escape_debug());
+        return Err(file.refuse(name.span(), message).hint("use lower-case letters, digits and `_`"));
+    }
+    Ok(())
+}
+
+fn check_unique<'a, T: Display + Eq + Hash + 'a>(
+    file: &TextFile,
+    noun: &str,
+    entries: impl IntoIterator<Item = &'a Spanned<T>>,
+) -> Result<()> {
+    let mut seen = HashSet::new();
+    for entry in entries {
+        if !seen.insert(entry.as_ref()) {
+            return Err(file.refuse(entry.span(), format!("the {noun} `{}` is there twice", entry.as_ref())));
+        }
+    }
+    Ok(())
+}
+
+fn check_design(file: &TextFile, study: &StudyFile) -> Result<()> {
+    check_unique(file, "format", study.formats.as_ref())?;
+    check_unique(file, "option order", study.option_orders.as_ref())?;
+    let mut temperatures: Vec<f64> = Vec::new();
+    for temperature in study.temperatures.as_ref() {
+        let value = *temperature.as_ref();
+        if !value.is_finite() || value <= 0.0 {
+            let message = format!("the temperature {value} is not a positive finite number");
+            return Err(file.refuse(temperature.span(), message));
+        }
+        if temperatures.contains(&value) {
+            return Err(file.refuse(temperature.span(), format!("the temperature {value} is there twice")));
+        }
+        temperatures.push(value);
+    }
+    let lists = [
+        ("languages", study.languages.as_ref().len(), study.languages.span()),
+        ("formats", study.formats.as_ref().len(), study.formats.span()),
+        ("option_orders", study.option_orders.as_ref().len(), study.option_orders.span()),
+        ("temperatures", study.temperatures.as_ref().len(), study.temperatures.span()),
+        ("variables", study.variables.len(), study.id.span()),
+        ("personas", study.personas.len(), study.id.span()),
+    ];
+    match lists.into_iter().find(|(_, count, _)| *count == 0) {
+        Some((name, _, span)) => {
+            Err(file.refuse(span, format!("`{name}` is empty, so nothing would be asked")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_scale(file: &TextFile, scale: &ScaleFile) -> Result<()> {
+    let options = scale.options.as_ref();
+    let id = scale.id.as_ref();
+    if !(2..=MAX_OPTION_COUNT).contains(&options.len()) {
+        let message = format!("the scale `{id}` has {} options, not 2 to {MAX_OPTION_COUNT}", options.len());
+        return Err(file.refuse(scale.options.span(), message));
+    }
+    for code in options.iter().map(|option| &option.code) {
+        let text = code.as_ref();
+        if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            let message = format!("`{}` cannot be an option's code", text.escape_debug());
+            return Err(file.refuse(code.span(), message).hint("a code is one word, such as \"3\""));
+        }
+    }
+    check_unique(file, &format!("option code of scale `{id}`"), options.iter().map(|option| &option.code))?;
+    let mut previous = f64::NEG_INFINITY;
+    for value in options.iter().map(|option| &option.value) {
+        if !value.as_ref().is_finite() || *value.as_ref() <= previous {
+            let message = format!("the values of scale `{id}` do not rise strictly at {}", value.as_ref());
+            return Err(file.refuse(value.span(), message).hint("list the options from lowest to highest"));
+        }
+        previous = *value.as_ref();
+    }
+    Ok(())
+}
+
+fn check_variables(file: &TextFile, study: &StudyFile) -> Result<()> {
+    for VariableFile { id, scale, .. } in &study.variables {
+        if !study.scales.iter().any(|known| known.id.as_ref() == scale.as_ref()) {
+            let message =
+                format!("the variable `{}` uses the unknown scale `{}`", id.as_ref(), scale.as_ref());
+            return Err(file.refuse(scale.span(), message));
+        }
+    }
+    Ok(())
+}
+
+/// Each item gets each declared facet exactly once, from its variable or from its situation.
+fn check_facets(file: &TextFile, study: &StudyFile) -> Result<()> {
+    let owners = study.situations.iter().map(|situation| &situation.facets);
+    for name in owners.chain(study.variables.iter().map(|variable| &variable.facets)).flat_map(BTreeMap::keys)
+    {
+        if !study.facets.iter().any(|facet| facet.as_ref() == name.as_ref()) {
+            let message = format!("the facet `{}` is not in the list `facets`", name.as_ref());
+            return Err(file.refuse(name.span(), message));
+        }
+    }
+    for variable in &study.variables {
+        if study.situations.is_empty() {
+            check_item_facets(file, study, variable, None)?;
+        }
+        for situation in &study.situations {
+            check_item_facets(file, study, variable, Some(situation))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_item_facets(
+    file: &TextFile,
+    study: &StudyFile,
+    variable: &VariableFile,
+    situation: Option<&SituationFile>,
+) -> Result<()> {
+    for name in study.facets.iter().map(|name| name.as_ref().as_str()) {
+        let by_variable = variable.facets.contains_key(name);
+        let by_situation = situation.is_some_and(|situation| situation.facets.contains_key(name));
+        let place = situation.map_or(&variable.id, |situation| &situation.id).span();
+        let item = item_id(variable, situation);
+        match (by_variable, by_situation) {
+            (true, true) => {
+                let message = format!("the item `{item}` gets the facet `{name}` from both its parts");
+                return Err(file.refuse(place, message));
+            }
+            (false, false) => {
+                return Err(file.refuse(place, format!("the item `{item}` has no facet `{name}`")));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `variable.situation`, or the variable alone in a study without situations.
+pub(super) fn item_id(variable: &VariableFile, situation: Option<&SituationFile>) -> String {
+    match situation {
+        Some(situation) => format!("{}.{}", variable.id.as_ref(), situation.id.as_ref()),
+        None => variable.id.as_ref().clone(),
+    }
+}
+
+fn check_subset<'a>(
+    file: &TextFile,
+    noun: &str,
+    subset: &Spanned<Vec<Spanned<String>>>,
+    known: impl IntoIterator<Item = &'a Spanned<String>>,
+) -> Result<()> {
+    let known: HashSet<&str> = known.into_iter().map(|id| id.as_ref().as_str()).collect();
+    for id in subset.as_ref() {
+        if !known.contains(id.as_ref().as_str()) {
+            let message = format!("the default subset names the unknown {noun} `{}`", id.as_ref());
+            return Err(file.refuse(id.span(), message));
+        }
+    }
+    if subset.as_ref().is_empty() {
+        return Err(file.refuse(subset.span(), format!("the default subset has no {noun}")));
+    }
+    check_unique(file, noun, subset.as_ref())
+}

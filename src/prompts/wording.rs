@@ -1,0 +1,288 @@
+//! `<language>.toml`: every text of a study in one language, and everything that can be wrong with it.
+//! Every field is described in `prompts/README.md`.
+
+use super::ElicitationFormat;
+use super::structure::{SituationFile, StudyFile, VariableFile};
+use crate::data_folder::TextFile;
+use crate::error::Result;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use toml::Spanned;
+
+type Texts = BTreeMap<Spanned<String>, Spanned<String>>;
+
+/// What a study says in one language besides its personas, stems and labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wording {
+    /// The system message, with `{persona}` where the persona's text goes.
+    pub system_text: String,
+    pub formats: BTreeMap<ElicitationFormat, FormatWording>,
+}
+
+/// How one elicitation format asks in one language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormatWording {
+    /// Closes the user message.
+    pub instruction: String,
+    /// Put at the start of the model's turn; may be empty.
+    pub answer_prefix: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WordingFile {
+    language: Spanned<String>,
+    system_text: Spanned<String>,
+    situation_text: Option<Spanned<String>>,
+    #[serde(default = "no_situations")]
+    situations: Spanned<BTreeMap<Spanned<String>, Texts>>,
+    variables: Spanned<Texts>,
+    labels: Spanned<BTreeMap<Spanned<String>, Spanned<Vec<Spanned<String>>>>>,
+    formats: Spanned<BTreeMap<Spanned<String>, FormatFile>>,
+    personas: Spanned<Texts>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FormatFile {
+    instruction: Spanned<String>,
+    answer_prefix: Spanned<String>,
+}
+
+fn no_situations() -> Spanned<BTreeMap<Spanned<String>, Texts>> {
+    Spanned::new(0..0, BTreeMap::new())
+}
+
+/// One language of a study, complete and checked against its structure.
+#[derive(Debug)]
+pub(super) struct LanguageTexts {
+    pub wording: Wording,
+    /// Persona texts in the structure's order.
+    pub personas: Vec<String>,
+    /// Labels of each scale, in the structure's order.
+    pub labels: Vec<Vec<String>>,
+    variables: BTreeMap<String, String>,
+    /// Filled in, by situation id.
+    situations: BTreeMap<String, String>,
+}
+
+impl LanguageTexts {
+    /// What is asked: the situation where there is one, a blank line, and the variable's text.
+    /// In that order, so that the prompts of one situation share their beginning.
+    pub fn stem(&self, variable: &VariableFile, situation: Option<&SituationFile>) -> String {
+        let asked = &self.variables[variable.id.as_ref()];
+        match situation {
+            Some(situation) => format!("{}\n\n{asked}", self.situations[situation.id.as_ref()]),
+            None => asked.clone(),
+        }
+    }
+}
+
+/// Reads one language's texts.
+///
+/// # Errors
+/// With file and line, when a text is missing, empty, unknown to the study, or cannot be told from another.
+pub(super) fn read_texts(file: &TextFile, language: &str, study: &StudyFile) -> Result<LanguageTexts> {
+    let texts: WordingFile = file.parse_toml()?;
+    if texts.language.as_ref() != language {
+        let message =
+            format!("this file is read for `{language}` and says it is `{}`", texts.language.as_ref());
+        return Err(file.refuse(texts.language.span(), message));
+    }
+    let personas = ids(study.personas.iter().map(|persona| &persona.id));
+    let scales = ids(study.scales.iter().map(|scale| &scale.id));
+    let formats: Vec<String> =
+        study.formats.as_ref().iter().map(|format| format.as_ref().to_string()).collect();
+    let formats: Vec<&str> = formats.iter().map(String::as_str).collect();
+    check_keys(file, "persona", &texts.personas, &personas)?;
+    check_keys(
+        file,
+        "variable",
+        &texts.variables,
+        &ids(study.variables.iter().map(|variable| &variable.id)),
+    )?;
+    check_keys(file, "scale", &texts.labels, &scales)?;
+    check_keys(file, "format", &texts.formats, &formats)?;
+
+    let by_id = read_plain_texts(file, "persona", &texts.personas)?;
+    Ok(LanguageTexts {
+        wording: Wording {
+            system_text: read_system_text(file, &texts.system_text)?,
+            formats: read_formats(file, &texts, study)?,
+        },
+        personas: personas.iter().map(|id| by_id[*id].clone()).collect(),
+        labels: study
+            .scales
+            .iter()
+            .map(|scale| {
+                read_labels(
+                    file,
+                    scale.options.as_ref().len(),
+                    &texts.labels.as_ref()[scale.id.as_ref().as_str()],
+                )
+            })
+            .collect::<Result<_>>()?,
+        variables: read_plain_texts(file, "variable", &texts.variables)?,
+        situations: read_situations(file, &texts, study)?,
+    })
+}
+
+fn ids<'a>(entries: impl Iterator<Item = &'a Spanned<String>>) -> Vec<&'a str> {
+    entries.map(|id| id.as_ref().as_str()).collect()
+}
+
+/// A table has an entry for everything declared in `study.toml` and for nothing else.
+fn check_keys<T>(
+    file: &TextFile,
+    noun: &str,
+    table: &Spanned<BTreeMap<Spanned<String>, T>>,
+    declared: &[&str],
+) -> Result<()> {
+    if let Some(key) = table.as_ref().keys().find(|key| !declared.contains(&key.as_ref().as_str())) {
+        return Err(file.refuse(key.span(), format!("the study has no {noun} `{}`", key.as_ref())));
+    }
+    match declared.iter().find(|id| !table.as_ref().contains_key(**id)) {
+        Some(id) => Err(file.refuse(table.span(), format!("there is no text for the {noun} `{id}`"))),
+        None => Ok(()),
+    }
+}
+
+fn read_plain_texts(file: &TextFile, noun: &str, table: &Spanned<Texts>) -> Result<BTreeMap<String, String>> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    let mut texts = BTreeMap::new();
+    for (id, text) in table.as_ref() {
+        let words = read_text(file, text, &[])?;
+        if let Some(other) = seen.insert(words.clone(), id.as_ref()) {
+            let message = format!("the {noun}s `{other}` and `{}` read the same", id.as_ref());
+            return Err(file.refuse(text.span(), message));
+        }
+        texts.insert(id.as_ref().clone(), words);
+    }
+    Ok(texts)
+}
+
+/// The system text keeps its placeholder: personas are filled in as prompts are rendered.
+fn read_system_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
+    read_text(file, text, &[("persona", "someone")])?;
+    if !text.as_ref().contains("{persona}") {
+        return Err(file
+            .refuse(text.span(), "the system text does not say where the persona goes")
+            .hint("write {persona} where its text belongs"));
+    }
+    Ok(text.as_ref().trim().to_owned())
+}
+
+fn read_formats(
+    file: &TextFile,
+    texts: &WordingFile,
+    study: &StudyFile,
+) -> Result<BTreeMap<ElicitationFormat, FormatWording>> {
+    let formats = study.formats.as_ref().iter().map(|format| *format.as_ref());
+    formats
+        .map(|format| {
+            let words = &texts.formats.as_ref()[format.to_string().as_str()];
+            if !words.answer_prefix.as_ref().is_empty() {
+                read_text(file, &words.answer_prefix, &[])?;
+            }
+            let instruction = read_text(file, &words.instruction, &[])?;
+            Ok((format, FormatWording { instruction, answer_prefix: words.answer_prefix.as_ref().clone() }))
+        })
+        .collect()
+}
+
+fn read_situations(
+    file: &TextFile,
+    texts: &WordingFile,
+    study: &StudyFile,
+) -> Result<BTreeMap<String, String>> {
+    let declared = ids(study.situations.iter().map(|situation| &situation.id));
+    let Some(template) = &texts.situation_text else {
+        return match declared.is_empty() && texts.situations.as_ref().is_empty() {
+            true => Ok(BTreeMap::new()),
+            false => {
+                Err(file.refuse(texts.situations.span(), "there is no `situation_text` for the situations"))
+            }
+        };
+    };
+    check_keys(file, "situation", &texts.situations, &declared)?;
+    let mut filled = BTreeMap::new();
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for (id, words) in texts.situations.as_ref() {
+        let mut values = Vec::new();
+        for (name, word) in words {
+            values.push((name.as_ref().as_str(), read_text(file, word, &[])?));
+        }
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, word)| (*name, word.as_str())).collect();
+        let text = read_text(file, template, &values)?;
+        if let Some(other) = seen.insert(text.clone(), id.as_ref()) {
+            let message = format!("the situations `{other}` and `{}` read the same", id.as_ref());
+            return Err(file.refuse(id.span(), message));
+        }
+        filled.insert(id.as_ref().clone(), text);
+    }
+    Ok(filled)
+}
+
+/// Labels are single lines, one per option, and whatever counts as one label counts as no other.
+fn read_labels(
+    file: &TextFile,
+    option_count: usize,
+    labels: &Spanned<Vec<Spanned<String>>>,
+) -> Result<Vec<String>> {
+    let found = labels.as_ref().len();
+    if found != option_count {
+        let message = format!("there are {found} labels for a scale of {option_count} options");
+        return Err(file.refuse(labels.span(), message));
+    }
+    let mut forms = BTreeSet::new();
+    for (index, label) in labels.as_ref().iter().enumerate() {
+        let text = label.as_ref();
+        read_text(file, label, &[])?;
+        if text.trim() != text || text.contains('\n') {
+            return Err(file.refuse(label.span(), "a label is one line without white space around it"));
+        }
+        for form in ElicitationFormat::Label.surface_forms("", text, index) {
+            if !forms.insert(form) {
+                let message = format!("the label `{text}` cannot be told from another of its scale");
+                return Err(file.refuse(label.span(), message));
+            }
+        }
+    }
+    Ok(labels.as_ref().iter().map(|label| label.as_ref().clone()).collect())
+}
+
+/// A text with its placeholders filled in and the white space around it gone.
+fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) -> Result<String> {
+    let unfit = |c: char| c.is_control() && c != '\n';
+    if text.as_ref().trim().is_empty() {
+        return Err(file.refuse(text.span(), "this text is empty"));
+    }
+    if text.as_ref().contains(unfit) {
+        return Err(file.refuse(text.span(), "this text holds a control character"));
+    }
+    fill(text.as_ref().trim(), words).map_err(|message| file.refuse(text.span(), message))
+}
+
+/// Puts `words` in place of `{name}`. What is put in is not looked at again, and a brace is nothing else than the
+/// edge of a placeholder.
+pub(super) fn fill(template: &str, words: &[(&str, &str)]) -> std::result::Result<String, String> {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(open) = rest.find(['{', '}']) {
+        filled.push_str(&rest[..open]);
+        let inner = rest[open..].strip_prefix('{').and_then(|inner| inner.split_once('}'));
+        let (name, after) = inner.ok_or_else(|| "a brace is not part of a placeholder".to_owned())?;
+        let known = words.iter().find(|(known, _)| *known == name);
+        let (_, word) = known.ok_or_else(|| unknown_placeholder(name, words))?;
+        filled.push_str(word);
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+fn unknown_placeholder(name: &str, words: &[(&str, &str)]) -> String {
+    let known: Vec<String> = words.iter().map(|(known, _)| format!("{{{known}}}")).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    format!("the placeholder {{{}}} is unknown here; known: {known}", name.escape_debug())
+}
