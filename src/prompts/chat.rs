@@ -1,7 +1,25 @@
 //! Chat templates, rendered as transformers renders them. Text in, text out; knows no token ids.
 
+mod environment;
+mod generation;
+mod python_json;
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::Value;
+use minijinja::{Environment, context};
+
 use super::Message;
 use crate::error::{Error, Result};
+use environment::{RaisedByTemplate, TEMPLATE_NAME};
+
+/// The named special tokens that transformers hands to a template, where the tokenizer has them.
+const SPECIAL_TOKEN_NAMES: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/// A conversation of a survey is some kilobytes; what is longer was made by a template gone wild.
+const RENDERED_LEN_MAX: usize = 4 << 20;
 
 /// What a template may refer to besides the messages.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -9,26 +27,66 @@ pub struct TemplateSettings {
     /// Special tokens by name, e.g. `bos_token`.
     pub special_tokens: Vec<(String, String)>,
     /// The date `strftime_now` tells, as `YYYY-MM-DD`. Frozen in the run plan, so that a prompt does not change overnight.
+    /// Empty: a template that asks for the date fails.
     pub date: String,
 }
 
-/// A compiled template, or the plain joining of texts for a model that has none.
-#[derive(Debug, Clone)]
-pub struct ChatTemplate {}
+impl TemplateSettings {
+    /// The special tokens that a parsed `tokenizer_config.json` names, each a string or an object with `content`.
+    pub fn from_tokenizer_config(config: &serde_json::Value, date: impl Into<String>) -> Self {
+        let named = |name: &&str| Some(((*name).to_owned(), special_token_text(&config[*name])?.to_owned()));
+        TemplateSettings {
+            special_tokens: SPECIAL_TOKEN_NAMES.iter().filter_map(named).collect(),
+            date: date.into(),
+        }
+    }
+}
+
+/// The text of a special token as `tokenizer_config.json` writes it: a string, or an object with `content`.
+pub(crate) fn special_token_text(entry: &serde_json::Value) -> Option<&str> {
+    entry.as_str().or_else(|| entry["content"].as_str())
+}
+
+/// The template source in the `chat_template` entry of a parsed `tokenizer_config.json`: the only one, or of several
+/// named ones the one called `default`. `None` where there is none.
+pub fn pick_template(chat_template: &serde_json::Value) -> Option<String> {
+    let named = |entry: &&serde_json::Value| entry["name"] == "default";
+    let source = match chat_template.as_array() {
+        Some(templates) => &templates.iter().find(named)?["template"],
+        None => chat_template,
+    };
+    source.as_str().map(str::to_owned)
+}
+
+/// A compiled template, or the plain joining of texts for a model that has none. Cheap to clone.
+#[derive(Clone)]
+pub struct ChatTemplate {
+    /// `None` joins plainly.
+    jinja: Option<Arc<Jinja>>,
+}
+
+struct Jinja {
+    environment: Environment<'static>,
+    special_tokens: Vec<(String, String)>,
+}
 
 impl ChatTemplate {
     /// Compiles a Jinja source.
     ///
     /// # Errors
-    /// Kind `Prompt` when it does not parse.
+    /// Kind `Prompt` when it does not parse, or the date is not one.
     pub fn new(source: &str, settings: &TemplateSettings) -> Result<Self> {
-        let _ = (source, settings);
-        Err(Error::prompt("chat templates have not landed yet"))
+        let date = environment::parse_date(&settings.date)?;
+        let environment = environment::compile(source, date)
+            .map_err(|cause| refusal("chat template does not parse", &cause))?;
+        let special_tokens = settings.special_tokens.clone();
+        Ok(ChatTemplate { jinja: Some(Arc::new(Jinja { environment, special_tokens })) })
     }
 
-    /// For base models: contents joined by blank lines.
+    /// For base models: contents joined by blank lines, and the answer prefix on a line of its own, so that the text
+    /// reads as a page that goes on.
     pub fn plain() -> Self {
-        ChatTemplate {}
+        ChatTemplate { jinja: None }
     }
 
     /// The full text, generation prompt included, then the answer prefix.
@@ -36,12 +94,78 @@ impl ChatTemplate {
     /// # Errors
     /// Kind `Prompt` when the template raises, runs out of fuel, or uses what is not known.
     pub fn render(&self, messages: &[Message], answer_prefix: &str) -> Result<String> {
-        let _ = (messages, answer_prefix);
-        Err(Error::prompt("chat templates have not landed yet"))
+        match &self.jinja {
+            Some(jinja) => Ok(jinja.render(messages)? + answer_prefix),
+            None => Ok(join_plainly(messages, answer_prefix)),
+        }
     }
 
     /// False for [`ChatTemplate::plain`].
     pub fn is_chat(&self) -> bool {
-        false
+        self.jinja.is_some()
     }
 }
+
+impl fmt::Debug for ChatTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_chat() { "ChatTemplate(jinja)" } else { "ChatTemplate(plain)" })
+    }
+}
+
+fn join_plainly(messages: &[Message], answer_prefix: &str) -> String {
+    let contents: Vec<&str> = messages.iter().map(|message| message.content.as_str()).collect();
+    let line_break = if answer_prefix.is_empty() { "" } else { "\n" };
+    format!("{}{line_break}{answer_prefix}", contents.join("\n\n"))
+}
+
+impl Jinja {
+    fn render(&self, messages: &[Message]) -> Result<String> {
+        let rendered = self.try_render(messages).map_err(|cause| self.explain(messages, &cause))?;
+        if rendered.len() > RENDERED_LEN_MAX {
+            return Err(Error::prompt(format!("chat template writes {} bytes", rendered.len())));
+        }
+        Ok(rendered)
+    }
+
+    /// The variables are those of `apply_chat_template(messages, add_generation_prompt=True)`.
+    fn try_render(&self, messages: &[Message]) -> std::result::Result<String, minijinja::Error> {
+        let turn = |message: &Message| context! { role => &message.role, content => &message.content };
+        let given = context! {
+            messages => messages.iter().map(turn).collect::<Vec<Value>>(),
+            tools => Value::from(()),
+            documents => Value::from(()),
+            add_generation_prompt => true,
+        };
+        let special_tokens: Value =
+            self.special_tokens.iter().map(|(name, token)| (name.as_str(), token.as_str())).collect();
+        self.environment.get_template(TEMPLATE_NAME)?.render(context! { ..given, ..special_tokens })
+    }
+
+    /// Says whether a template refuses system messages as such: the same conversation without them renders.
+    fn explain(&self, messages: &[Message], cause: &minijinja::Error) -> Error {
+        let Some(raised) = RaisedByTemplate::find(cause) else {
+            return refusal("chat template failed", cause);
+        };
+        let without_system: Vec<Message> =
+            messages.iter().filter(|message| message.role != "system").cloned().collect();
+        if without_system.len() < messages.len() && self.try_render(&without_system).is_ok() {
+            return Error::prompt(format!("chat template takes no system message: {raised}"));
+        }
+        Error::prompt(format!("chat template refuses the conversation: {raised}"))
+    }
+}
+
+/// A template engine's error as ours: what, why, and in which line of the template.
+fn refusal(what: &str, cause: &minijinja::Error) -> Error {
+    let mut message = format!("{what}: {}", cause.kind());
+    if let Some(detail) = cause.detail() {
+        message += &format!(": {detail}");
+    }
+    if let Some(line) = cause.line() {
+        message += &format!(" (line {line} of the template)");
+    }
+    Error::prompt(message)
+}
+
+#[cfg(test)]
+mod tests;

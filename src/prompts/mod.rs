@@ -10,7 +10,8 @@ mod structure;
 mod wording;
 
 pub use catalogue::{DefaultSubset, Study, find_study};
-pub use chat::{ChatTemplate, TemplateSettings};
+pub(crate) use chat::special_token_text;
+pub use chat::{ChatTemplate, TemplateSettings, pick_template};
 pub use format::ElicitationFormat;
 pub use option_order::OptionOrder;
 pub use render::{Cell, render};
