@@ -4,6 +4,8 @@
 mod counts;
 mod fit;
 mod provenance;
+#[cfg(test)]
+mod tests;
 
 use crate::data_folder::{DataFolder, EmbeddedFolder};
 use crate::error::{ErrorKind, Result};

@@ -7,6 +7,8 @@ mod format;
 mod option_order;
 mod render;
 mod structure;
+#[cfg(test)]
+mod tests;
 mod wording;
 
 pub use catalogue::{DefaultSubset, Study, find_study};

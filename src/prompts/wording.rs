@@ -9,7 +9,10 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use toml::Spanned;
 
-type Texts = BTreeMap<Spanned<String>, Spanned<String>>;
+/// Entries by id, both with their place in the file.
+type Entries<T> = BTreeMap<Spanned<String>, T>;
+type Texts = Entries<Spanned<String>>;
+type Labels = Spanned<Vec<Spanned<String>>>;
 
 /// What a study says in one language besides its personas, stems and labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +38,10 @@ struct WordingFile {
     system_text: Spanned<String>,
     situation_text: Option<Spanned<String>>,
     #[serde(default = "no_situations")]
-    situations: Spanned<BTreeMap<Spanned<String>, Texts>>,
+    situations: Spanned<Entries<Texts>>,
     variables: Spanned<Texts>,
-    labels: Spanned<BTreeMap<Spanned<String>, Spanned<Vec<Spanned<String>>>>>,
-    formats: Spanned<BTreeMap<Spanned<String>, FormatFile>>,
+    labels: Spanned<Entries<Labels>>,
+    formats: Spanned<Entries<FormatFile>>,
     personas: Spanned<Texts>,
 }
 
@@ -49,7 +52,7 @@ struct FormatFile {
     answer_prefix: Spanned<String>,
 }
 
-fn no_situations() -> Spanned<BTreeMap<Spanned<String>, Texts>> {
+fn no_situations() -> Spanned<Entries<Texts>> {
     Spanned::new(0..0, BTreeMap::new())
 }
 
@@ -132,12 +135,7 @@ fn ids<'a>(entries: impl Iterator<Item = &'a Spanned<String>>) -> Vec<&'a str> {
 }
 
 /// A table has an entry for everything declared in `study.toml` and for nothing else.
-fn check_keys<T>(
-    file: &TextFile,
-    noun: &str,
-    table: &Spanned<BTreeMap<Spanned<String>, T>>,
-    declared: &[&str],
-) -> Result<()> {
+fn check_keys<T>(file: &TextFile, noun: &str, table: &Spanned<Entries<T>>, declared: &[&str]) -> Result<()> {
     if let Some(key) = table.as_ref().keys().find(|key| !declared.contains(&key.as_ref().as_str())) {
         return Err(file.refuse(key.span(), format!("the study has no {noun} `{}`", key.as_ref())));
     }
@@ -163,13 +161,13 @@ fn read_plain_texts(file: &TextFile, noun: &str, table: &Spanned<Texts>) -> Resu
 
 /// The system text keeps its placeholder: personas are filled in as prompts are rendered.
 fn read_system_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
-    read_text(file, text, &[("persona", "someone")])?;
-    if !text.as_ref().contains("{persona}") {
+    let template = read_text(file, text, &[("persona", "{persona}")])?;
+    if !template.contains("{persona}") {
         return Err(file
             .refuse(text.span(), "the system text does not say where the persona goes")
             .hint("write {persona} where its text belongs"));
     }
-    Ok(text.as_ref().trim().to_owned())
+    Ok(template)
 }
 
 fn read_formats(
@@ -204,6 +202,9 @@ fn read_situations(
             }
         };
     };
+    if declared.is_empty() {
+        return Err(file.refuse(template.span(), "the study has no situations"));
+    }
     check_keys(file, "situation", &texts.situations, &declared)?;
     let mut filled = BTreeMap::new();
     let mut seen: HashMap<String, &str> = HashMap::new();
@@ -224,11 +225,7 @@ fn read_situations(
 }
 
 /// Labels are single lines, one per option, and whatever counts as one label counts as no other.
-fn read_labels(
-    file: &TextFile,
-    option_count: usize,
-    labels: &Spanned<Vec<Spanned<String>>>,
-) -> Result<Vec<String>> {
+fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<Vec<String>> {
     let found = labels.as_ref().len();
     if found != option_count {
         let message = format!("there are {found} labels for a scale of {option_count} options");
@@ -251,16 +248,17 @@ fn read_labels(
     Ok(labels.as_ref().iter().map(|label| label.as_ref().clone()).collect())
 }
 
-/// A text with its placeholders filled in and the white space around it gone.
+/// A text with its placeholders filled in and the white space around it gone. Line ends are `\n` however the file
+/// ends its lines, so that a prompt does not depend on the editor.
 fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) -> Result<String> {
-    let unfit = |c: char| c.is_control() && c != '\n';
-    if text.as_ref().trim().is_empty() {
+    let unix = text.as_ref().replace("\r\n", "\n");
+    if unix.trim().is_empty() {
         return Err(file.refuse(text.span(), "this text is empty"));
     }
-    if text.as_ref().contains(unfit) {
+    if unix.contains(|c: char| c.is_control() && c != '\n') {
         return Err(file.refuse(text.span(), "this text holds a control character"));
     }
-    fill(text.as_ref().trim(), words).map_err(|message| file.refuse(text.span(), message))
+    fill(unix.trim(), words).map_err(|message| file.refuse(text.span(), message))
 }
 
 /// Puts `words` in place of `{name}`. What is put in is not looked at again, and a brace is nothing else than the
