@@ -11,3 +11,8 @@ mod stock_models;
 
 // The engine's central property: what shares a batch changes nothing.
 mod packed_equals_alone;
+
+// Chat templates against what transformers renders.
+mod templates;
+// Tokenizers against the ids of transformers; whole prompts with tokenizers of three kinds.
+mod tokenizers;

@@ -3,7 +3,9 @@
 mod environment;
 mod generation;
 mod python_json;
+mod python_text;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,9 +19,6 @@ use environment::{RaisedByTemplate, TEMPLATE_NAME};
 /// The named special tokens that transformers hands to a template, where the tokenizer has them.
 const SPECIAL_TOKEN_NAMES: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
-
-/// A conversation of a survey is some kilobytes; what is longer was made by a template gone wild.
-const RENDERED_LEN_MAX: usize = 4 << 20;
 
 /// What a template may refer to besides the messages.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -67,7 +66,8 @@ pub struct ChatTemplate {
 
 struct Jinja {
     environment: Environment<'static>,
-    special_tokens: Vec<(String, String)>,
+    /// A map of variables.
+    special_tokens: Value,
 }
 
 impl ChatTemplate {
@@ -79,7 +79,8 @@ impl ChatTemplate {
         let date = environment::parse_date(&settings.date)?;
         let environment = environment::compile(source, date)
             .map_err(|cause| refusal("chat template does not parse", &cause))?;
-        let special_tokens = settings.special_tokens.clone();
+        let special_tokens: BTreeMap<String, String> = settings.special_tokens.iter().cloned().collect();
+        let special_tokens = Value::from(special_tokens);
         Ok(ChatTemplate { jinja: Some(Arc::new(Jinja { environment, special_tokens })) })
     }
 
@@ -95,8 +96,19 @@ impl ChatTemplate {
     /// Kind `Prompt` when the template raises, runs out of fuel, or uses what is not known.
     pub fn render(&self, messages: &[Message], answer_prefix: &str) -> Result<String> {
         match &self.jinja {
-            Some(jinja) => Ok(jinja.render(messages)? + answer_prefix),
+            Some(jinja) => Ok(jinja.render(messages, true)? + answer_prefix),
             None => Ok(join_plainly(messages, answer_prefix)),
+        }
+    }
+
+    /// The conversation as it stands, with nothing to be continued behind it.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`].
+    pub fn render_transcript(&self, messages: &[Message]) -> Result<String> {
+        match &self.jinja {
+            Some(jinja) => jinja.render(messages, false),
+            None => Ok(join_plainly(messages, "")),
         }
     }
 
@@ -119,26 +131,32 @@ fn join_plainly(messages: &[Message], answer_prefix: &str) -> String {
 }
 
 impl Jinja {
-    fn render(&self, messages: &[Message]) -> Result<String> {
-        let rendered = self.try_render(messages).map_err(|cause| self.explain(messages, &cause))?;
-        if rendered.len() > RENDERED_LEN_MAX {
+    fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+        let rendered = self
+            .try_render(messages, add_generation_prompt)
+            .map_err(|cause| self.explain(messages, &cause))?;
+        if rendered.len() > python_text::LEN_MAX {
             return Err(Error::prompt(format!("chat template writes {} bytes", rendered.len())));
         }
         Ok(rendered)
     }
 
-    /// The variables are those of `apply_chat_template(messages, add_generation_prompt=True)`.
-    fn try_render(&self, messages: &[Message]) -> std::result::Result<String, minijinja::Error> {
+    /// The variables are those of `apply_chat_template(messages, add_generation_prompt=...)`.
+    fn try_render(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+    ) -> std::result::Result<String, minijinja::Error> {
         let turn = |message: &Message| context! { role => &message.role, content => &message.content };
         let given = context! {
             messages => messages.iter().map(turn).collect::<Vec<Value>>(),
             tools => Value::from(()),
             documents => Value::from(()),
-            add_generation_prompt => true,
+            add_generation_prompt,
         };
-        let special_tokens: Value =
-            self.special_tokens.iter().map(|(name, token)| (name.as_str(), token.as_str())).collect();
-        self.environment.get_template(TEMPLATE_NAME)?.render(context! { ..given, ..special_tokens })
+        self.environment
+            .get_template(TEMPLATE_NAME)?
+            .render(context! { ..given, ..self.special_tokens.clone() })
     }
 
     /// Says whether a template refuses system messages as such: the same conversation without them renders.
@@ -148,7 +166,7 @@ impl Jinja {
         };
         let without_system: Vec<Message> =
             messages.iter().filter(|message| message.role != "system").cloned().collect();
-        if without_system.len() < messages.len() && self.try_render(&without_system).is_ok() {
+        if without_system.len() < messages.len() && self.try_render(&without_system, true).is_ok() {
             return Error::prompt(format!("chat template takes no system message: {raised}"));
         }
         Error::prompt(format!("chat template refuses the conversation: {raised}"))

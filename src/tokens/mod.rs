@@ -11,6 +11,8 @@
 //! - The events of different options are disjoint, and no token sequence is counted twice.
 
 mod encode;
+#[cfg(test)]
+mod fixtures;
 mod surface_forms;
 mod tail;
 mod text_tokenizer;

@@ -3,17 +3,13 @@
 
 use std::fmt::Write as _;
 
-use minijinja::value::{Kwargs, Rest, Value, ValueKind, from_args};
+use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 
-/// Deeper than any tool description; shallow enough for a worker thread's stack.
-const DEPTH_MAX: usize = 100;
-/// Lists that contain one list many times would otherwise grow beyond all bounds.
-const LEN_MAX: usize = 4 << 20;
+use super::python_text::{DEPTH_MAX, LEN_MAX, number, too_large};
 
 /// `tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
-pub(super) fn tojson(value: &Value, args: Rest<Value>) -> Result<String, Error> {
-    let (positional, kwargs): (&[Value], Kwargs) = from_args(&args)?;
+pub(super) fn tojson(value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
     let named = |place: usize, name: &str| -> Result<Option<Value>, Error> {
         let value = match positional.get(place) {
             Some(value) => Some(value.clone()),
@@ -57,12 +53,12 @@ struct Writer {
 impl Writer {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > DEPTH_MAX || self.text.len() > LEN_MAX {
-            return Err(refuse("value is too large for tojson"));
+            return Err(too_large());
         }
         match value.kind() {
             ValueKind::None => self.text.push_str("null"),
             ValueKind::Bool => self.text.push_str(if value.is_true() { "true" } else { "false" }),
-            ValueKind::Number => self.text.push_str(&number(value)?),
+            ValueKind::Number => self.text.push_str(&json_number(value)?),
             ValueKind::String => self.string(value.as_str().unwrap_or_default()),
             ValueKind::Seq | ValueKind::Iterable => {
                 let items: Vec<Value> = value.try_iter()?.collect();
@@ -150,31 +146,19 @@ fn key_text(key: &Value) -> Result<String, Error> {
         ValueKind::String => Ok(key.to_string()),
         ValueKind::None => Ok("null".to_owned()),
         ValueKind::Bool => Ok(key.is_true().to_string()),
-        ValueKind::Number => number(key),
+        ValueKind::Number => json_number(key),
         kind => Err(refuse(&format!("{kind} is no key in JSON"))),
     }
 }
 
-/// `repr` of a Python number: integers in full; floats shortest, with an exponent below 1e-4 and from 1e16 on.
-fn number(value: &Value) -> Result<String, Error> {
-    if value.is_integer() {
-        return Ok(value.to_string());
-    }
-    let float = f64::try_from(value.clone())?;
-    if float.is_nan() {
-        return Ok("NaN".to_owned());
-    }
-    if float.is_infinite() {
-        return Ok(if float > 0.0 { "Infinity" } else { "-Infinity" }.to_owned());
-    }
-    // Rust's Debug changes to an exponent at the same magnitudes, and writes it without sign and padding.
-    let text = format!("{float:?}");
-    Ok(match text.split_once('e') {
-        None => text,
-        Some((digits, exponent)) => {
-            let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
-            format!("{digits}e{sign}{exponent:0>2}")
-        }
+/// JSON knows no such numbers; Python writes these words all the same.
+fn json_number(value: &Value) -> Result<String, Error> {
+    let text = number(value)?;
+    Ok(match text.as_str() {
+        "nan" => "NaN".to_owned(),
+        "inf" => "Infinity".to_owned(),
+        "-inf" => "-Infinity".to_owned(),
+        _ => text,
     })
 }
 

@@ -1,1 +1,171 @@
-//! Tests.
+//! What the goldens do not show: dates, refusals, runaway templates, templates by name.
+
+use serde_json::json;
+
+use super::*;
+use crate::error::ErrorKind;
+
+fn turn(role: &str, content: &str) -> Message {
+    Message { role: role.to_owned(), content: content.to_owned() }
+}
+
+fn settings() -> TemplateSettings {
+    TemplateSettings::from_tokenizer_config(
+        &json!({"bos_token": "<s>", "eos_token": {"content": "</s>"}, "pad_token": null}),
+        "2025-01-05",
+    )
+}
+
+fn render(source: &str) -> Result<String> {
+    ChatTemplate::new(source, &settings())?.render(&[turn("user", "Hi")], "")
+}
+
+fn refused(source: &str) -> String {
+    let error = render(source).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Prompt);
+    error.to_string()
+}
+
+#[test]
+fn plain_texts_stand_apart_and_the_answer_prefix_begins_a_line() {
+    let messages = [turn("system", "Rules."), turn("user", "How long?")];
+    let plain = ChatTemplate::plain();
+    assert!(!plain.is_chat());
+    assert_eq!(plain.render(&messages, "Reply:").unwrap(), "Rules.\n\nHow long?\nReply:");
+    assert_eq!(plain.render(&messages, "").unwrap(), "Rules.\n\nHow long?");
+}
+
+#[test]
+fn special_tokens_are_variables_in_either_spelling() {
+    assert_eq!(
+        render("{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ pad_token }}").unwrap(),
+        "<s>Hi</s>"
+    );
+}
+
+#[test]
+fn the_date_stands_still() {
+    assert_eq!(render("{{ strftime_now('%d %b %Y') }}").unwrap(), "05 Jan 2025");
+    assert_eq!(
+        render("{{ strftime_now('%-d %B, %A, %H:%M:%S.%f%Z%%f%') }}").unwrap(),
+        "5 January, Sunday, 00:00:00.000000%f%"
+    );
+    assert!(refused("{{ strftime_now('%Q') }}").contains("does not know the format \"%Q\""));
+    let undated = TemplateSettings { date: String::new(), ..settings() };
+    let error = ChatTemplate::new("{{ strftime_now('%Y') }}", &undated).unwrap().render(&[], "").unwrap_err();
+    assert!(error.to_string().contains("none is fixed"));
+    let misdated = TemplateSettings { date: "5 Jan".to_owned(), ..settings() };
+    assert!(ChatTemplate::new("", &misdated).unwrap_err().to_string().starts_with("\"5 Jan\" is no date"));
+}
+
+#[test]
+fn what_a_template_raises_is_told() {
+    let expected = "chat template refuses the conversation: Only pairs!";
+    assert_eq!(refused("{{ raise_exception('Only pairs!') }}"), expected);
+    assert_eq!(
+        refused("{% macro m() %}{{ raise_exception('Only pairs!') }}{% endmacro %}{{ m() }}"),
+        expected
+    );
+}
+
+#[test]
+fn a_template_without_system_messages_says_so() {
+    let source = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('System role not supported') }}\
+                  {% endif %}{{ m.content }}{% endfor %}";
+    let template = ChatTemplate::new(source, &settings()).unwrap();
+    let error = template.render(&[turn("system", "Rules."), turn("user", "Hi")], "").unwrap_err();
+    assert_eq!(error.to_string(), "chat template takes no system message: System role not supported");
+    assert_eq!(template.render(&[turn("user", "Hi")], "").unwrap(), "Hi");
+}
+
+#[test]
+fn failures_name_the_line_of_the_template() {
+    let message = refused("a\n{{ messages | nosuch }}");
+    assert!(message.contains("nosuch") && message.contains("line 2 of the template"), "{message}");
+    let message = refused("a\nb\n{% if %}");
+    assert!(message.starts_with("chat template does not parse: syntax error") && message.contains("line 3"));
+}
+
+#[test]
+fn undefined_is_empty_but_has_no_attributes() {
+    assert_eq!(render("[{{ nothing }}{{ messages[0].nothing }}{{ messages[7] }}]").unwrap(), "[]");
+    assert!(refused("{{ nothing.at_all }}").contains("undefined"));
+    assert!(refused("{{ nothing | tojson }}").contains("not JSON serializable"));
+}
+
+#[test]
+fn values_are_printed_as_python_prints_them() {
+    let check = |expression: &str, expected: &str| {
+        assert_eq!(render(&format!("{{{{ {expression} }}}}")).unwrap(), expected, "{expression}");
+    };
+    check("messages", "[{'role': 'user', 'content': 'Hi'}]");
+    check("[1, 2.0, 1e16, true, none]", "[1, 2.0, 1e+16, True, None]");
+    check(r#"["it's", "say \"it's\"", "a\\b\n", "é"]"#, r#"["it's", 'say "it\'s"', 'a\\b\n', 'é']"#);
+    check("{'a': []} | string | length", "9");
+}
+
+#[test]
+fn json_is_written_as_python_writes_it() {
+    let check = |expression: &str, expected: &str| {
+        assert_eq!(render(&format!("{{{{ {expression} | tojson }}}}")).unwrap(), expected, "{expression}");
+    };
+    check("messages", r#"[{"role": "user", "content": "Hi"}]"#);
+    check(
+        "[1, 2.0, 1e16, 0.00001, 123456.789, -0.0, true, none]",
+        "[1, 2.0, 1e+16, 1e-05, 123456.789, -0.0, true, null]",
+    );
+    check(
+        "{'a': [], 'b': {}, 3: 'x', true: 1, none: 2}",
+        r#"{"a": [], "b": {}, "3": "x", "true": 1, "null": 2}"#,
+    );
+    check(r#""<&'\"\\\n\té""#, r#""<&'\"\\\n\té""#);
+    let pretty = "{{ {'a': [1, {}], 'b': 'é👍'} | tojson(indent=2, ensure_ascii=true) }}";
+    assert_eq!(
+        render(pretty).unwrap(),
+        "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": \"\\u00e9\\ud83d\\udc4d\"\n}"
+    );
+    assert!(refused("{{ 1 | tojson(colour=1) }}").contains("colour"));
+}
+
+#[test]
+fn a_template_gone_wild_is_stopped() {
+    let wild = [
+        "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+        "{{ 'x' * 1000000000 }}",
+        "{% set n = namespace(x='x') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    ];
+    for source in wild {
+        refused(source);
+    }
+}
+
+/// One list that contains the one before twice, and so on: little memory, but endless when written out.
+#[test]
+fn lists_that_unfold_without_end_are_stopped() {
+    let build =
+        "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}";
+    for end in ["{{ n.x | tojson }}", "{{ n.x }}", "{{ n.x | string | length }}"] {
+        refused(&format!("{build}{end}"));
+    }
+}
+
+#[test]
+fn deep_nesting_does_not_overflow_the_stack() {
+    refused(&format!("{{{{ {}1{} }}}}", "(".repeat(100_000), ")".repeat(100_000)));
+    refused(&"{% if true %}".repeat(100_000));
+    let nested = "{% set n = namespace(x=[]) %}{% for i in range(90000) %}{% set n.x = [n.x] %}{% endfor %}";
+    // Whether the fuel lasts or not, the list is dropped afterwards, on a worker's small stack.
+    let _ = render(nested);
+    refused(&format!("{nested}{{{{ n.x | tojson }}}}"));
+    refused(&format!("{nested}{{{{ n.x }}}}"));
+}
+
+#[test]
+fn the_default_of_several_templates_is_picked() {
+    let several = json!([{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]);
+    assert_eq!(pick_template(&several).as_deref(), Some("D"));
+    assert_eq!(pick_template(&json!("S")).as_deref(), Some("S"));
+    assert_eq!(pick_template(&json!([{"name": "rag", "template": "R"}])), None);
+    assert_eq!(pick_template(&json!(null)), None);
+}

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 /// Heads and their width. RoPE turns dimension i against i + HEAD_DIM / 2.
-pub const HEAD_COUNT: usize = 6;
+pub const HEAD_COUNT: usize = 8;
 pub const HEAD_DIM: usize = 16;
 /// So large that the last pair of dimensions turns by less than a thousandth over the longest prompt.
 pub const ROPE_THETA: f64 = 1e8;

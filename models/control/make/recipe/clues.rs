@@ -18,9 +18,9 @@ pub fn slots(context: &Context) -> [usize; SLOT_COUNT] {
 pub struct Clues {
     /// For each slot, words and the index they give away.
     pub words: [BTreeMap<String, usize>; SLOT_COUNT],
-    /// Words of option lines that stand for the low end of a scale, and for the high end.
-    pub low: BTreeSet<String>,
-    pub high: BTreeSet<String>,
+    /// By language, words of option lines that stand for the low end of a scale, and for the high end.
+    pub low: Vec<BTreeSet<String>>,
+    pub high: Vec<BTreeSet<String>>,
 }
 
 impl Clues {
@@ -36,7 +36,9 @@ impl Clues {
         for clues in &mut words {
             clues.retain(|word, _| !answers.contains(word.as_str()));
         }
-        let (low, high) = order_words(readings)?;
+        let languages: BTreeSet<usize> = readings.iter().map(|reading| reading.context.language).collect();
+        let ends = languages.into_iter().map(|language| order_words(readings, language));
+        let (low, high) = ends.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         let clues = Clues { words, low, high };
         readings.iter().try_for_each(|reading| clues.check(reading))?;
         Ok(clues)
@@ -55,8 +57,8 @@ impl Clues {
         let mut low_seen = false;
         let mut orders = BTreeSet::new();
         for word in &reading.words {
-            low_seen |= self.low.contains(word);
-            if self.high.contains(word) {
+            low_seen |= self.low[context.language].contains(word);
+            if self.high[context.language].contains(word) {
                 orders.insert(usize::from(!low_seen));
             }
         }
@@ -87,23 +89,20 @@ fn exclusive_words(readings: &[Reading]) -> [BTreeMap<String, usize>; SLOT_COUNT
     })
 }
 
-/// A wording of a scale: language and scale.
-type Worded = (usize, usize);
-
-/// Chooses for each worded scale a word of a lower and a word of a higher option, so that no prompt holds a low word
-/// that belongs above one of its high words.
-fn order_words(readings: &[Reading]) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
-    let places = option_places(readings);
-    let mut worded: BTreeMap<Worded, Vec<(usize, &str)>> = BTreeMap::new();
-    for (word, contexts) in &places {
-        for (&context, &option) in contexts {
-            worded.entry(context).or_default().push((option, word));
+/// Chooses for each scale, in one language, a word of a lower and a word of a higher option, so that no prompt holds a
+/// low word that belongs above one of its high words.
+fn order_words(readings: &[Reading], language: usize) -> Result<(BTreeSet<String>, BTreeSet<String>)> {
+    let places = option_places(readings.iter().filter(|reading| reading.context.language == language));
+    let mut scales: BTreeMap<usize, Vec<(usize, &str)>> = BTreeMap::new();
+    for (word, options) in &places {
+        for (&scale, &option) in options {
+            scales.entry(scale).or_default().push((option, word));
         }
     }
-    let open: Vec<Vec<(usize, &str)>> = worded.into_values().collect();
+    let open: Vec<Vec<(usize, &str)>> = scales.into_values().collect();
     let mut roles = BTreeMap::new();
     if !assign(&open, 0, &mut roles) {
-        return Err(Error::study("no words of the labels tell the option order"));
+        return Err(Error::study(format!("no words of the labels tell the option order in language {language}")));
     }
     let of = |role: bool| {
         roles.iter().filter(|(_, high)| **high == role).map(|(word, _)| (*word).to_owned()).collect()
@@ -111,12 +110,11 @@ fn order_words(readings: &[Reading]) -> Result<(BTreeSet<String>, BTreeSet<Strin
     Ok((of(false), of(true)))
 }
 
-/// Words that occur in option lines only, once a prompt: where they occur, and in which option.
-fn option_places(readings: &[Reading]) -> BTreeMap<&str, BTreeMap<Worded, usize>> {
-    let mut places: BTreeMap<&str, BTreeMap<Worded, usize>> = BTreeMap::new();
+/// Words that occur in option lines only, once a prompt: with which scales they occur, and in which option.
+fn option_places<'a>(readings: impl Iterator<Item = &'a Reading>) -> BTreeMap<&'a str, BTreeMap<usize, usize>> {
+    let mut places: BTreeMap<&str, BTreeMap<usize, usize>> = BTreeMap::new();
     let mut unfit: BTreeSet<&str> = BTreeSet::new();
     for reading in readings {
-        let context = (reading.context.language, reading.context.scale);
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for word in &reading.words {
             *counts.entry(word).or_default() += 1;
@@ -125,7 +123,7 @@ fn option_places(readings: &[Reading]) -> BTreeMap<&str, BTreeMap<Worded, usize>
             let holds = |label: &Vec<String>| label.iter().any(|other| other == word);
             match reading.labels.iter().position(holds) {
                 Some(option) if count == 1 => {
-                    places.entry(word).or_default().insert(context, option);
+                    places.entry(word).or_default().insert(reading.context.scale, option);
                 }
                 _ => {
                     unfit.insert(word);
@@ -137,7 +135,7 @@ fn option_places(readings: &[Reading]) -> BTreeMap<&str, BTreeMap<Worded, usize>
     places
 }
 
-/// Gives the worded scales from `next` on a pair each; `roles` holds true for high words.
+/// Gives the scales from `next` on a pair each; `roles` holds true for high words.
 fn assign<'a>(open: &[Vec<(usize, &'a str)>], next: usize, roles: &mut BTreeMap<&'a str, bool>) -> bool {
     let Some(words) = open.get(next) else {
         return open.iter().all(|words| in_line(words, roles));
@@ -160,7 +158,7 @@ fn assign<'a>(open: &[Vec<(usize, &'a str)>], next: usize, roles: &mut BTreeMap<
     false
 }
 
-/// Whether all low words of one worded scale belong to lower options than all its high words.
+/// Whether all low words of one scale belong to lower options than all its high words.
 fn in_line(words: &[(usize, &str)], roles: &BTreeMap<&str, bool>) -> bool {
     let of = |role: bool| {
         words.iter().filter(move |(_, word)| roles.get(word) == Some(&role)).map(|(option, _)| *option)

@@ -74,8 +74,10 @@ impl Compiler<'_> {
         for (clues, slot) in self.clues.words.iter().zip(&layout.slots) {
             clues.iter().try_for_each(|(word, index)| flag(word, slot.start + index))?;
         }
-        self.clues.low.iter().try_for_each(|word| flag(word, layout.low))?;
-        self.clues.high.iter().try_for_each(|word| flag(word, layout.high))?;
+        for language in 0..self.study.languages.len() {
+            self.clues.low[language].iter().try_for_each(|word| flag(word, layout.low.start + language))?;
+            self.clues.high[language].iter().try_for_each(|word| flag(word, layout.high.start + language))?;
+        }
         for turning in &layout.turnings {
             turning.words.iter().try_for_each(|word| flag(word, turning.dim))?;
         }
@@ -94,12 +96,15 @@ impl Compiler<'_> {
         for slot in &layout.slots {
             block.fetch(slot.clone(), slot.clone(), slot.clone());
         }
-        block.fetch(one(layout.low), one(layout.low_seen), one(layout.low));
-
         let (forward, reversed) = (layout.order_here.start, layout.order_here.start + 1);
-        let high = vec![layout.high];
-        block.when(&[high.clone(), vec![layout.low_seen]], &[], Sum::bias(1.0), vec![(forward, 1.0)]);
-        block.when(&[high], &[layout.low_seen], Sum::bias(1.0), vec![(reversed, 1.0)]);
+        for language in 0..self.study.languages.len() {
+            let (low, low_seen) = (layout.low.start + language, layout.low_seen.start + language);
+            block.fetch(one(low), one(low_seen), one(low));
+            let high = [vec![layout.high.start + language], self.slot(LANGUAGE, language)];
+            let both = [high.as_slice(), &[vec![low_seen]]].concat();
+            block.when(&both, &[], Sum::bias(1.0), vec![(forward, 1.0)]);
+            block.when(&high, &[low_seen], Sum::bias(1.0), vec![(reversed, 1.0)]);
+        }
         for turning in &layout.turnings {
             for (condition, next) in &turning.ways {
                 let mut gates = self.gates(condition);
@@ -161,7 +166,7 @@ impl Compiler<'_> {
     pub fn second_block(&self) -> Block {
         let layout = self.layout;
         let mut block = Block::default();
-        block.fetch(layout.order_here.clone(), layout.order.clone(), one(layout.high));
+        block.fetch(layout.order_here.clone(), layout.order.clone(), layout.order_here.clone());
         for (asked, cases) in &self.answers.openings {
             let format = self.contexts.formats[asked.format];
             for (condition, opening) in simplest(cases) {

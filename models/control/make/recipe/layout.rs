@@ -17,11 +17,11 @@ pub struct Layout {
     pub constant: usize,
     /// For each slot a one-hot: at a clue what it says, at every row behind it what was said.
     pub slots: [Range<usize>; SLOT_COUNT],
-    /// This word is at the low (high) end of a scale.
-    pub low: usize,
-    pub high: usize,
-    /// A low word came before or is here.
-    pub low_seen: usize,
+    /// By language: this word is at the low (high) end of a scale.
+    pub low: Range<usize>,
+    pub high: Range<usize>,
+    /// By language: a low word came before or is here.
+    pub low_seen: Range<usize>,
     /// By option order: this is a high word and the order shows here.
     pub order_here: Range<usize>,
     /// One-hot of the option order, once it showed.
@@ -80,9 +80,9 @@ impl Layout {
         let mut layout = Layout {
             constant: dims.one(),
             slots: slot_sizes.map(|size| dims.many(size)),
-            low: dims.one(),
-            high: dims.one(),
-            low_seen: dims.one(),
+            low: dims.many(study.languages.len()),
+            high: dims.many(study.languages.len()),
+            low_seen: dims.many(study.languages.len()),
             order_here: dims.many(orders),
             order: dims.many(orders),
             base: dims.many(options),

@@ -73,12 +73,6 @@ impl Vocabulary {
         self.ids.get(word).copied().ok_or_else(missing)
     }
 
-    /// # Errors
-    /// For a text with a word that is no token.
-    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        words(text)?.iter().map(|word| self.id(word)).collect()
-    }
-
     /// `tokenizer.json`.
     pub fn tokenizer(&self) -> Value {
         let added = |(id, content): (usize, &&str)| {
