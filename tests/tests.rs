@@ -16,3 +16,6 @@ mod packed_equals_alone;
 mod templates;
 // Tokenizers against the ids of transformers; whole prompts with tokenizers of three kinds.
 mod tokenizers;
+
+// The built-in model: remade from its recipe, and what was planted found again.
+mod control;

@@ -102,7 +102,9 @@ fn order_words(readings: &[Reading], language: usize) -> Result<(BTreeSet<String
     let open: Vec<Vec<(usize, &str)>> = scales.into_values().collect();
     let mut roles = BTreeMap::new();
     if !assign(&open, 0, &mut roles) {
-        return Err(Error::study(format!("no words of the labels tell the option order in language {language}")));
+        return Err(Error::study(format!(
+            "no words of the labels tell the option order in language {language}"
+        )));
     }
     let of = |role: bool| {
         roles.iter().filter(|(_, high)| **high == role).map(|(word, _)| (*word).to_owned()).collect()
@@ -111,7 +113,9 @@ fn order_words(readings: &[Reading], language: usize) -> Result<(BTreeSet<String
 }
 
 /// Words that occur in option lines only, once a prompt: with which scales they occur, and in which option.
-fn option_places<'a>(readings: impl Iterator<Item = &'a Reading>) -> BTreeMap<&'a str, BTreeMap<usize, usize>> {
+fn option_places<'a>(
+    readings: impl Iterator<Item = &'a Reading>,
+) -> BTreeMap<&'a str, BTreeMap<usize, usize>> {
     let mut places: BTreeMap<&str, BTreeMap<usize, usize>> = BTreeMap::new();
     let mut unfit: BTreeSet<&str> = BTreeSet::new();
     for reading in readings {
