@@ -26,7 +26,8 @@ pub struct Opening {
 /// Everything that is written behind an answer prefix.
 #[derive(Default)]
 pub struct Answers {
-    pub openings: BTreeMap<Asked, Cases<Opening>>,
+    /// For each option as asked, how a response to it begins; `None`: the scale has no such option.
+    pub openings: BTreeMap<Asked, Cases<Option<Opening>>>,
     /// For each opening the words that its forms begin with: bare, behind a space, capitalised.
     pub variants: BTreeMap<String, BTreeSet<String>>,
     /// The share that a format gives to forms that begin with a word.
@@ -40,8 +41,12 @@ impl Answers {
     /// Kind `Study` when two options begin alike, or a word would have to go on in two ways.
     pub fn collect(readings: &[Reading]) -> Result<Self> {
         let mut answers = Answers::default();
+        let option_count_max = readings.iter().map(|reading| reading.forms.len()).max().unwrap_or(0);
         for reading in readings {
             answers.add(reading)?;
+            for option in reading.forms.len()..option_count_max {
+                answers.add_opening(reading, option, None)?;
+            }
         }
         Ok(answers)
     }
@@ -52,8 +57,7 @@ impl Answers {
         for (option, forms) in reading.forms.iter().enumerate() {
             let texts: Vec<String> = forms.iter().map(|(text, _)| text.clone()).collect();
             let opening = Opening { word: forms[0].1[0].clone(), shown_first: option == reading.first_shown };
-            let asked = Asked { format: context.format, order: context.order, option };
-            add_case(self.openings.entry(asked).or_default(), context, &opening)?;
+            self.add_opening(reading, option, Some(opening.clone()))?;
             for ((text, words), share) in forms.iter().zip(form_shares(&texts)) {
                 if !begun.insert(&words[0]) {
                     return Err(Error::study(format!("`{text}` begins like another form")));
@@ -70,5 +74,11 @@ impl Answers {
             }
         }
         Ok(())
+    }
+
+    fn add_opening(&mut self, reading: &Reading, option: usize, opening: Option<Opening>) -> Result<()> {
+        let context = &reading.context;
+        let asked = Asked { format: context.format, order: context.order, option };
+        add_case(self.openings.entry(asked).or_default(), context, &opening)
     }
 }

@@ -100,7 +100,9 @@ impl Compiler<'_> {
         for language in 0..self.study.languages.len() {
             let (low, low_seen) = (layout.low.start + language, layout.low_seen.start + language);
             block.fetch(one(low), one(low_seen), one(low));
-            let high = [vec![layout.high.start + language], self.slot(LANGUAGE, language)];
+            // The high word counts twice: at a clue to the language, that slot alone holds 2.
+            let high = vec![layout.high.start + language];
+            let high = [high.clone(), high, self.slot(LANGUAGE, language)];
             let both = [high.as_slice(), &[vec![low_seen]]].concat();
             block.when(&both, &[], Sum::bias(1.0), vec![(forward, 1.0)]);
             block.when(&high, &[low_seen], Sum::bias(1.0), vec![(reversed, 1.0)]);
@@ -170,6 +172,7 @@ impl Compiler<'_> {
         for (asked, cases) in &self.answers.openings {
             let format = self.contexts.formats[asked.format];
             for (condition, opening) in simplest(cases) {
+                let Some(opening) = opening else { continue };
                 let mut gates = self.gates(&condition);
                 gates.push(vec![layout.order.start + asked.order]);
                 gates.push(self.slot(FORMAT, asked.format));
