@@ -35,3 +35,6 @@ mod templates;
 
 // Tokenizers against the ids of transformers; whole prompts with tokenizers of three kinds.
 mod tokenizers;
+
+// The built-in model: remade from its recipe, and what was planted found again.
+mod control;
