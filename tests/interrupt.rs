@@ -28,7 +28,10 @@ fn finished_cells_survive_an_interrupt() {
     let mut told = String::new();
     stderr.read_to_string(&mut told).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");
-    assert!(told.contains("of 10080 cells") && told.contains("hint: the finished cells are in cells.parquet"), "{told}");
+    assert!(
+        told.contains("of 10080 cells") && told.contains("hint: the finished cells are in cells.parquet"),
+        "{told}"
+    );
 
     let out = place.path().join("out");
     let cells = read_cells(&out.join("cells.parquet")).unwrap();

@@ -21,6 +21,9 @@ mod main_job;
 // The engine as a plain tool.
 mod score;
 
+// Every command of the README.
+mod readme;
+
 // Broken models, studies and places: exit code, message, nothing half written.
 mod bad_input;
 

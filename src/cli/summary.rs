@@ -2,7 +2,7 @@
 
 use crate::output::records::{ComparisonRow, Counts, RunManifest};
 use comfy_table::presets::NOTHING;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
 use std::fmt::Write as _;
 
 /// The distance that the table is about; the report has all of them.
@@ -26,13 +26,25 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
         let _ = writeln!(text, "The study has no human data: nothing was compared.");
         return text;
     }
-    let format = model_rows(group_rows).find_map(|row| row.elicitation_format.clone()).unwrap_or_default();
+    let format = first_format(manifest, group_rows);
     let _ = writeln!(
         text,
-        "Distance to people: mean Wasserstein-1 over items, as a share of the scale (format {format}, temperature 1)"
+        "How far from people: mean Wasserstein-1 over items, as a share of the scale (format {format}, temperature 1)"
     );
-    let _ = writeln!(text, "{}\n", table(group_rows, &format).trim_fmt());
+    let _ = writeln!(text, "{}", table(manifest, group_rows, &format).trim_fmt());
+    let _ = writeln!(
+        text,
+        "\nfloor: what two samples of the same people show. entropy: the model's over people's, 1 is as diverse.\n"
+    );
     text
+}
+
+/// The first of the study's formats that the run has.
+fn first_format(manifest: &RunManifest, rows: &[ComparisonRow]) -> String {
+    let ran =
+        |format: &String| model_rows(rows, METRIC).any(|row| row.elicitation_format.as_ref() == Some(format));
+    let formats = manifest.study.order.get("elicitation_format").map_or(&[][..], Vec::as_slice);
+    formats.iter().find(|format| ran(format)).cloned().unwrap_or_default()
 }
 
 fn counted(counts: &Counts) -> String {
@@ -40,17 +52,45 @@ fn counted(counts: &Counts) -> String {
     format!("{cell_count} cells: {ok_count} ok, {low_mass_count} low_mass, {unusable_count} unusable")
 }
 
-fn model_rows(rows: &[ComparisonRow]) -> impl Iterator<Item = &ComparisonRow> {
-    rows.iter().filter(|row| row.predictor == "model" && row.metric == METRIC && row.temperature == Some(1.0))
+fn model_rows<'a>(rows: &'a [ComparisonRow], metric: &str) -> impl Iterator<Item = &'a ComparisonRow> {
+    rows.iter()
+        .filter(move |row| row.predictor == "model" && row.metric == metric && row.temperature == Some(1.0))
 }
 
-fn table(rows: &[ComparisonRow], format: &str) -> Table {
+fn same_unit(a: &ComparisonRow, b: &ComparisonRow) -> bool {
+    let unit = |row: &ComparisonRow| {
+        (
+            row.population_group.clone(),
+            row.persona.clone(),
+            row.language.clone(),
+            row.elicitation_format.clone(),
+        )
+    };
+    unit(a) == unit(b)
+}
+
+/// The study's readable name of a group, where it has one.
+fn group_name(manifest: &RunManifest, group: &str) -> String {
+    let names = manifest.study.labels.get("population_group");
+    names.and_then(|names| names.get(group)).map_or(group, String::as_str).to_owned()
+}
+
+fn table(manifest: &RunManifest, rows: &[ComparisonRow], format: &str) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    let titles =
-        ["people", "prompt", "model", "95 % interval", "floor", "other people", "pooled", "modal", "uniform"];
-    table.set_header(titles.map(Cell::new));
-    for row in model_rows(rows).filter(|row| row.elicitation_format.as_deref() == Some(format)) {
+    table.set_header([
+        "people",
+        "prompt",
+        "model",
+        "95 % interval",
+        "floor",
+        "others",
+        "pooled",
+        "modal",
+        "uniform",
+        "entropy",
+    ]);
+    for row in model_rows(rows, METRIC).filter(|row| row.elicitation_format.as_deref() == Some(format)) {
         let baseline = |predictor: &str| {
             rows.iter()
                 .find(|other| {
@@ -60,8 +100,9 @@ fn table(rows: &[ComparisonRow], format: &str) -> Table {
                 })
                 .map_or("-".to_owned(), |other| format!("{:.3}", other.value))
         };
+        let entropy = model_rows(rows, "entropy_ratio").find(|other| same_unit(row, other));
         table.add_row([
-            row.population_group.clone(),
+            group_name(manifest, &row.population_group),
             row.language.clone().unwrap_or_default(),
             format!("{:.3}", row.value),
             format!("{:.3} to {:.3}", row.interval_low, row.interval_high),
@@ -70,6 +111,7 @@ fn table(rows: &[ComparisonRow], format: &str) -> Table {
             baseline("pooled"),
             baseline("modal"),
             baseline("uniform"),
+            entropy.map_or("-".to_owned(), |ratio| format!("{:.2}", ratio.value)),
         ]);
     }
     for column in table.column_iter_mut().skip(2) {
