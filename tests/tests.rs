@@ -12,8 +12,27 @@ mod stock_models;
 // The engine's central property: what shares a batch changes nothing.
 mod packed_equals_alone;
 
+// Comparison metrics against numbers from scipy and numpy.
+mod metrics_goldens;
+
+// The main job on the built-in study and model.
+mod main_job;
+
+// The engine as a plain tool.
+mod score;
+
+// Broken models, studies and places: exit code, message, nothing half written.
+mod bad_input;
+
+// Ctrl-C.
+mod interrupt;
+
+// House rules.
+mod tidy;
+
 // Chat templates against what transformers renders.
 mod templates;
+
 // Tokenizers against the ids of transformers; whole prompts with tokenizers of three kinds.
 mod tokenizers;
 

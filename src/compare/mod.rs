@@ -1,2 +1,37 @@
 //! Distances between response distributions of models and of people, with their uncertainty.
-//! Plain numbers: no files, no tensors.
+//! Plain numbers: no files, no tensors, no study beyond the names of groups and items.
+//!
+//! [`compare`] makes every row: each of the [`Metric`]s for the model and four baselines, item by item and as
+//! the mean over a group's items, with a 95 % bootstrap interval over the human sample and a noise floor at
+//! its size ([`HumanResample`]).
+
+pub mod distances;
+
+pub mod concentration;
+
+mod metric;
+
+mod quantile;
+
+mod stream;
+
+mod replicates;
+
+mod bootstrap;
+
+mod baselines;
+
+mod unit;
+
+mod profile;
+
+mod comparison;
+
+pub use bootstrap::{HumanResample, INTERVAL_LEVEL, Interval, Noise};
+pub use comparison::compare;
+pub use concentration::{MixtureSplit, mixture_split};
+pub use metric::Metric;
+pub use unit::{Comparison, ComparisonPlan, Level, ModelUnit, Predictor};
+
+#[cfg(test)]
+mod tests;

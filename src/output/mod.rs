@@ -1,3 +1,18 @@
 //! Writes and reads result folders: Parquet, JSON, and the manifest that is written last.
+//! Knows nothing of models or of how a number came about.
 
 pub mod records;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod folder;
+mod manifest;
+mod parquet;
+mod partial_file;
+
+pub use folder::ResultFolder;
+pub use manifest::{read_manifest, write_manifest};
+pub use parquet::{
+    CellWriter, ComparisonWriter, PromptWriter, TableWriter, read_cells, read_comparisons, read_prompts,
+};
+pub(crate) use partial_file::PartialFile;

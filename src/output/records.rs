@@ -43,6 +43,9 @@ pub struct PromptRow {
     pub token_ids: Vec<u32>,
     /// Index into `token_ids` of the token behind which the response is read.
     pub readout_index: u32,
+    /// Tokens at the end of the prompt alone that merge with some surface form; they are not in `token_ids`, and are read
+    /// as the beginning of every form.
+    pub stepped_back: u32,
     /// Shannon entropy of the next-token distribution at temperature 1, in nats.
     pub vocabulary_entropy: f64,
     pub top_ids: Vec<u32>,
@@ -74,7 +77,8 @@ pub struct ComparisonRow {
     /// 95 % percentile bootstrap interval over the human sample.
     pub interval_low: f64,
     pub interval_high: f64,
-    /// 95th percentile of the metric's distance from "no difference" between two samples of size `n` from the human distribution.
+    /// 95th percentile of the metric's distance from "no difference" between two samples of size `n` from the human
+    /// distribution.
     pub noise_floor: f64,
     /// People behind the human distribution; at level `group` the median over items.
     pub n: f64,
@@ -143,6 +147,13 @@ pub struct StudyCard {
     pub caveats: Vec<String>,
     /// Facet names in column order.
     pub facets: Vec<String>,
+    /// Readable names, where the study gives any: facet → value → name. Groups are under `population_group`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, BTreeMap<String, String>>,
+    /// The study's own order of the ids in the columns `language`, `persona`, `item`, `elicitation_format` and
+    /// `option_order`. Rows stand in the order in which cells finished.
+    #[serde(default)]
+    pub order: BTreeMap<String, Vec<String>>,
     pub human_data: Option<HumanDataCard>,
 }
 

@@ -88,7 +88,8 @@ impl<'a> Batches<'a> {
             for rows in &open.rows {
                 kept.extend(rows.clone().map(|row| row as u32));
             }
-            open.rows = vec![start..kept.len()];
+            open.rows.clear();
+            open.rows.push(start..kept.len());
         }
         kept
     }
@@ -120,7 +121,7 @@ impl<'a> Batches<'a> {
         let stack_rows = kept + rows.start..kept + rows.end;
         match self.path.last_mut() {
             Some(open) if offset > 0 => open.rows.push(stack_rows),
-            _ => self.path.push(Open { segment: self.next_segment as u32, rows: vec![stack_rows] }),
+            _ => self.path.push(Open { segment: self.next_segment as u32, rows: Vec::from([stack_rows]) }),
         }
         if offset + len == tokens.len() {
             (self.next_segment, self.next_offset) = (self.next_segment + 1, 0);

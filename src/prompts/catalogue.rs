@@ -34,6 +34,8 @@ pub struct Study {
     pub caveats: Vec<String>,
     /// Facet names, in column order. Every item has a value for each.
     pub facets: Vec<String>,
+    /// Readable names: facet, or `population_group`, to value to name. What has none is shown as it is.
+    pub names: BTreeMap<String, BTreeMap<String, String>>,
     pub languages: Vec<Language>,
     pub scales: Vec<ResponseScale>,
     pub items: Vec<Item>,
@@ -98,6 +100,7 @@ fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String
         file.variables.iter().map(|variable| (variable, None)).filter(|_| file.situations.is_empty());
     Study {
         facets: strings(&file.facets),
+        names: names(&file.names),
         scales: scales(&file, texts),
         items: items
             .chain(lone_items)
@@ -121,6 +124,13 @@ fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String
         sha256,
         path,
     }
+}
+
+fn names(names: &structure::Names) -> BTreeMap<String, BTreeMap<String, String>> {
+    let plain = |facets: &structure::Facets| {
+        facets.iter().map(|(value, name)| (value.as_ref().clone(), name.as_ref().clone())).collect()
+    };
+    names.iter().map(|(facet, names)| (facet.as_ref().clone(), plain(names))).collect()
 }
 
 fn item(

@@ -16,6 +16,8 @@ const SCHEMA_VERSION: u32 = 1;
 const MAX_OPTION_COUNT: usize = 26;
 
 pub(super) type Facets = BTreeMap<Spanned<String>, Spanned<String>>;
+/// Facet, or `population_group`, to value to readable name.
+pub(super) type Names = BTreeMap<Spanned<String>, Facets>;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,8 @@ pub(super) struct StudyFile {
     pub option_orders: Spanned<Vec<Spanned<OptionOrder>>>,
     pub temperatures: Spanned<Vec<Spanned<f64>>>,
     pub facets: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub names: Names,
     pub default_subset: SubsetFile,
     pub scales: Vec<ScaleFile>,
     #[serde(default)]
@@ -97,6 +101,7 @@ pub(super) fn check_structure(file: &TextFile, study: &StudyFile) -> Result<()> 
     study.scales.iter().try_for_each(|scale| check_scale(file, scale))?;
     check_variables(file, study)?;
     check_facets(file, study)?;
+    check_names(file, study)?;
     check_subset(file, "persona", &study.default_subset.personas, study.personas.iter().map(|p| &p.id))?;
     check_subset(file, "language", &study.default_subset.languages, study.languages.as_ref())
 }
@@ -114,6 +119,28 @@ fn check_texts(file: &TextFile, study: &StudyFile) -> Result<()> {
             true => Err(file.refuse(text.span(), "this text is empty")),
             false => Ok(()),
         })
+}
+
+/// Readable names are for what there is.
+fn check_names(file: &TextFile, study: &StudyFile) -> Result<()> {
+    for (facet, names) in &study.names {
+        let groups = study.personas.iter().map(|persona| persona.population_group.as_ref());
+        let facets = study.situations.iter().map(|situation| &situation.facets);
+        let values = facets.chain(study.variables.iter().map(|variable| &variable.facets));
+        let values = values.filter_map(|facets| facets.get(facet.as_ref().as_str())).map(Spanned::as_ref);
+        let known: HashSet<&String> = match facet.as_ref().as_str() {
+            "population_group" => groups.collect(),
+            _ => values.collect(),
+        };
+        if known.is_empty() {
+            return Err(file.refuse(facet.span(), format!("`{}` is not a facet", facet.as_ref())));
+        }
+        if let Some(value) = names.keys().find(|value| !known.contains(value.as_ref())) {
+            let message = format!("`{}` has no value `{}`", facet.as_ref(), value.as_ref());
+            return Err(file.refuse(value.span(), message));
+        }
+    }
+    Ok(())
 }
 
 fn check_ids(file: &TextFile, study: &StudyFile) -> Result<()> {

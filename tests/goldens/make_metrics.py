@@ -1,8 +1,8 @@
 """Writes metrics.json: distances between pairs of response distributions, as scipy and numpy compute them.
 
-Knows nothing about surveys or the Rust code. p and q are over options with strictly increasing values. Entropies are
-in nats, Jensen-Shannon is the divergence in bits, Wasserstein-1 is divided by the range of the values, so that
-opposite ends of any scale are 1 apart.
+Knows nothing about surveys or the Rust code. p and q are over options with strictly increasing values.
+Entropies are in nats, Jensen-Shannon is the divergence in bits, Wasserstein-1 is divided by the range of the
+values, so that opposite ends of any scale are 1 apart.
 
     python make_metrics.py
 """
@@ -103,7 +103,10 @@ def check(case: dict) -> None:
     """Laws that hold whatever scipy says."""
     for key in ("total_variation", "jensen_shannon_bits", "wasserstein_1"):
         assert 0.0 <= case[key] <= 1.0, (case["name"], key, case[key])
-        assert (case[key] == 0.0) == (case["p"] == case["q"]) or case["name"] == "almost equal", (case["name"], key)
+        assert (case[key] == 0.0) == (case["p"] == case["q"]) or case["name"] == "almost equal", (
+            case["name"],
+            key,
+        )
     if case["name"].startswith("opposite"):
         assert case["wasserstein_1"] == case["total_variation"] == case["jensen_shannon_bits"] == 1.0, case
 
@@ -114,7 +117,8 @@ def main() -> None:
         check(case)
     body = ",\n".join("  " + json.dumps(case) for case in cases)
     OUT.write_text('{"cases": [\n' + body + "\n]}\n")
-    print(f"metrics.json: {len(cases)} cases, {OUT.stat().st_size} bytes, scipy {scipy.__version__}, numpy {np.__version__}")
+    versions = f"scipy {scipy.__version__}, numpy {np.__version__}"
+    print(f"metrics.json: {len(cases)} cases, {OUT.stat().st_size} bytes, {versions}")
 
 
 if __name__ == "__main__":

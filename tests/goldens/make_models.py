@@ -1,8 +1,8 @@
 """Writes models/<name>/: tiny random decoders and the log-probs that transformers reads off them.
 
-Knows nothing about the Rust engine. Weights come from a seeded numpy generator, with random norms and biases, so
-that a norm, a bias or a head mix-up shows. Each expected.json holds, at the last position of every sequence, the
-whole log-softmax row (natural log), its entropy (nats) and log-sum-exp(logits / T).
+Knows nothing about the Rust engine. Weights come from a seeded numpy generator, with random norms and biases,
+so that a norm, a bias or a head mix-up shows. Each expected.json holds, at the last position of every
+sequence, the whole log-softmax row (natural log), its entropy (nats) and log-sum-exp(logits / T).
 
     python make_models.py
 """
@@ -25,7 +25,7 @@ OUT = Path(__file__).parent / "models"
 TEMPERATURES = [0.25, 1.0, 2.0]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
-# With theta 500 and a head_dim of 12 or 16, wavelengths below 8, from 8 to 32, and above 32 positions all occur.
+# With theta 500 and a head_dim of 12 or 16, wavelengths below 8, between, and above 32 positions all occur.
 LLAMA3_ROPE = {
     "factor": 8.0,
     "high_freq_factor": 4.0,
@@ -66,25 +66,73 @@ CASES = [
     Case("llama_gqa", "llama", 97, 36, 52, 2, 6, 2, 6, eps=1e-2),
     Case("llama_rope3", "llama", 113, 48, 40, 2, 4, 2, 12, tied=True, theta=500.0, rope=LLAMA3_ROPE),
     Case("llama_head_dim", "llama", 80, 32, 44, 2, 4, 2, 10, theta=1000, drop=("tie_word_embeddings",)),
-    Case("llama_bias", "llama", 64, 32, 40, 2, 4, 4, 8, attention_bias=True, mlp_bias=True,
-         drop=("num_key_value_heads", "head_dim")),
-    Case("qwen2_tied", "qwen2", 160, 40, 48, 2, 5, 1, 8, tied=True, theta=1000000.0, eps=1e-6,
-         extra={"use_sliding_window": False, "sliding_window": 8, "max_window_layers": 1}),
-    Case("qwen2_untied", "qwen2", 89, 36, 50, 2, 6, 3, 6, eps=1e-3,
-         extra={"use_sliding_window": False, "sliding_window": 32768, "max_window_layers": 2}),
+    Case(
+        "llama_bias",
+        "llama",
+        64,
+        32,
+        40,
+        2,
+        4,
+        4,
+        8,
+        attention_bias=True,
+        mlp_bias=True,
+        drop=("num_key_value_heads", "head_dim"),
+    ),
+    Case(
+        "qwen2_tied",
+        "qwen2",
+        160,
+        40,
+        48,
+        2,
+        5,
+        1,
+        8,
+        tied=True,
+        theta=1000000.0,
+        eps=1e-6,
+        extra={"use_sliding_window": False, "sliding_window": 8, "max_window_layers": 1},
+    ),
+    Case(
+        "qwen2_untied",
+        "qwen2",
+        89,
+        36,
+        50,
+        2,
+        6,
+        3,
+        6,
+        eps=1e-3,
+        extra={"use_sliding_window": False, "sliding_window": 32768, "max_window_layers": 2},
+    ),
     Case("qwen3_tied", "qwen3", 120, 40, 36, 2, 4, 2, 14, tied=True, theta=1000000, eps=1e-2),
     Case("qwen3_untied_bias", "qwen3", 71, 36, 44, 2, 4, 2, 10, attention_bias=True, eps=1e-6),
     Case("llama_bf16", "llama", 128, 48, 64, 3, 6, 2, 8, theta=500000.0, dtype="bfloat16"),
     Case("qwen3_f16", "qwen3", 101, 44, 60, 3, 4, 1, 12, tied=True, dtype="float16", eps=1e-6),
-    Case("qwen2_rope_parameters", "qwen2", 77, 32, 48, 2, 4, 2, 8, theta=5000.0, style=5,
-         extra={"layer_types": ["full_attention", "full_attention"], "sliding_window": None}),
+    Case(
+        "qwen2_rope_parameters",
+        "qwen2",
+        77,
+        32,
+        48,
+        2,
+        4,
+        2,
+        8,
+        theta=5000.0,
+        style=5,
+        extra={"layer_types": ["full_attention", "full_attention"], "sliding_window": None},
+    ),
     Case("llama_rope3_parameters", "llama", 96, 32, 44, 2, 2, 1, 16, theta=500.0, rope=LLAMA3_ROPE, style=5),
     Case("llama_sharded", "llama", 100, 40, 40, 2, 4, 2, 10, shards=2),
 ]
 
 
 def config_json(case: Case, style: int) -> dict:
-    """config.json as transformers 4 (rope_theta, rope_scaling, torch_dtype) or 5 (rope_parameters, dtype) writes it."""
+    """config.json as transformers 4 (rope_theta, torch_dtype) or 5 (rope_parameters, dtype) writes it."""
     config = {
         "architectures": [ARCHITECTURES[case.family]],
         "attention_dropout": 0.0,
@@ -229,13 +277,15 @@ def last_logits(model: torch.nn.Module, sequences: list[list[int]]) -> list[np.n
 
 @torch.inference_mode()
 def check_sharpness(case: Case, model: torch.nn.Module, sequences: list[list[int]]) -> str:
-    """Attention must be far from uniform and logits far from flat, or the goldens would forgive mistakes."""
+    """Attention must be far from uniform and logits far from flat, or the goldens forgive mistakes."""
     ids = torch.tensor([sequences[-1]])
     out = model(ids, use_cache=False, output_attentions=True)
     last = torch.stack([a[0, :, -1] for a in out.attentions])  # [layers, heads, positions]
     entropy = -(last * last.clamp_min(1e-30).log()).sum(-1).mean().item()
     spread = out.logits[0].std(-1).mean().item()
-    assert entropy < 0.8 * math.log(ids.shape[1]), f"{case.name}: attention entropy {entropy:.2f} is near uniform"
+    assert entropy < 0.8 * math.log(ids.shape[1]), (
+        f"{case.name}: attention entropy {entropy:.2f} is near uniform"
+    )
     assert 1.0 < spread < 6.0, f"{case.name}: logits have a standard deviation of {spread:.2f}"
     return f"attention {entropy:.2f} nats of {math.log(ids.shape[1]):.2f}, logits sd {spread:.2f}"
 
@@ -246,7 +296,9 @@ def check_rope_bands(case: Case, model: torch.nn.Module) -> None:
     plain, _ = rotary.compute_default_rope_parameters(model.config)
     ratio = rotary.inv_freq / plain
     kept, divided = (ratio == 1.0).sum(), torch.isclose(ratio, torch.tensor(1 / LLAMA3_ROPE["factor"])).sum()
-    assert kept > 0 and divided > 0 and kept + divided < len(ratio), f"{case.name}: a band is missing in {ratio}"
+    assert kept > 0 and divided > 0 and kept + divided < len(ratio), (
+        f"{case.name}: a band is missing in {ratio}"
+    )
 
 
 def check_both_styles(case: Case, folder: Path, sequences: list[list[int]], logits: list[np.ndarray]) -> None:
@@ -295,7 +347,7 @@ def make(case: Case) -> None:
     check_both_styles(case, folder, sequences, logits)
     sharpness = check_sharpness(case, model, sequences)
     exact = last_logits(load(folder, torch.float64), sequences)
-    drift = max(np.abs(a - logsumexp(a) - b + logsumexp(b)).max() for a, b in zip(logits, exact))
+    drift = max(np.abs(a - logsumexp(a) - b + logsumexp(b)).max() for a, b in zip(logits, exact, strict=True))
     assert drift < 2e-5, f"{case.name}: f32 and f64 differ by {drift:.1e}, too near the tests' tolerance"
 
     (folder / "expected.json").write_text(expected_json(sequences, logits))
@@ -311,7 +363,8 @@ def main() -> None:
     for case in CASES:
         make(case)
     total = sum(file.stat().st_size for file in OUT.rglob("*") if file.is_file())
-    print(f"{len(CASES)} models, {total / 1000:.0f} kB, transformers {transformers.__version__}, torch {torch.__version__}")
+    versions = f"transformers {transformers.__version__}, torch {torch.__version__}"
+    print(f"{len(CASES)} models, {total / 1000:.0f} kB, {versions}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Writes templates/expected.json: what transformers renders from templates/*.jinja.
 
-The templates are written by hand for these tests and belong to no model. Knows nothing about the Rust renderer. A case
-whose template calls raise_exception has `error` in place of `rendered`; any other failure of a template stops this
-script. Today is always 2025-01-15.
+The templates are written by hand for these tests and belong to no model. Knows nothing about the Rust
+renderer. A case whose template calls raise_exception has `error` in place of `rendered`; any other failure of
+a template stops this script. Today is always 2025-01-15.
 
     python make_templates.py
 """
@@ -45,7 +45,9 @@ CONVERSATIONS = {
     ],
     "untidy text": [
         system("  \n Rules come first. \n\n"),
-        user("\tLeading and trailing\n\n  spaces, <b>tags</b> & 'single' \"double\" {{ braces }} {% too %} \\n  \n"),
+        user(
+            "\tLeading and trailing\n\n  spaces, <b>tags</b> & 'single' \"double\" {{ braces }} {% too %} \\n  \n"
+        ),
         assistant("  👍🏽 naïve — “ok” \n"),
         user("  ¿Qué?  🙂  mañana\u00a0temprano \r\n a b c d e f g  "),
     ],

@@ -1,14 +1,13 @@
 //! What several test modules need. No test stands here.
 
-use respondent::engine::{Decoder, EngineDevice, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings};
-use respondent::models::{ModelConfig, ModelFolder, load};
-use respondent::packing::{PrefixTrie, TokenSequence};
-use std::path::PathBuf;
+mod decoders;
+mod program;
 
-/// A path inside the repository.
-pub fn repository(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
-}
+pub use decoders::{decoder, golden_decoder, repository};
+pub use program::{ModelCopy, Outcome, respondent, respondent_with_input};
+
+use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings};
+use respondent::packing::{PrefixTrie, TokenSequence};
 
 /// Names of the golden models.
 pub fn golden_models() -> Vec<String> {
@@ -19,18 +18,6 @@ pub fn golden_models() -> Vec<String> {
     names.sort();
     assert!(names.len() >= 10, "goldens are committed");
     names
-}
-
-pub fn decoder(directory: &std::path::Path) -> Decoder {
-    let folder = ModelFolder::Directory(directory.to_owned());
-    let config =
-        ModelConfig::parse(&folder.read_small("config.json").unwrap(), &directory.join("config.json"));
-    let device = EngineDevice::from_name("cpu").unwrap();
-    load(&folder, &config.unwrap(), &device, &|_, _| ()).unwrap().decoder
-}
-
-pub fn golden_decoder(name: &str) -> Decoder {
-    decoder(&repository("tests/goldens/models").join(name))
 }
 
 /// Every id of the vocabulary at the end of every sequence, all sequences in one trie.

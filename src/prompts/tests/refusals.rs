@@ -339,3 +339,11 @@ fn links_out_of_the_folder() {
     std::os::unix::fs::symlink(&outside, &inside).unwrap();
     assert!(refusal(folder.path()).to_string().ends_with("en.toml: leads out of its folder"));
 }
+
+#[test]
+fn readable_names_of_what_is_not_there() {
+    let names = |text: &str| format!("{text}[default_subset]");
+    check("study.toml", "[default_subset]", &names("[names.§mood]\n"), "`mood` is not a facet");
+    let unknown = names("[names.population_group]\n§pupils = \"Pupils\"\n");
+    check("study.toml", "[default_subset]", &unknown, "`population_group` has no value `pupils`");
+}

@@ -1,0 +1,233 @@
+//! The command line as it is typed. Nothing is checked here beyond its form.
+
+use crate::prompts::{ElicitationFormat, OptionOrder};
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    success
+  1    some lines or cells could not be evaluated; the rest was written
+  2    the command line asks for something impossible
+  3    a model is absent, broken, unsupported, or does not fit its config
+  4    a study is not valid
+  5    human data is absent, altered, or does not match the study
+  6    results could not be written or read (a result folder is never overwritten)
+  7    a tokenizer or chat template failed on a prompt
+  130  interrupted; what was finished is kept";
+
+/// Reads a language model's whole answer to a survey off its logits, offline, and compares it with people.
+///
+/// Without a command it runs the built-in study on the built-in control model: seconds, no network.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Put a study to a model: response distributions, comparison with people, a result folder and a report.
+    #[command(after_help = EXIT_CODES)]
+    Run(RunCommand),
+    /// Score prompts from JSON lines: log-probs of token ids or of options, log-sum-exp, entropy, top tokens.
+    Score(ScoreCommand),
+    /// Make the report of a result folder again, from its files alone.
+    Report(ReportCommand),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RunCommand {
+    /// A built-in study (isear), or a folder as prompts/README.md describes it.
+    pub study: Option<String>,
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RunOptions {
+    /// A model directory (config.json, model.safetensors, tokenizer.json), or `control`, the built-in one.
+    #[arg(long, value_name = "DIR", default_value = "control")]
+    pub model: String,
+
+    /// Result folder to create; it must not exist. Default: the next free results/STUDY-MODEL-NNN.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// All personas and languages of the study, not only its default subset.
+    #[arg(long)]
+    pub full: bool,
+
+    /// Only these personas, e.g. `USA,BRA`.
+    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
+    pub personas: Vec<String>,
+
+    /// Only these prompt languages, e.g. `en`.
+    #[arg(long, value_name = "TAG,..", value_delimiter = ',')]
+    pub languages: Vec<String>,
+
+    /// Only these elicitation formats.
+    #[arg(long, value_name = "FORMAT,..", value_delimiter = ',', value_enum)]
+    pub formats: Vec<FormatArgument>,
+
+    /// Only these option orders.
+    #[arg(long, value_name = "ORDER,..", value_delimiter = ',', value_enum)]
+    pub option_orders: Vec<OrderArgument>,
+
+    /// Temperatures instead of the study's own; 1 is always added. Exact: no sampling, one pass for all.
+    #[arg(long, value_name = "T,..", value_delimiter = ',')]
+    pub temperatures: Vec<f64>,
+
+    /// Answer mass below which a cell is marked `low_mass`.
+    #[arg(long, value_name = "MASS", default_value_t = 0.5)]
+    pub low_mass: f64,
+
+    /// Answer mass below which a cell is `unusable`: it gets no distribution and is compared with nobody.
+    #[arg(long, value_name = "MASS", default_value_t = 0.1)]
+    pub unusable_mass: f64,
+
+    /// How many of the most probable next tokens to note for each prompt.
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    pub top: usize,
+
+    /// What a chat template that asks for today's date is told, so that a prompt does not change overnight.
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2025-01-01")]
+    pub template_date: String,
+
+    /// Seed of the bootstrap.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Bootstrap replicates behind each interval and noise floor.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    pub replicates: usize,
+
+    #[command(flatten)]
+    pub engine: EngineOptions,
+
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    pub json: bool,
+
+    /// No progress on stderr.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct EngineOptions {
+    /// Most tokens in one forward pass. More is faster up to a point and takes more memory.
+    #[arg(long, value_name = "TOKENS", default_value_t = 2048)]
+    pub token_budget: usize,
+
+    /// `cpu`, or `cuda:N` in a build with CUDA.
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub device: String,
+
+    /// Worker threads. Default: all cores.
+    #[arg(long, value_name = "COUNT")]
+    pub threads: Option<usize>,
+}
+
+/// One JSON object a line:
+///
+///   {"id": "a", "input_ids": [1, 2, 3], "wanted": [17, 18]}
+///   {"id": "b", "prompt": "The sky is", "options": [" blue", " green"]}
+///   {"id": "c", "messages": [{"role": "user", "content": "Yes or no?"}], "options": [["Yes", "yes"], ["No", "no"]]}
+///
+/// An option may be several strings that all count as it; options are exclusive, so "1" never collects "10".
+/// `answer_prefix` goes behind the prompt or the generation prompt. Each line of output, in input order:
+///
+///   {"id", "temperature", "log_probs", "log_sum_exp", "answer_mass", "entropy", "top": [{"id", "token", "log_prob"}]}
+///
+/// answer_mass is there for options; all logs are natural, minus infinity is null. With several temperatures the
+/// first is told as above, and all of them under "temperatures". Lines are read and answered in chunks of 4096. A bad
+/// line is reported on stderr with its number, the rest goes on, and the exit code is 1.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_help = EXIT_CODES)]
+pub struct ScoreCommand {
+    /// JSON lines; `-` is standard input.
+    #[arg(default_value = "-", value_name = "FILE")]
+    pub input: String,
+
+    /// A model directory, or `control`.
+    #[arg(long, value_name = "DIR")]
+    pub model: String,
+
+    /// Temperatures at which to tell log-probs.
+    #[arg(long, value_name = "T,..", value_delimiter = ',', default_value = "1")]
+    pub temperature: Vec<f64>,
+
+    /// How many of the most probable next tokens to tell.
+    #[arg(long, value_name = "COUNT", default_value_t = 5)]
+    pub top: usize,
+
+    /// Stop at the first bad line.
+    #[arg(long)]
+    pub strict: bool,
+
+    /// What a chat template that asks for today's date is told.
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2025-01-01")]
+    pub template_date: String,
+
+    #[command(flatten)]
+    pub engine: EngineOptions,
+
+    /// No progress on stderr.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReportCommand {
+    /// A finished result folder.
+    pub folder: PathBuf,
+}
+
+/// How options are asked for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum FormatArgument {
+    Number,
+    Letter,
+    Label,
+}
+
+impl From<FormatArgument> for ElicitationFormat {
+    fn from(argument: FormatArgument) -> Self {
+        match argument {
+            FormatArgument::Number => ElicitationFormat::Number,
+            FormatArgument::Letter => ElicitationFormat::Letter,
+            FormatArgument::Label => ElicitationFormat::Label,
+        }
+    }
+}
+
+/// In which order options are shown.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum OrderArgument {
+    Forward,
+    Reversed,
+}
+
+impl From<OrderArgument> for OptionOrder {
+    fn from(argument: OrderArgument) -> Self {
+        match argument {
+            OrderArgument::Forward => OptionOrder::Forward,
+            OrderArgument::Reversed => OptionOrder::Reversed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

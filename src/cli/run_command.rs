@@ -1,0 +1,80 @@
+//! `respondent run`: resolves what is meant, refuses what cannot be before anything is computed, runs it, tells the outcome.
+
+use super::args::RunOptions;
+use super::progress::StageProgress;
+use super::summary::summary_table;
+use crate::engine::EngineDevice;
+use crate::error::{Error, Result};
+use crate::evaluate::{RunPlan, RunSettings, RunSummary, Selection, Speaker, Stop, run};
+use crate::models::ModelFolder;
+use crate::output::ResultFolder;
+use crate::scoring::MassThresholds;
+use std::path::Path;
+
+const DEFAULT_STUDY: &str = "isear";
+
+/// Where result folders go that were not given a name.
+const RESULTS: &str = "results";
+
+/// Runs a study; the built-in one when none is named.
+pub fn execute(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
+    let plan = RunPlan::new(settings(study, options))?;
+    let device = EngineDevice::from_name(&options.engine.device)?;
+    let model = ModelFolder::find(&options.model)?;
+    super::set_threads(options.engine.threads)?;
+    let speaker = Speaker::open(&model, &plan.settings.template_date)?;
+    let folder = match &options.out {
+        Some(path) => ResultFolder::claim(path)?,
+        None => {
+            let stem = format!("{}-{}", plan.study.id, model.name());
+            ResultFolder::claim_numbered(Path::new(RESULTS), &stem)?
+        }
+    };
+    let progress = StageProgress::new(options.quiet);
+    let outcome = run(&plan, &speaker, &model, &device, &folder, &|event| progress.on_event(event), stop);
+    if outcome.is_err() {
+        // A folder that nothing was written to is not left behind; remove_dir refuses any other.
+        let _ = std::fs::remove_dir(folder.path());
+    }
+    let summary = outcome?;
+    match options.json {
+        true => print_json(&folder, &summary),
+        false => {
+            print!("{}", summary_table(&summary.manifest, &summary.group_rows));
+            println!("report  {}", summary.report_path.display());
+            Ok(())
+        }
+    }
+}
+
+fn settings(study: Option<&str>, options: &RunOptions) -> RunSettings {
+    RunSettings {
+        study: study.unwrap_or(DEFAULT_STUDY).to_owned(),
+        selection: Selection {
+            full: options.full,
+            personas: options.personas.clone(),
+            languages: options.languages.clone(),
+            formats: options.formats.iter().map(|&format| format.into()).collect(),
+            option_orders: options.option_orders.iter().map(|&order| order.into()).collect(),
+        },
+        temperatures: options.temperatures.clone(),
+        thresholds: MassThresholds { low: options.low_mass, unusable: options.unusable_mass },
+        token_budget: options.engine.token_budget,
+        top_count: options.top,
+        template_date: options.template_date.clone(),
+        bootstrap_seed: options.seed,
+        bootstrap_replicate_count: options.replicates,
+    }
+}
+
+fn print_json(folder: &ResultFolder, summary: &RunSummary) -> Result<()> {
+    let value = serde_json::json!({
+        "folder": folder.path(),
+        "report": summary.report_path,
+        "manifest": summary.manifest,
+    });
+    let text = serde_json::to_string_pretty(&value)
+        .map_err(|source| Error::output("the outcome cannot be written as JSON").because(source))?;
+    println!("{text}");
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! What the size of the human sample does to a metric: percentile bootstrap intervals and the noise floor.
+//! One [`HumanResample`] per group and item, drawn once and used for every predictor.
+
+use super::metric::Metric;
+use super::quantile::quantile;
+use super::replicates::Replicates;
+use super::stream::{Multinomial, stream};
+use super::unit::ComparisonPlan;
+use crate::error::{Error, Result};
+use crate::survey::Marginal;
+
+/// The mass inside an interval, and the level of the noise floor.
+pub const INTERVAL_LEVEL: f64 = 0.95;
+
+/// The central 95 % of the bootstrap replicates of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// What a metric shows between two samples from one and the same population: distances from
+/// [`Metric::no_difference`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Noise {
+    /// 95th percentile.
+    pub floor: f64,
+    pub mean: f64,
+}
+
+/// One group's people on one item, asked again and again: the human sample resampled with replacement.
+///
+/// Two uncertainties come from it. The **interval** is the percentile bootstrap (Efron 1979): the metric of a
+/// fixed predictor against each replicate. It is the interval of a plug-in estimate, and a distance cannot
+/// fall below 0, so near 0 sampling error can only push it up: the interval of a predictor that is exactly
+/// right lies above 0, and need not even hold the observed value in its middle. That is what the **noise
+/// floor** is for: pairs of replicates are compared with each other, and 95 % of those distances lie below
+/// the floor. A distance under it shows nothing.
+///
+/// Weighted counts are resampled as the rounded number of people that they sum to, not by an effective sample
+/// size.
+#[derive(Debug, Clone)]
+pub struct HumanResample {
+    n: f64,
+    /// Shares of the options among the people; \[K\].
+    observed: Vec<f64>,
+    positions: Vec<f64>,
+    replicates: Replicates,
+    /// Numerators of each metric between pairs of replicates; \[metric\]\[R\].
+    null_numerators: Vec<Vec<f64>>,
+    noise: Vec<Noise>,
+}
+
+impl HumanResample {
+    /// Draws `plan.replicate_count` pairs of samples of n people. The stream is keyed by the plan's seed, the
+    /// group and the item; its first draws are the same whatever the number of replicates. `values` are the
+    /// scale's, one per count.
+    ///
+    /// # Errors
+    /// Kind `HumanData` when counts are negative, not finite, sum to less than one person or do not fit
+    /// `values`, or when `values` do not increase; `Usage` when the plan cannot show an interval.
+    pub fn draw(marginal: &Marginal, values: &[f64], plan: &ComparisonPlan) -> Result<Self> {
+        plan.check()?;
+        let positions =
+            positions(values).ok_or_else(|| refuse(marginal, "needs a scale of increasing values"))?;
+        let n = check_counts(marginal, values.len())?;
+        let observed: Vec<f64> = marginal.counts.iter().map(|count| count / n).collect();
+        let survey = Multinomial::new(&marginal.counts, n.round() as usize);
+        let mut rng = stream(plan.seed, &marginal.population_group, &marginal.item);
+        let mut rows = vec![0.0; plan.replicate_count * values.len()];
+        let mut twin = vec![0.0; values.len()];
+        let mut null_numerators = vec![Vec::with_capacity(plan.replicate_count); Metric::ALL.len()];
+        for row in rows.chunks_exact_mut(values.len()) {
+            survey.draw(&mut rng, row);
+            survey.draw(&mut rng, &mut twin);
+            for (metric, numerators) in Metric::ALL.into_iter().zip(&mut null_numerators) {
+                numerators.push(metric.numerator(&twin, row, &positions));
+            }
+        }
+        let replicates = Replicates::new(&positions, &rows);
+        let noise_of = |(metric, numerators): (Metric, &Vec<f64>)| {
+            noise_between(metric, numerators, replicates.denominators(metric))
+        };
+        let noise = Metric::ALL.into_iter().zip(&null_numerators).map(noise_of).collect();
+        Ok(HumanResample { n, observed, positions, replicates, null_numerators, noise })
+    }
+
+    /// People behind the distribution.
+    pub fn n(&self) -> f64 {
+        self.n
+    }
+
+    /// The human distribution, in scale order.
+    pub fn observed(&self) -> &[f64] {
+        &self.observed
+    }
+
+    /// The metric of `model` against the observed human distribution, see [`Metric::evaluate`].
+    pub fn evaluate(&self, metric: Metric, model: &[f64]) -> Option<f64> {
+        metric.evaluate(model, &self.observed, &self.positions)
+    }
+
+    /// The bootstrap interval of the metric of `model`. Replicates in which the metric is undefined are left
+    /// out; `None` when none is left.
+    pub fn interval(&self, metric: Metric, model: &[f64]) -> Option<Interval> {
+        let mut numerators = vec![0.0; self.replicates.replicate_count()];
+        self.replicates.add_numerators(metric, model, 1.0, &mut numerators);
+        interval_of(&numerators, self.replicates.denominators(metric))
+    }
+
+    /// What the metric shows between two samples of n people from this distribution.
+    pub fn noise(&self, metric: Metric) -> Noise {
+        self.noise[metric as usize]
+    }
+
+    pub(super) fn positions(&self) -> &[f64] {
+        &self.positions
+    }
+
+    pub(super) fn replicates(&self) -> &Replicates {
+        &self.replicates
+    }
+
+    pub(super) fn null_numerators(&self, metric: Metric) -> &[f64] {
+        &self.null_numerators[metric as usize]
+    }
+}
+
+/// The central 95 % of the ratios whose denominator is not 0.
+pub(super) fn interval_of(numerators: &[f64], denominators: &[f64]) -> Option<Interval> {
+    let mut ratios = ratios(numerators, denominators);
+    let tail = 0.5 * (1.0 - INTERVAL_LEVEL);
+    Some(Interval { low: quantile(&mut ratios, tail)?, high: quantile(&mut ratios, 1.0 - tail)? })
+}
+
+/// Distances of the ratios from "no difference". Nothing, i.e. 0, for a metric that compares nothing or is
+/// never defined.
+pub(super) fn noise_between(metric: Metric, numerators: &[f64], denominators: &[f64]) -> Noise {
+    let silent = Noise { floor: 0.0, mean: 0.0 };
+    let Some(none) = metric.no_difference() else { return silent };
+    let mut distances = ratios(numerators, denominators);
+    distances.iter_mut().for_each(|ratio| *ratio = (*ratio - none).abs());
+    let mean = distances.iter().sum::<f64>() / distances.len() as f64;
+    quantile(&mut distances, INTERVAL_LEVEL).map_or(silent, |floor| Noise { floor, mean })
+}
+
+fn ratios(numerators: &[f64], denominators: &[f64]) -> Vec<f64> {
+    let defined = numerators.iter().zip(denominators).filter(|(_, denominator)| **denominator > 0.0);
+    defined.map(|(numerator, denominator)| numerator / denominator).collect()
+}
+
+/// The values moved and stretched to 0..=1; `None` unless there are at least two, finite and increasing.
+fn positions(values: &[f64]) -> Option<Vec<f64>> {
+    let (first, last) = (*values.first()?, *values.last()?);
+    let increasing = values.windows(2).all(|pair| pair[0] < pair[1]);
+    let range = last - first;
+    (increasing && range.is_finite() && range > 0.0)
+        .then(|| values.iter().map(|value| (value - first) / range).collect())
+}
+
+/// The number of people, once the counts are known to be counts.
+fn check_counts(marginal: &Marginal, option_count: usize) -> Result<f64> {
+    if marginal.counts.len() != option_count {
+        let found = marginal.counts.len();
+        return Err(refuse(marginal, &format!("has {found} counts for a scale of {option_count} options")));
+    }
+    if marginal.counts.iter().any(|count| !count.is_finite() || *count < 0.0) {
+        return Err(refuse(marginal, "has a count that is negative or not finite"));
+    }
+    let n = marginal.n();
+    if !(n.is_finite() && n >= 1.0) {
+        return Err(refuse(marginal, "has nobody who responded"));
+    }
+    Ok(n)
+}
+
+fn refuse(marginal: &Marginal, what: &str) -> Error {
+    Error::human_data(format!("item {} of group {} {what}", marginal.item, marginal.population_group))
+}

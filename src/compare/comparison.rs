@@ -1,0 +1,147 @@
+//! The driver: a run's distributions and the human marginals in, rows in a fixed order out.
+
+use super::baselines::HumanTable;
+use super::bootstrap::HumanResample;
+use super::profile::{Condition, Entry, Group, Profile};
+use super::unit::{Comparison, ComparisonPlan, ModelUnit, Predictor};
+use crate::error::{Error, Result};
+use crate::survey::Marginal;
+use rayon::prelude::*;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+/// Holds every unit, and the baselines, against the people of its population group.
+///
+/// `scale_values` has the option values of every item's scale; `run_groups` are the groups that `other_group`
+/// may be made of, `pooled` is made of all that `marginals` has. A unit without people (no marginal, or
+/// nobody responded) has no rows; one without a distribution has none of its own but is counted in its
+/// group's. A group row averages the items that its predictor has a distribution for.
+///
+/// Rows come by population group; in it the model's (by persona, language, elicitation format, temperature)
+/// and then the baselines'; in each the items, then the group; and then by metric. Neither the order of the
+/// arguments nor the number of threads changes a bit of them.
+///
+/// # Errors
+/// Kind `HumanData` when counts do not fit a scale or are given twice; `Output` when a unit is given twice,
+/// or does not fit its scale; `Usage` when the plan cannot show an interval.
+pub fn compare(
+    units: &[ModelUnit],
+    marginals: &[Marginal],
+    scale_values: &BTreeMap<String, Vec<f64>>,
+    run_groups: &[String],
+    plan: &ComparisonPlan,
+) -> Result<Vec<Comparison>> {
+    plan.check()?;
+    let table = HumanTable::new(marginals, scale_values)?;
+    let units = in_order(units, scale_values)?;
+    let mut rows = Vec::new();
+    for of_group in units.chunk_by(|a, b| a.population_group == b.population_group) {
+        let group = draw_group(of_group, &table, scale_values, plan)?;
+        let mut profiles: Vec<Profile> = of_group
+            .chunk_by(|a, b| compare_conditions(a, b) == Ordering::Equal)
+            .map(|of_condition| model_profile(of_condition, &group))
+            .collect();
+        profiles.extend(Predictor::BASELINES.map(|predictor| {
+            baseline_profile(predictor, &group, |item| {
+                let marginal = table.marginal(group.population_group, item);
+                marginal.map_or(Vec::new(), |marginal| table.baseline(predictor, marginal, run_groups))
+            })
+        }));
+        let of_profiles: Vec<Vec<Comparison>> =
+            profiles.par_iter().map(|profile| profile.compare(&group)).collect();
+        rows.extend(of_profiles.into_iter().flatten());
+    }
+    Ok(rows)
+}
+
+/// The people of every item of one group that has any.
+fn draw_group<'a>(
+    units: &[&'a ModelUnit],
+    table: &HumanTable,
+    scale_values: &BTreeMap<String, Vec<f64>>,
+    plan: &ComparisonPlan,
+) -> Result<Group<'a>> {
+    let population_group = units[0].population_group.as_str();
+    let mut items: Vec<&str> = units.iter().map(|unit| unit.item.as_str()).collect();
+    items.sort_unstable();
+    items.dedup();
+    items.retain(|item| table.marginal(population_group, item).is_some());
+    let draw = |item: &&str| {
+        let marginal =
+            table.marginal(population_group, item).expect("items without people were left out above");
+        HumanResample::draw(marginal, &scale_values[*item], plan)
+    };
+    let people = items.par_iter().map(draw).collect::<Result<Vec<HumanResample>>>()?;
+    Ok(Group { population_group, items, people })
+}
+
+fn model_profile<'a>(units: &[&'a ModelUnit], group: &Group) -> Profile<'a> {
+    let entries = units.iter().filter_map(|unit| {
+        let item_index = group.items.binary_search(&unit.item.as_str()).ok()?;
+        Some(Entry {
+            item_index,
+            distributions: unit.distribution.iter().map(|d| d.probabilities().to_vec()).collect(),
+            cell_count: unit.cell_count,
+            unusable_count: unit.unusable_count,
+        })
+    });
+    Profile { predictor: Predictor::Model, condition: Some(condition(units[0])), entries: entries.collect() }
+}
+
+fn baseline_profile<'a>(
+    predictor: Predictor,
+    group: &Group,
+    distributions_of: impl Fn(&str) -> Vec<Vec<f64>>,
+) -> Profile<'a> {
+    let entries = group.items.iter().enumerate().map(|(item_index, item)| Entry {
+        item_index,
+        distributions: distributions_of(item),
+        cell_count: 0,
+        unusable_count: 0,
+    });
+    Profile { predictor, condition: None, entries: entries.collect() }
+}
+
+/// The units by group, condition and item, once each of them fits its scale and none is there twice.
+fn in_order<'a>(
+    units: &'a [ModelUnit],
+    scale_values: &BTreeMap<String, Vec<f64>>,
+) -> Result<Vec<&'a ModelUnit>> {
+    let refuse = |unit: &ModelUnit, what: &str| {
+        let ModelUnit { item, persona, language, elicitation_format, temperature, .. } = unit;
+        let place = format!("{persona}/{item}/{language}/{elicitation_format} at temperature {temperature}");
+        Err(Error::output(format!("the distribution of {place} {what}")))
+    };
+    for unit in units {
+        let Some(values) = scale_values.get(&unit.item) else {
+            return refuse(unit, "is over an item without a scale");
+        };
+        let option_count = unit.distribution.as_ref().map_or(values.len(), |d| d.probabilities().len());
+        if option_count != values.len() {
+            return refuse(unit, &format!("has {option_count} options where the scale has {}", values.len()));
+        }
+    }
+    let mut units: Vec<&ModelUnit> = units.iter().collect();
+    let order = |a: &&ModelUnit, b: &&ModelUnit| compare_conditions(a, b).then_with(|| a.item.cmp(&b.item));
+    units.sort_by(order);
+    match units.windows(2).find(|pair| order(&pair[0], &pair[1]) == Ordering::Equal) {
+        Some(pair) => refuse(pair[0], "is there twice"),
+        None => Ok(units),
+    }
+}
+
+fn compare_conditions(a: &ModelUnit, b: &ModelUnit) -> Ordering {
+    fn key(unit: &ModelUnit) -> [&str; 4] {
+        [&unit.population_group, &unit.persona, &unit.language, &unit.elicitation_format]
+    }
+    key(a).cmp(&key(b)).then_with(|| a.temperature.total_cmp(&b.temperature))
+}
+
+fn condition(unit: &ModelUnit) -> Condition<'_> {
+    Condition {
+        persona: &unit.persona,
+        language: &unit.language,
+        elicitation_format: &unit.elicitation_format,
+        temperature: unit.temperature,
+    }
+}

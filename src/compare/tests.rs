@@ -1,0 +1,318 @@
+//! The comparison as a whole: coverage, noise floors at known sizes, rows, and independence of order and
+//! threads.
+
+use super::stream::{Multinomial, stream};
+use super::*;
+use crate::error::ErrorKind;
+use crate::survey::{Marginal, ResponseDistribution};
+use std::collections::BTreeMap;
+
+const SCALE: [f64; 4] = [1.0, 2.0, 3.0, 4.0];
+const PLAN: ComparisonPlan = ComparisonPlan { replicate_count: 400, seed: 11 };
+
+fn marginal(population_group: &str, item: &str, counts: &[f64]) -> Marginal {
+    let (population_group, item) = (population_group.to_owned(), item.to_owned());
+    Marginal { population_group, item, counts: counts.to_vec(), missing_count: 0.0 }
+}
+
+fn unit(population_group: &str, item: &str, temperature: f64, weights: Option<&[f64]>) -> ModelUnit {
+    ModelUnit {
+        population_group: population_group.to_owned(),
+        persona: format!("{population_group} student"),
+        item: item.to_owned(),
+        language: "en".to_owned(),
+        elicitation_format: "number".to_owned(),
+        temperature,
+        distribution: weights.map(|weights| ResponseDistribution::from_weights(weights).unwrap()),
+        cell_count: weights.map_or(0, |_| 2),
+        unusable_count: weights.map_or(2, |_| 0),
+    }
+}
+
+/// Intensity of anger, shame and guilt: Scherer & Wallbott (1994), people per option.
+fn isear() -> Vec<Marginal> {
+    vec![
+        marginal("USA", "anger", &[4.0, 11.0, 22.0, 24.0]),
+        marginal("USA", "shame", &[2.0, 28.0, 21.0, 9.0]),
+        marginal("USA", "guilt", &[12.0, 23.0, 14.0, 11.0]),
+        marginal("BRA", "anger", &[3.0, 11.0, 30.0, 14.0]),
+        marginal("BRA", "shame", &[12.0, 25.0, 13.0, 8.0]),
+        marginal("BRA", "guilt", &[11.0, 21.0, 15.0, 11.0]),
+        marginal("HND", "anger", &[5.0, 14.0, 23.0, 13.0]),
+        marginal("HND", "shame", &[8.0, 25.0, 15.0, 5.0]),
+        marginal("HND", "guilt", &[10.0, 22.0, 15.0, 5.0]),
+    ]
+}
+
+fn scale_values() -> BTreeMap<String, Vec<f64>> {
+    ["anger", "shame", "guilt"].map(|item| (item.to_owned(), SCALE.to_vec())).into()
+}
+
+fn units() -> Vec<ModelUnit> {
+    let mut units = Vec::new();
+    for (group, lean) in [("USA", 1.0), ("BRA", 2.0)] {
+        for (item, peak) in [("anger", 4.0), ("shame", 2.0), ("guilt", 3.0)] {
+            for temperature in [0.5, 1.0] {
+                let weights = SCALE.map(|value| (-lean * (value - peak).powi(2) / temperature / 4.0).exp());
+                units.push(unit(group, item, temperature, Some(&weights)));
+            }
+        }
+    }
+    units
+}
+
+fn run_groups() -> [String; 2] {
+    ["USA", "BRA"].map(str::to_owned)
+}
+
+fn compare_isear(units: &[ModelUnit]) -> Vec<Comparison> {
+    compare(units, &isear(), &scale_values(), &run_groups(), &PLAN).unwrap()
+}
+
+/// The rows of the USA at one level for one predictor and metric.
+fn of_usa(rows: &[Comparison], level: Level, predictor: Predictor, metric: Metric) -> Vec<&Comparison> {
+    let wanted = |row: &&Comparison| {
+        row.population_group == "USA"
+            && (row.level, row.predictor, row.metric) == (level, predictor, metric)
+            && row.temperature.is_none_or(|temperature| temperature == 1.0)
+    };
+    rows.iter().filter(wanted).collect()
+}
+
+/// Of `survey_count` simulated surveys of 60 people, the share whose interval holds the metric of the true
+/// distribution.
+fn coverage(metric: Metric, model: &[f64], survey_count: u64) -> f64 {
+    let truth = [0.1, 0.25, 0.45, 0.2];
+    let expected = metric.evaluate(model, &truth, &SCALE).unwrap();
+    let people = Multinomial::new(&truth, 60);
+    let mut shares = [0.0; 4];
+    let covered = (0..survey_count).filter(|&survey| {
+        people.draw(&mut stream(survey, "simulated", "survey"), &mut shares);
+        let counts = shares.map(|share| share * 60.0);
+        let resample = HumanResample::draw(&marginal("simulated", "item", &counts), &SCALE, &PLAN).unwrap();
+        let interval = resample.interval(metric, model).unwrap();
+        (interval.low..=interval.high).contains(&expected)
+    });
+    covered.count() as f64 / survey_count as f64
+}
+
+#[test]
+fn intervals_cover_the_truth_as_often_as_they_say() {
+    let model = [0.7, 0.2, 0.05, 0.05]; // far from the truth, where a plug-in distance is nearly unbiased
+    for metric in Metric::ALL {
+        let share = coverage(metric, &model, 200);
+        if metric == Metric::ModalMass {
+            assert_eq!(share, 1.0, "nothing about people is uncertain here");
+        } else {
+            assert!((0.85..=0.99).contains(&share), "{metric}: {share}");
+        }
+    }
+}
+
+#[test]
+fn the_interval_of_a_right_model_misses_zero_and_its_noise_floor_tells() {
+    let truth = [0.1, 0.25, 0.45, 0.2];
+    assert_eq!(coverage(Metric::TotalVariation, &truth, 50), 0.0);
+    let counts = [9.0, 15.0, 24.0, 12.0]; // what such people might say
+    let resample = HumanResample::draw(&marginal("simulated", "item", &counts), &SCALE, &PLAN).unwrap();
+    let noise = resample.noise(Metric::TotalVariation);
+    assert!(resample.evaluate(Metric::TotalVariation, &truth).unwrap() < noise.mean);
+    assert!(resample.interval(Metric::TotalVariation, &truth).unwrap().low > 0.0);
+    assert!(noise.mean < noise.floor);
+}
+
+/// The 95th percentile of W1 between two samples from one population, people of USA, BRA and HND together.
+fn null_wasserstein(counts: [f64; 4], first_n: usize, second_n: usize) -> f64 {
+    let mut rng = stream(5, "null", "anger");
+    let (mut first, mut second) = ([0.0; 4], [0.0; 4]);
+    let mut distances: Vec<f64> = (0..4000)
+        .map(|_| {
+            Multinomial::new(&counts, first_n).draw(&mut rng, &mut first);
+            Multinomial::new(&counts, second_n).draw(&mut rng, &mut second);
+            distances::wasserstein_1(&first, &second, &SCALE)
+        })
+        .collect();
+    quantile::quantile(&mut distances, 0.95).unwrap()
+}
+
+#[test]
+fn noise_at_the_sizes_of_isear_is_what_an_independent_count_found() {
+    // published with the counts: anger, USA (61) against BRA + HND (110 to 113), null 95th percentile .098
+    let together = [12.0, 36.0, 75.0, 51.0];
+    let two_sizes = null_wasserstein(together, 61, 113);
+    assert!((two_sizes - 0.098).abs() < 0.006, "{two_sizes}");
+    // two samples of 61 each differ by more, by the root of (1/61 + 1/61) over (1/61 + 1/113)
+    let resample = HumanResample::draw(&isear()[0], &SCALE, &PLAN).unwrap();
+    let floor = resample.noise(Metric::Wasserstein1).floor;
+    let expected = 0.098 * ((2.0 / 61.0_f64) / (1.0 / 61.0 + 1.0 / 113.0)).sqrt();
+    assert!((floor - expected).abs() < 0.015, "{floor} {expected}");
+    // and the distance itself
+    let usa = ResponseDistribution::from_weights(&[4.0, 11.0, 22.0, 24.0]).unwrap();
+    let latin = ResponseDistribution::from_weights(&[8.0, 25.0, 53.0, 27.0]).unwrap();
+    let distance = distances::wasserstein_1(usa.probabilities(), latin.probabilities(), &SCALE);
+    assert!((distance - 0.069).abs() < 0.0005, "{distance}");
+}
+
+#[test]
+fn every_unit_and_baseline_has_a_row_for_every_metric() {
+    let rows = compare_isear(&units());
+    // two groups; model at two temperatures and four baselines; three items and their mean
+    assert_eq!(rows.len(), 2 * (2 + 4) * (3 + 1) * Metric::ALL.len());
+    for row in &rows {
+        assert_eq!(row.item.is_none(), row.level == Level::Group);
+        assert_eq!(row.persona.is_some(), row.predictor == Predictor::Model);
+        assert_eq!(row.temperature.is_some(), row.predictor == Predictor::Model);
+        assert!(row.interval.low <= row.interval.high, "{row:?}");
+        let cell_count = match (row.predictor, row.level) {
+            (Predictor::Model, Level::Item) => 2,
+            (Predictor::Model, Level::Group) => 6,
+            _ => 0,
+        };
+        assert_eq!((row.cell_count, row.unusable_count), (cell_count, 0));
+        if row.metric == Metric::ModalMass {
+            let ends = [row.interval.low, row.interval.high];
+            assert!(ends.iter().all(|end| (end - row.value).abs() < 1e-12) && row.noise_floor == 0.0);
+        } else {
+            assert!(row.noise_floor > 0.0, "{row:?}");
+        }
+    }
+    let sizes: Vec<f64> =
+        rows.iter().take(4 * Metric::ALL.len()).step_by(Metric::ALL.len()).map(|row| row.n).collect();
+    assert_eq!(sizes, [58.0, 58.0, 58.0, 58.0]); // BRA comes first; anger, guilt, shame, and their median
+}
+
+#[test]
+fn baseline_rows_hold_the_baselines() {
+    let rows = compare_isear(&units());
+    let of_anger = |predictor, metric| of_usa(&rows, Level::Item, predictor, metric)[0].value;
+    let usa = [4.0 / 61.0, 11.0 / 61.0, 22.0 / 61.0, 24.0 / 61.0];
+    let pooled = [8.0 / 113.0, 25.0 / 113.0, 53.0 / 113.0, 27.0 / 113.0];
+    let other = [3.0 / 58.0, 11.0 / 58.0, 30.0 / 58.0, 14.0 / 58.0]; // HND is in the data but not in the run
+    for metric in Metric::ALL {
+        let against = |model: &[f64]| metric.evaluate(model, &usa, &SCALE).unwrap();
+        let expected = [
+            (Predictor::Uniform, against(&[0.25; 4])),
+            (Predictor::Modal, against(&[0.0, 0.0, 0.0, 1.0])),
+            (Predictor::Pooled, against(&pooled)),
+            (Predictor::OtherGroup, against(&other)),
+        ];
+        for (predictor, expected) in expected {
+            assert!((of_anger(predictor, metric) - expected).abs() < 1e-12, "{metric} {predictor:?}");
+        }
+    }
+}
+
+#[test]
+fn the_mean_over_two_other_groups_is_taken_over_their_metrics() {
+    let run_groups = ["USA", "BRA", "HND"].map(str::to_owned);
+    let rows = compare(&units(), &isear(), &scale_values(), &run_groups, &PLAN).unwrap();
+    let usa = [4.0 / 61.0, 11.0 / 61.0, 22.0 / 61.0, 24.0 / 61.0];
+    let of = |counts: [f64; 4]| {
+        let n: f64 = counts.iter().sum();
+        distances::total_variation(&counts.map(|count| count / n), &usa)
+    };
+    let expected = 0.5 * (of([3.0, 11.0, 30.0, 14.0]) + of([5.0, 14.0, 23.0, 13.0]));
+    let row = of_usa(&rows, Level::Item, Predictor::OtherGroup, Metric::TotalVariation)[0];
+    assert!((row.value - expected).abs() < 1e-12);
+}
+
+#[test]
+fn group_rows_are_means_over_items_and_steadier_than_items() {
+    let rows = compare_isear(&units());
+    for predictor in [Predictor::Model, Predictor::Uniform] {
+        for metric in Metric::ALL {
+            let items = of_usa(&rows, Level::Item, predictor, metric);
+            let group = of_usa(&rows, Level::Group, predictor, metric)[0];
+            let mean_over_items = |of: fn(&Comparison) -> f64| {
+                items.iter().map(|row| of(row)).sum::<f64>() / items.len() as f64
+            };
+            let width: fn(&Comparison) -> f64 = |row| row.interval.high - row.interval.low;
+            if metric != Metric::EntropyRatio {
+                assert!((group.value - mean_over_items(|row| row.value)).abs() < 1e-12, "{metric}");
+            }
+            if metric != Metric::ModalMass {
+                assert!(width(group) < mean_over_items(width), "{metric}");
+                assert!(group.noise_floor < mean_over_items(|row| row.noise_floor), "{metric}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_item_on_which_people_agree_keeps_its_place_in_the_ratio_of_mean_entropies() {
+    let marginals = [marginal("USA", "anger", &[0.0, 0.0, 0.0, 40.0]), marginal("USA", "shame", &[10.0; 4])];
+    let units = [unit("USA", "anger", 1.0, Some(&[1.0; 4])), unit("USA", "shame", 1.0, Some(&[1.0; 4]))];
+    let rows = compare(&units, &marginals, &scale_values(), &run_groups(), &PLAN).unwrap();
+    let ratios = of_usa(&rows, Level::Item, Predictor::Model, Metric::EntropyRatio);
+    assert_eq!(ratios.iter().map(|row| row.item.as_deref()).collect::<Vec<_>>(), [Some("shame")]);
+    // (ln 4 + ln 4) / (0 + ln 4)
+    let of_group = of_usa(&rows, Level::Group, Predictor::Model, Metric::EntropyRatio)[0];
+    assert!((of_group.value - 2.0).abs() < 1e-12);
+}
+
+#[test]
+fn units_that_cannot_be_compared_are_counted_or_left_out() {
+    let units = [
+        unit("USA", "anger", 1.0, Some(&[1.0; 4])),
+        unit("USA", "guilt", 1.0, None),
+        unit("ZMB", "anger", 1.0, Some(&[1.0; 4])), // no people
+        unit("BRA", "anger", 1.0, None),
+    ];
+    let rows = compare_isear(&units);
+    assert!(!rows.iter().any(|row| row.population_group == "ZMB"));
+    let of_model =
+        |group: &'static str| rows.iter().filter(move |r| r.population_group == group && r.persona.is_some());
+    assert_eq!(of_model("BRA").count(), 0);
+    assert!(of_model("USA").all(|row| row.item.as_deref().is_none_or(|item| item == "anger")));
+    let of_group = of_usa(&rows, Level::Group, Predictor::Model, Metric::TotalVariation)[0];
+    assert_eq!((of_group.cell_count, of_group.unusable_count, of_group.n), (2, 2, 61.0));
+}
+
+#[test]
+fn neither_order_nor_company_nor_threads_change_a_number() {
+    let all = compare_isear(&units());
+    let mut reversed = units();
+    reversed.reverse();
+    let mut marginals = isear();
+    marginals.reverse();
+    let on_threads = |thread_count| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(thread_count).build().unwrap();
+        pool.install(|| compare(&reversed, &marginals, &scale_values(), &run_groups(), &PLAN).unwrap())
+    };
+    assert_eq!(on_threads(1), all);
+    assert_eq!(on_threads(2), all);
+    let usa_only: Vec<ModelUnit> =
+        units().into_iter().filter(|unit| unit.population_group == "USA").collect();
+    let of_usa: Vec<Comparison> = all.into_iter().filter(|row| row.population_group == "USA").collect();
+    assert_eq!(compare_isear(&usa_only), of_usa);
+}
+
+#[test]
+fn the_seed_moves_intervals_and_not_values() {
+    let of_seed = |seed| {
+        let plan = ComparisonPlan { seed, ..PLAN };
+        compare(&units(), &isear(), &scale_values(), &run_groups(), &plan).unwrap()
+    };
+    let (one, other) = (of_seed(1), of_seed(2));
+    assert!(one.iter().zip(&other).all(|(a, b)| a.value == b.value));
+    assert!(one.iter().zip(&other).any(|(a, b)| a.interval != b.interval));
+    assert!(one.iter().zip(&other).any(|(a, b)| a.noise_floor != b.noise_floor));
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let check = |units: &[ModelUnit], plan: &ComparisonPlan, kind: ErrorKind, message: &str| {
+        let error = compare(units, &isear(), &scale_values(), &run_groups(), plan).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (kind, message));
+    };
+    let anger = unit("USA", "anger", 1.0, Some(&[1.0; 4]));
+    let place = "the distribution of USA student/anger/en/number at temperature 1";
+    check(&[anger.clone(), anger.clone()], &PLAN, ErrorKind::Output, &format!("{place} is there twice"));
+    let short = unit("USA", "anger", 1.0, Some(&[1.0; 3]));
+    let message = format!("{place} has 3 options where the scale has 4");
+    check(&[short], &PLAN, ErrorKind::Output, &message);
+    let few = ComparisonPlan { replicate_count: 10, seed: 0 };
+    check(&[anger], &few, ErrorKind::Usage, "10 bootstrap replicates cannot show a 95 % interval");
+    let falling = HumanResample::draw(&isear()[0], &[4.0, 3.0, 2.0, 1.0], &PLAN).unwrap_err();
+    assert_eq!(falling.to_string(), "item anger of group USA needs a scale of increasing values");
+}

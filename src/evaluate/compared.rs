@@ -1,0 +1,71 @@
+//! Comparisons to rows: joins the study's names and facets onto what `compare` worked out.
+
+use super::RunPlan;
+use crate::compare::{Comparison, ModelUnit, compare};
+use crate::error::Result;
+use crate::human_data::HumanData;
+use crate::output::records::{ComparisonRow, HumanDataCard, HumanGroupCard, HumanItemCard};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All rows of `comparisons.parquet`.
+///
+/// # Errors
+/// As [`compare`].
+pub fn comparison_rows(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) -> Result<Vec<ComparisonRow>> {
+    let study = &plan.study;
+    let values: BTreeMap<String, Vec<f64>> =
+        study.items.iter().map(|item| (item.id.clone(), study.scales[item.scale_index].values())).collect();
+    let comparisons =
+        compare(units, &data.marginals, &values, &run_groups(plan), &plan.settings.comparison())?;
+    let facets: BTreeMap<&str, &BTreeMap<String, String>> =
+        study.items.iter().map(|item| (item.id.as_str(), &item.facets)).collect();
+    let no_facets: BTreeMap<String, String> =
+        study.facets.iter().map(|facet| (facet.clone(), String::new())).collect();
+    let row = |comparison: Comparison| ComparisonRow {
+        study: study.id.clone(),
+        level: comparison.level.name().to_owned(),
+        population_group: comparison.population_group,
+        facets: comparison.item.as_deref().map_or(&no_facets, |item| facets[item]).clone(),
+        item: comparison.item,
+        predictor: comparison.predictor.name().to_owned(),
+        persona: comparison.persona,
+        language: comparison.language,
+        elicitation_format: comparison.elicitation_format,
+        temperature: comparison.temperature,
+        metric: comparison.metric.name().to_owned(),
+        value: comparison.value,
+        interval_low: comparison.interval.low,
+        interval_high: comparison.interval.high,
+        noise_floor: comparison.noise_floor,
+        n: comparison.n,
+        cell_count: comparison.cell_count,
+        unusable_count: comparison.unusable_count,
+    };
+    Ok(comparisons.into_iter().map(row).collect())
+}
+
+/// The human counts of this run's groups, for the manifest.
+pub fn human_card(plan: &RunPlan, data: &HumanData) -> HumanDataCard {
+    let group_card = |group: String| {
+        let of_group = data.marginals.iter().filter(|marginal| marginal.population_group == group);
+        let items = of_group.map(|marginal| HumanItemCard {
+            item: marginal.item.clone(),
+            counts: marginal.counts.clone(),
+            missing_count: marginal.missing_count,
+        });
+        HumanGroupCard { items: items.collect(), population_group: group }
+    };
+    HumanDataCard {
+        id: data.id.clone(),
+        citation: data.citation.clone(),
+        caveats: data.caveats.clone(),
+        groups: run_groups(plan).into_iter().map(group_card).collect(),
+    }
+}
+
+/// The population groups that the run's personas stand for.
+fn run_groups(plan: &RunPlan) -> Vec<String> {
+    let personas: BTreeSet<usize> = plan.cells.iter().map(|cell| cell.persona_index).collect();
+    let groups = personas.into_iter().map(|index| plan.study.personas[index].population_group.clone());
+    groups.collect::<BTreeSet<_>>().into_iter().collect()
+}

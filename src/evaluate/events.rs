@@ -1,0 +1,72 @@
+//! What a run tells whoever listens, and how it is told to stop.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The steps of a run, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Cells to token ids; counted in prompts.
+    Prompts,
+    /// Token ids to the prefix trie.
+    Trie,
+    /// Reading the weights; counted in layers.
+    Weights,
+    /// The forward passes; counted in tokens.
+    Prefill,
+    /// Distances to people.
+    Compare,
+    /// The page.
+    Report,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Stage::Prompts => "prompts",
+            Stage::Trie => "trie",
+            Stage::Weights => "weights",
+            Stage::Prefill => "prefill",
+            Stage::Compare => "compare",
+            Stage::Report => "report",
+        })
+    }
+}
+
+/// Progress of one stage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Event {
+    /// `total` in the stage's own unit; 0 where it is not counted.
+    Started {
+        stage: Stage,
+        total: u64,
+    },
+    /// `done` of `total` so far. May come from any thread, and out of order.
+    Advanced {
+        stage: Stage,
+        done: u64,
+        total: u64,
+    },
+    Finished {
+        stage: Stage,
+        wall_seconds: f64,
+    },
+}
+
+/// A request to stop, checked between batches.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Stop {
+    pub const fn new() -> Self {
+        Stop(AtomicBool::new(false))
+    }
+
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,237 @@
+//! A run from plan to report: the pipeline as one readable function, and the manifest that seals it.
+
+use super::compared::{comparison_rows, human_card};
+use super::events::{Event, Stage, Stop};
+use super::prepare::Prepared;
+use super::written::WrittenCells;
+use super::{RunPlan, Speaker};
+use crate::compare::ModelUnit;
+use crate::engine::{
+    EngineDevice, KERNEL, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings, describe_device,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::{LoadedModel, ModelFolder, load};
+use crate::output::records::{
+    ComparisonRow, Counts, FORMAT_VERSION, Identity, ModelCard, PackingCard, RunManifest, StudyCard,
+};
+use crate::output::{ComparisonWriter, ResultFolder, write_manifest};
+use crate::packing::PrefixTrie;
+use crate::report::write_report;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// What there is to tell at the end.
+#[derive(Debug)]
+pub struct RunSummary {
+    pub manifest: RunManifest,
+    /// Rows of level `group`, for a table.
+    pub group_rows: Vec<ComparisonRow>,
+    pub report_path: PathBuf,
+}
+
+/// Times stages and passes their events on.
+struct Stages<'a> {
+    events: &'a (dyn Fn(Event) + Sync),
+    wall_seconds: Vec<(String, f64)>,
+}
+
+impl Stages<'_> {
+    fn run<T>(&mut self, stage: Stage, total: u64, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        (self.events)(Event::Started { stage, total });
+        let start = Instant::now();
+        let outcome = work()?;
+        let wall_seconds = start.elapsed().as_secs_f64();
+        self.wall_seconds.push((stage.to_string(), wall_seconds));
+        (self.events)(Event::Finished { stage, wall_seconds });
+        Ok(outcome)
+    }
+}
+
+/// Runs a plan into a folder that has been claimed for it.
+///
+/// # Errors
+/// Whatever stops it. Asked to stop, it makes the cells finished so far readable and returns kind `Interrupted`; a
+/// folder without `manifest.json` is unfinished.
+pub fn run(
+    plan: &RunPlan,
+    speaker: &Speaker,
+    model: &ModelFolder,
+    device: &EngineDevice,
+    folder: &ResultFolder,
+    events: &(dyn Fn(Event) + Sync),
+    stop: &Stop,
+) -> Result<RunSummary> {
+    let mut stages = Stages { events, wall_seconds: Vec::new() };
+    let cell_count = plan.cells.len() as u64;
+    let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(plan, speaker, events, stop))?;
+    let (trie, requests) = stages.run(Stage::Trie, 0, || Ok(prepared.trie()))?;
+    let layers = speaker.files.config.decoder.layer_count as u64;
+    let loaded = stages.run(Stage::Weights, layers, || {
+        load(model, &speaker.files.config, device, &|done, total| {
+            events(Event::Advanced { stage: Stage::Weights, done, total })
+        })
+    })?;
+    let prefill = PrefillRun { plan, speaker, prepared: &prepared, trie: &trie, requests: &requests, folder };
+    let (units, counts, packing) =
+        stages.run(Stage::Prefill, trie.token_count(), || prefill.run(&loaded, events, stop))?;
+    let group_rows = match &plan.human_data {
+        None => Vec::new(),
+        Some(data) => stages.run(Stage::Compare, 0, || {
+            let rows = comparison_rows(plan, data, &units)?;
+            let mut writer = ComparisonWriter::create(&folder.comparisons_path(), &plan.study.facets)?;
+            let group_rows = rows.iter().filter(|row| row.level == "group").cloned().collect();
+            writer.write_all(rows)?;
+            writer.finish()?;
+            Ok(group_rows)
+        })?,
+    };
+    let manifest = manifest(plan, speaker, model, device, &loaded, counts, packing, &stages)?;
+    write_manifest(folder, &manifest)?;
+    let report_path = stages.run(Stage::Report, 0, || write_report(folder.path()))?;
+    Ok(RunSummary { manifest, group_rows, report_path })
+}
+
+/// What the forward passes need.
+struct PrefillRun<'a> {
+    plan: &'a RunPlan,
+    speaker: &'a Speaker,
+    prepared: &'a Prepared,
+    trie: &'a PrefixTrie,
+    requests: &'a [ReadoutRequest<'a>],
+    folder: &'a ResultFolder,
+}
+
+impl PrefillRun<'_> {
+    /// Runs all batches and writes cells as they finish, which is in depth-first order whatever the token budget.
+    fn run(
+        &self,
+        loaded: &LoadedModel,
+        events: &(dyn Fn(Event) + Sync),
+        stop: &Stop,
+    ) -> Result<(Vec<ModelUnit>, Counts, PackingCard)> {
+        let settings = &self.plan.settings;
+        let readout_settings =
+            ReadoutSettings { temperatures: settings.temperatures.clone(), top_count: settings.top_count };
+        let mut packing = PackingCard {
+            flat_token_count: self.trie.flat_token_count(),
+            trie_token_count: self.trie.token_count(),
+            segment_count: self.trie.segments().len() as u64,
+            token_budget: settings.token_budget as u64,
+            ..Default::default()
+        };
+        let mut written = WrittenCells::create(self.plan, &self.speaker.tokenizer, self.folder)?;
+        let mut open: BTreeMap<usize, Vec<Option<ReadoutLogits>>> = BTreeMap::new();
+        let mut done = 0;
+        for batch in
+            Prefill::new(&loaded.decoder, self.trie, self.requests, &readout_settings, settings.token_budget)
+        {
+            let batch = batch?;
+            packing.batch_count += 1;
+            packing.kv_row_count_max = packing.kv_row_count_max.max(batch.kv_row_count as u64);
+            for (readout, logits) in batch.readouts {
+                let (index, place) = self.prepared.owner(readout);
+                let cell = &self.prepared.cells[index];
+                let slots = open.entry(index).or_insert_with(|| vec![None; cell.probe.readout_count()]);
+                slots[place] = Some(logits);
+                if slots.iter().all(Option::is_some) {
+                    let readouts: Vec<_> = open.remove(&index).into_iter().flatten().flatten().collect();
+                    written.add(cell, &readouts)?;
+                }
+            }
+            done += batch.token_count as u64;
+            events(Event::Advanced { stage: Stage::Prefill, done, total: self.trie.token_count() });
+            if stop.is_requested() && done < self.trie.token_count() {
+                return Err(self.stopped(written));
+            }
+        }
+        let (units, counts) = written.finish()?;
+        Ok((units, counts, packing))
+    }
+
+    /// Makes what is there readable before giving up.
+    fn stopped(&self, written: WrittenCells<'_>) -> Error {
+        let (finished, planned) = (written.counts.cell_count, self.plan.cells.len());
+        match written.finish() {
+            Err(error) => error,
+            Ok(_) => Error::new(
+                ErrorKind::Interrupted,
+                format!("stopped after {finished} of {planned} cells"),
+            )
+            .at(self.folder.path())
+            .hint("the finished cells are in cells.parquet and prompts.parquet there; nothing was compared"),
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one of each part of the pipeline, in its order, called once")]
+fn manifest(
+    plan: &RunPlan,
+    speaker: &Speaker,
+    model: &ModelFolder,
+    device: &EngineDevice,
+    loaded: &LoadedModel,
+    counts: Counts,
+    packing: PackingCard,
+    stages: &Stages<'_>,
+) -> Result<RunManifest> {
+    let (study, config) = (&plan.study, &speaker.files.config);
+    let plan_value = serde_json::to_value(&plan.settings)
+        .map_err(|source| Error::output("the run plan cannot be written as JSON").because(source))?;
+    Ok(RunManifest {
+        format_version: FORMAT_VERSION,
+        identity: Identity {
+            weights_sha256: loaded.weights_sha256.clone(),
+            config_sha256: speaker.files.config_sha256.clone(),
+            tokenizer_sha256: speaker.files.tokenizer_sha256.clone(),
+            template_sha256: speaker.template_sha256.clone(),
+            study_sha256: study.sha256.clone(),
+            human_data_sha256: plan.human_data.as_ref().map(|data| data.sha256.clone()),
+        },
+        versions: versions(),
+        model: ModelCard {
+            name: model.name(),
+            family: config.family.name().to_owned(),
+            parameter_count: loaded.parameter_count,
+            layer_count: config.decoder.layer_count,
+            hidden_size: config.decoder.hidden_size,
+            vocab_size: config.decoder.vocab_size,
+            stored_dtype: loaded.stored_dtype.clone(),
+            has_chat_template: speaker.template.is_chat(),
+            is_control: model.is_built_in(),
+        },
+        study: StudyCard {
+            id: study.id.clone(),
+            title: study.title.clone(),
+            citation: study.citation.clone(),
+            caveats: study.caveats.clone(),
+            facets: study.facets.clone(),
+            labels: study.names.clone(),
+            order: plan.order(),
+            human_data: plan.human_data.as_ref().map(|data| human_card(plan, data)),
+        },
+        plan: plan_value,
+        device: describe_device(device),
+        dtype: "f32".to_owned(),
+        kernel: KERNEL.to_owned(),
+        thread_count: rayon::current_num_threads(),
+        counts,
+        packing,
+        stage_wall_seconds: stages.wall_seconds.clone(),
+        finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+    })
+}
+
+/// This program's version, and those of the libraries that numbers depend on, as locked.
+fn versions() -> BTreeMap<String, String> {
+    let lock: toml::Table =
+        toml::from_str(include_str!("../../Cargo.lock")).expect("cargo writes valid TOML");
+    let mut versions = BTreeMap::from([("respondent".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    for package in lock["package"].as_array().into_iter().flatten() {
+        let name = package["name"].as_str().unwrap_or_default();
+        if ["candle-core", "gemm", "tokenizers", "minijinja"].contains(&name) {
+            versions.insert(name.to_owned(), package["version"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+    versions
+}

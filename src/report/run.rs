@@ -1,0 +1,237 @@
+//! A run as the sections of the page look at it: what was varied, each cell's distribution, the people behind each item.
+//! Knows no HTML and no drawing.
+
+use super::arithmetic::mixture;
+use super::tables::RunTables;
+use crate::error::{Error, Result};
+use crate::output::records::{CellRow, ComparisonRow, HumanItemCard};
+use std::collections::{BTreeMap, HashMap};
+
+/// One persona held against one population group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    pub persona: String,
+    pub population_group: String,
+    /// What the page calls it: the group, and the persona where a group has several.
+    pub name: String,
+}
+
+/// One item and its scale, in the first language of the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportedItem {
+    pub id: String,
+    pub facets: BTreeMap<String, String>,
+    pub codes: Vec<String>,
+    pub labels: Vec<String>,
+    pub values: Vec<f64>,
+}
+
+/// One cell at one temperature.
+#[derive(Debug, Clone)]
+pub struct Readout<'a> {
+    /// Any of its rows: what all of them share.
+    pub cell: &'a CellRow,
+    /// Its rows in scale order.
+    pub options: Vec<&'a CellRow>,
+    /// In scale order; `None` when unusable.
+    pub probabilities: Option<Vec<f64>>,
+}
+
+/// Everything the sections are made from.
+#[derive(Debug)]
+pub struct Run<'a> {
+    pub tables: &'a RunTables,
+    pub subjects: Vec<Subject>,
+    pub items: Vec<ReportedItem>,
+    pub languages: Vec<String>,
+    pub formats: Vec<String>,
+    pub temperatures: Vec<f64>,
+    /// The temperature that is reported unless another is named: 1, or the nearest to it that was asked for.
+    pub temperature: f64,
+    pub readouts: Vec<Readout<'a>>,
+    people: BTreeMap<(&'a str, &'a str), &'a HumanItemCard>,
+}
+
+impl<'a> Run<'a> {
+    /// # Errors
+    /// Kind `Output` when the rows contradict each other: people counted over other options than the model was shown.
+    pub fn new(tables: &'a RunTables) -> Result<Self> {
+        let readouts = readouts(&tables.cells);
+        let people = people(tables);
+        let mut temperatures = distinct(tables.cells.iter().map(|row| row.temperature.to_bits()))
+            .into_iter()
+            .map(f64::from_bits)
+            .collect::<Vec<f64>>();
+        temperatures.sort_by(f64::total_cmp);
+        let temperature =
+            temperatures.iter().copied().min_by(|a, b| (a - 1.0).abs().total_cmp(&(b - 1.0).abs()));
+        let run = Run {
+            tables,
+            subjects: subjects(tables),
+            items: items(&readouts),
+            languages: distinct(tables.cells.iter().map(|row| row.language.clone())),
+            formats: distinct(tables.cells.iter().map(|row| row.elicitation_format.clone())),
+            temperature: temperature.unwrap_or(1.0),
+            temperatures,
+            readouts,
+            people,
+        };
+        run.refuse_people_on_other_scales()?;
+        Ok(run)
+    }
+
+    /// The readouts at the reported temperature.
+    pub fn reported(&self) -> impl Iterator<Item = &Readout<'a>> {
+        self.readouts.iter().filter(|readout| readout.cell.temperature == self.temperature)
+    }
+
+    /// The mixture of one subject's usable responses to one item at the reported temperature, over languages, formats
+    /// and option orders, and how many cells it is made of.
+    pub fn model_mixture(&self, subject: &Subject, item: &str) -> Option<(Vec<f64>, usize)> {
+        let distributions: Vec<&[f64]> = self
+            .reported()
+            .filter(|readout| readout.is_of(subject) && readout.cell.item == item)
+            .filter_map(|readout| readout.probabilities.as_deref())
+            .collect();
+        let cell_count = distributions.len();
+        mixture(distributions).map(|distribution| (distribution, cell_count))
+    }
+
+    /// The people of one group who were asked one item, where any responded.
+    pub fn people(&self, population_group: &str, item: &str) -> Option<&'a HumanItemCard> {
+        let card = *self.people.get(&(population_group, item))?;
+        (card.counts.iter().sum::<f64>() > 0.0).then_some(card)
+    }
+
+    pub fn has_people(&self) -> bool {
+        !self.people.is_empty()
+    }
+
+    /// The model's rows at level `group` for one subject and metric, at any temperature.
+    pub fn model_rows<'s>(
+        &'s self,
+        subject: &'s Subject,
+        metric: &'s str,
+    ) -> impl Iterator<Item = &'a ComparisonRow> + 's {
+        self.tables.comparisons.iter().filter(move |row| {
+            row.level == "group"
+                && row.predictor == "model"
+                && row.metric == metric
+                && row.population_group == subject.population_group
+                && row.persona.as_deref() == Some(&subject.persona)
+        })
+    }
+
+    /// As [`model_rows`](Self::model_rows), at the reported temperature.
+    pub fn reported_rows<'s>(
+        &'s self,
+        subject: &'s Subject,
+        metric: &'s str,
+    ) -> impl Iterator<Item = &'a ComparisonRow> + 's {
+        self.model_rows(subject, metric).filter(|row| row.temperature == Some(self.temperature))
+    }
+
+    /// A baseline's row at level `group`.
+    pub fn baseline_row(&self, group: &str, predictor: &str, metric: &str) -> Option<&'a ComparisonRow> {
+        self.tables.comparisons.iter().find(|row| {
+            row.level == "group"
+                && row.predictor == predictor
+                && row.metric == metric
+                && row.population_group == group
+        })
+    }
+
+    /// The readable name of a facet's value, or the value itself.
+    pub fn label<'s>(&'s self, facet: &str, value: &'s str) -> &'s str {
+        let labels = self.tables.manifest.study.labels.get(facet);
+        labels.and_then(|labels| labels.get(value)).map_or(value, String::as_str)
+    }
+
+    /// The values of a facet in the order in which items have them; empty where the study does not have the facet.
+    pub fn facet_values(&self, facet: &str) -> Vec<&str> {
+        distinct(self.items.iter().filter_map(|item| item.facets.get(facet)).map(String::as_str))
+    }
+
+    fn refuse_people_on_other_scales(&self) -> Result<()> {
+        for ((group, item_id), card) in &self.people {
+            let item = self.items.iter().find(|item| item.id == *item_id);
+            if item.is_some_and(|item| item.values.len() != card.counts.len()) {
+                let found = card.counts.len();
+                return Err(Error::output(format!(
+                    "the manifest has {found} human counts of {group}/{item_id}, and the cells another number of options"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Readout<'_> {
+    pub fn is_of(&self, subject: &Subject) -> bool {
+        self.cell.persona == subject.persona && self.cell.population_group == subject.population_group
+    }
+}
+
+/// Values in the order in which they first appear.
+pub fn distinct<T: Clone + Eq + std::hash::Hash>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut seen = std::collections::HashSet::new();
+    values.into_iter().filter(|value| seen.insert(value.clone())).collect()
+}
+
+/// Rows are put together by what they say they are, not by where they stand: shards may have been merged.
+fn readouts(cells: &[CellRow]) -> Vec<Readout<'_>> {
+    let mut positions: HashMap<(&str, u64), usize> = HashMap::new();
+    let mut readouts: Vec<Readout> = Vec::new();
+    for cell in cells {
+        let position = *positions.entry((&cell.cell_id, cell.temperature.to_bits())).or_insert_with(|| {
+            readouts.push(Readout { cell, options: Vec::new(), probabilities: None });
+            readouts.len() - 1
+        });
+        readouts[position].options.push(cell);
+    }
+    for readout in &mut readouts {
+        readout.options.sort_by(|a, b| a.option_value.total_cmp(&b.option_value));
+        readout.probabilities = readout.options.iter().map(|row| row.probability).collect();
+    }
+    readouts
+}
+
+fn people(tables: &RunTables) -> BTreeMap<(&str, &str), &HumanItemCard> {
+    let groups = tables.manifest.study.human_data.iter().flat_map(|data| &data.groups);
+    groups
+        .flat_map(|group| group.items.iter().map(move |item| (group, item)))
+        .map(|(group, item)| ((group.population_group.as_str(), item.item.as_str()), item))
+        .collect()
+}
+
+fn subjects(tables: &RunTables) -> Vec<Subject> {
+    let pairs =
+        distinct(tables.cells.iter().map(|row| (row.population_group.as_str(), row.persona.as_str())));
+    let names = tables.manifest.study.labels.get("population_group");
+    let name = |group: &str, persona: &str| {
+        let group_name = names.and_then(|names| names.get(group)).map_or(group, String::as_str);
+        match pairs.iter().filter(|(other, _)| *other == group).count() {
+            1 => group_name.to_owned(),
+            _ => format!("{group_name} · {persona}"),
+        }
+    };
+    let subject = |(group, persona): &(&str, &str)| Subject {
+        persona: (*persona).to_owned(),
+        population_group: (*group).to_owned(),
+        name: name(group, persona),
+    };
+    pairs.iter().map(subject).collect()
+}
+
+fn items(readouts: &[Readout]) -> Vec<ReportedItem> {
+    let mut seen = std::collections::HashSet::new();
+    let first_of_each = readouts.iter().filter(|readout| seen.insert(&readout.cell.item));
+    let item = |readout: &Readout| ReportedItem {
+        id: readout.cell.item.clone(),
+        facets: readout.cell.facets.clone(),
+        codes: readout.options.iter().map(|row| row.option_code.clone()).collect(),
+        labels: readout.options.iter().map(|row| row.option_label.clone()).collect(),
+        values: readout.options.iter().map(|row| row.option_value).collect(),
+    };
+    first_of_each.map(item).collect()
+}

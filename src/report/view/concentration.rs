@@ -1,0 +1,150 @@
+//! How diverse the responses are beside people's, and what temperature does to that and to the distance.
+
+use super::Drawing;
+use super::verdict::SHOWN_METRICS;
+use crate::report::arithmetic::{entropy_bits, mean, modal_mass, shares};
+use crate::report::charts::{
+    DumbbellChart, DumbbellRow, Figure, LineChart, Series, Span, dumbbell, line_chart,
+};
+use crate::report::number::fixed;
+use crate::report::run::{Run, Subject, distinct};
+use serde::Serialize;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ConcentrationView {
+    pub charts: Vec<Drawing>,
+    /// Entropy ratio over temperature, one drawing a group.
+    pub ratio_lines: Vec<Drawing>,
+    /// Distance over temperature, one drawing a group.
+    pub distance_lines: Vec<Drawing>,
+}
+
+/// The mean over items of something about a distribution: of people, of single responses, of their mixture.
+struct Spread {
+    name: String,
+    people: Option<f64>,
+    per_prompt: Option<f64>,
+    mixture: Option<f64>,
+}
+
+pub fn concentration(run: &Run) -> ConcentrationView {
+    let of_all = |measure: fn(&[f64]) -> f64| -> Vec<Spread> {
+        run.subjects.iter().map(|subject| spread(run, subject, measure)).collect()
+    };
+    let charts = vec![
+        spread_chart("entropy", "Entropy", "bits, mean over items", &of_all(entropy_bits)),
+        spread_chart("modal-mass", "Largest share", "mean over items", &of_all(modal_mass)),
+    ];
+    let lines = |metric| -> Vec<Drawing> { temperature_lines(run, metric) };
+    ConcentrationView { charts, ratio_lines: lines("entropy_ratio"), distance_lines: lines("wasserstein_1") }
+}
+
+/// Over the items that people of the group were asked; over all where there are no people at all.
+fn spread(run: &Run, subject: &Subject, measure: fn(&[f64]) -> f64) -> Spread {
+    let people_of =
+        |item: &str| run.people(&subject.population_group, item).and_then(|card| shares(&card.counts));
+    let items = || run.items.iter().filter(|item| !run.has_people() || people_of(&item.id).is_some());
+    let per_prompt = |item: &str| {
+        let of_item = run.reported().filter(|readout| readout.is_of(subject) && readout.cell.item == item);
+        mean(of_item.filter_map(|readout| readout.probabilities.as_deref()).map(measure))
+    };
+    let mixture =
+        |item: &str| run.model_mixture(subject, item).map(|(distribution, _)| measure(&distribution));
+    Spread {
+        name: subject.name.clone(),
+        people: mean(items().filter_map(|item| people_of(&item.id)).map(|shares| measure(&shares))),
+        per_prompt: mean(items().filter_map(|item| per_prompt(&item.id))),
+        mixture: mean(items().filter_map(|item| mixture(&item.id))),
+    }
+}
+
+fn spread_chart(id: &str, heading: &str, unit: &str, spreads: &[Spread]) -> Drawing {
+    let span = |value: Option<f64>| value.map(|value| Span { value, range: None });
+    let row = |spread: &Spread| DumbbellRow {
+        label: spread.name.clone(),
+        people: span(spread.people),
+        model: span(spread.per_prompt),
+        model_mixture: spread.mixture,
+    };
+    let numbers = |spread: &Spread| {
+        let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| fixed(value, 2));
+        let (people, model, mixture) =
+            (number(spread.people), number(spread.per_prompt), number(spread.mixture));
+        format!("{}: people {people}, model per prompt {model}, mixture over prompts {mixture}", spread.name)
+    };
+    let all = spreads.iter().flat_map(|spread| [spread.people, spread.per_prompt, spread.mixture]);
+    let most = all.flatten().fold(0.0, f64::max);
+    let figure = Figure {
+        id: id.to_owned(),
+        title: format!("{heading} of responses, {unit}"),
+        description: format!("{}.", spreads.iter().map(numbers).collect::<Vec<String>>().join("; ")),
+    };
+    let rows = spreads.iter().map(row).collect();
+    let svg = dumbbell(&DumbbellChart { figure, rows, axis: (0.0, most) });
+    Drawing { heading: heading.to_owned(), note: unit.to_owned(), svg }
+}
+
+fn temperature_lines(run: &Run, metric: &str) -> Vec<Drawing> {
+    let no_difference =
+        SHOWN_METRICS.iter().find(|shown| shown.name == metric).map_or(0.0, |shown| shown.no_difference);
+    let of_subjects: Vec<(&Subject, Vec<Series>)> =
+        run.subjects.iter().map(|subject| (subject, series(run, subject, metric))).collect();
+    let values = of_subjects.iter().flat_map(|(_, series)| series).flat_map(|series| &series.points);
+    let noise =
+        run.subjects.iter().flat_map(|subject| run.reported_rows(subject, metric)).map(|row| row.noise_floor);
+    let noise_top = no_difference + noise.fold(0.0, f64::max);
+    let axis_max = values.map(|(_, value)| *value).fold(noise_top, f64::max);
+    let drawn = of_subjects.into_iter().filter(|(_, series)| !series.is_empty()).enumerate();
+    let draw = |(index, (subject, series)): (usize, (&Subject, Vec<Series>))| {
+        let floor = mean(run.reported_rows(subject, metric).map(|row| row.noise_floor)).unwrap_or(0.0);
+        let mean_points: Vec<String> = series
+            .iter()
+            .filter(|series| series.is_mean)
+            .flat_map(|series| &series.points)
+            .map(|(t, value)| {
+                format!("{} at temperature {}", fixed(*value, 2), crate::report::number::plain(*t))
+            })
+            .collect();
+        let figure = Figure {
+            id: format!("temperature-{}-{index}", metric.replace('_', "-")),
+            title: format!("{} over temperature: {}", metric.replace('_', " "), subject.name),
+            description: format!("Mean over languages and formats: {}.", mean_points.join(", ")),
+        };
+        let chart = LineChart {
+            figure,
+            series,
+            no_difference: Some((no_difference, floor)),
+            marked_temperature: run.temperature,
+            axis_max,
+        };
+        Drawing { heading: subject.name.clone(), note: String::new(), svg: line_chart(&chart) }
+    };
+    drawn.map(draw).collect()
+}
+
+/// One series per language and format, then their mean. Empty without comparisons.
+fn series(run: &Run, subject: &Subject, metric: &str) -> Vec<Series> {
+    let rows: Vec<_> = run.model_rows(subject, metric).filter(|row| row.temperature.is_some()).collect();
+    let points = |keep: &dyn Fn(&str, &str) -> bool| -> Vec<(f64, f64)> {
+        let kept = |t: f64| {
+            let rows = rows.iter().filter(move |row| row.temperature == Some(t));
+            let rows = rows.filter(|row| {
+                keep(row.language.as_deref().unwrap_or(""), row.elicitation_format.as_deref().unwrap_or(""))
+            });
+            mean(rows.map(|row| row.value)).map(|value| (t, value))
+        };
+        run.temperatures.iter().copied().filter_map(kept).collect()
+    };
+    let conditions =
+        distinct(rows.iter().map(|row| (row.language.as_deref(), row.elicitation_format.as_deref())));
+    if conditions.is_empty() {
+        return Vec::new();
+    }
+    let one = |(language, format): &(Option<&str>, Option<&str>)| Series {
+        points: points(&|l, f| l == language.unwrap_or("") && f == format.unwrap_or("")),
+        is_mean: false,
+    };
+    let mut series: Vec<Series> = conditions.iter().map(one).collect();
+    series.push(Series { points: points(&|_, _| true), is_mean: true });
+    series
+}

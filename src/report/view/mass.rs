@@ -1,0 +1,197 @@
+//! How much of the probability went to the options at all, and what took the rest where much of it did not.
+
+use super::{Drawing, Table, TableCell};
+use crate::output::records::PromptRow;
+use crate::report::arithmetic::{median, range};
+use crate::report::charts::{Figure, HistogramChart, histogram};
+use crate::report::number::{grouped, percent};
+use crate::report::run::{Readout, Run};
+use serde::Serialize;
+use std::collections::HashMap;
+
+const WORST_COUNT: usize = 8;
+const TOKEN_COUNT: usize = 5;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct MassView {
+    pub histograms: Vec<Drawing>,
+    pub table: Table,
+    /// The cells with the least answer mass, least first.
+    pub worst: Vec<WorstCell>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct WorstCell {
+    pub cell_id: String,
+    pub answer_mass: String,
+    pub status: String,
+    pub tokens: Vec<OffOptionToken>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct OffOptionToken {
+    /// With white space made visible.
+    pub text: String,
+    pub share: String,
+}
+
+pub fn mass(run: &Run) -> MassView {
+    let histogram_of = |(index, format): (usize, &String)| {
+        let of_format = run.reported().filter(|readout| readout.cell.elicitation_format == *format);
+        let values: Vec<f64> = of_format.map(|readout| readout.cell.answer_mass).collect();
+        let figure = Figure {
+            id: format!("mass-{index}"),
+            title: format!("Answer mass: {format}"),
+            description: format!(
+                "Histogram of the answer mass of {} cells; median {}.",
+                values.len(),
+                percent(median(values.clone()).unwrap_or_default(), 1)
+            ),
+        };
+        let note = format!("{} cells", grouped(values.len() as u64));
+        Drawing { heading: format.clone(), note, svg: histogram(&HistogramChart { figure, values }) }
+    };
+    MassView {
+        histograms: run.formats.iter().enumerate().map(histogram_of).collect(),
+        table: mass_table(run),
+        worst: worst_cells(run),
+    }
+}
+
+fn mass_table(run: &Run) -> Table {
+    let head = ["format", "language", "cells", "median", "lowest", "ok", "low mass", "unusable"];
+    let pairs =
+        run.formats.iter().flat_map(|format| run.languages.iter().map(move |language| (format, language)));
+    let rows = pairs.filter_map(|(format, language)| {
+        let of_pair = |readout: &&Readout| {
+            readout.cell.elicitation_format == *format && readout.cell.language == *language
+        };
+        let readouts: Vec<&Readout> = run.reported().filter(of_pair).collect();
+        let masses: Vec<f64> = readouts.iter().map(|readout| readout.cell.answer_mass).collect();
+        let (lowest, _) = range(masses.iter().copied())?;
+        let middle = median(masses)?;
+        let with_status = |status: &str| {
+            let count = readouts.iter().filter(|readout| readout.cell.status == status).count();
+            TableCell::text(grouped(count as u64))
+        };
+        Some(vec![
+            TableCell::text(format.clone()),
+            TableCell::text(language.clone()),
+            TableCell::text(grouped(readouts.len() as u64)),
+            TableCell::with_bar(percent(middle, 1), middle, 1.0),
+            TableCell::text(percent(lowest, 1)),
+            with_status("ok"),
+            with_status("low_mass"),
+            with_status("unusable"),
+        ])
+    });
+    let caption = "Answer mass and what became of the cells, by elicitation format and language".to_owned();
+    Table { caption, head: head.map(str::to_owned).to_vec(), rows: rows.collect() }
+}
+
+fn worst_cells(run: &Run) -> Vec<WorstCell> {
+    let prompts: HashMap<&str, &PromptRow> =
+        run.tables.prompts.iter().map(|prompt| (prompt.cell_id.as_str(), prompt)).collect();
+    let mut readouts: Vec<&Readout> = run.reported().collect();
+    readouts.sort_by(|a, b| {
+        let by_mass = a.cell.answer_mass.total_cmp(&b.cell.answer_mass);
+        by_mass.then_with(|| a.cell.cell_id.cmp(&b.cell.cell_id))
+    });
+    let worst = |readout: &&Readout| WorstCell {
+        cell_id: readout.cell.cell_id.clone(),
+        answer_mass: percent(readout.cell.answer_mass, 1),
+        status: readout.cell.status.replace('_', " "),
+        tokens: prompts
+            .get(readout.cell.cell_id.as_str())
+            .map(|prompt| off_option_tokens(readout, prompt))
+            .unwrap_or_default(),
+    };
+    readouts.iter().take(WORST_COUNT).map(worst).collect()
+}
+
+/// The most probable next tokens that cannot begin an option, by their text. Probabilities are those at temperature 1.
+fn off_option_tokens(readout: &Readout, prompt: &PromptRow) -> Vec<OffOptionToken> {
+    let tokens = prompt.top_tokens.iter().zip(&prompt.top_log_probs);
+    let off_option = tokens.filter(|(token, _)| !begins_option(readout, token));
+    let shown = |(token, log_prob): (&String, &f64)| OffOptionToken {
+        text: visible(token),
+        share: percent(log_prob.exp(), 1),
+    };
+    off_option.take(TOKEN_COUNT).map(shown).collect()
+}
+
+/// Whether a token's text is a beginning of an option's code, label or letter.
+fn begins_option(readout: &Readout, token: &str) -> bool {
+    let token = token.trim_matches(|c: char| c.is_whitespace() || "▁Ġ.):*\"".contains(c)).to_lowercase();
+    if token.is_empty() {
+        return false;
+    }
+    let letters = ('a'..='z').take(readout.options.len());
+    let is_letter = readout.cell.elicitation_format == "letter"
+        && letters.into_iter().any(|letter| token.chars().eq(std::iter::once(letter)));
+    let begins = |text: &str| text.to_lowercase().starts_with(&token);
+    is_letter
+        || readout.options.iter().any(|option| begins(&option.option_code) || begins(&option.option_label))
+}
+
+/// A token's text with its white space and control characters as signs.
+fn visible(token: &str) -> String {
+    let sign = |c: char| match c {
+        ' ' => '␣',
+        '\n' => '⏎',
+        '\t' => '⇥',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    if token.is_empty() { "(empty)".to_owned() } else { token.chars().map(sign).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::records::CellRow;
+    use std::collections::BTreeMap;
+
+    fn option(format: &str, code: &str, label: &str) -> CellRow {
+        CellRow {
+            cell_id: "a".to_owned(),
+            study: String::new(),
+            persona: String::new(),
+            population_group: String::new(),
+            item: String::new(),
+            facets: BTreeMap::new(),
+            language: "en".to_owned(),
+            elicitation_format: format.to_owned(),
+            option_order: String::new(),
+            temperature: 1.0,
+            option_code: code.to_owned(),
+            option_label: label.to_owned(),
+            option_value: 1.0,
+            log_prob: None,
+            answer_mass: 0.1,
+            probability: None,
+            status: "unusable".to_owned(),
+        }
+    }
+
+    #[test]
+    fn tokens_that_could_begin_an_option_are_not_off_option() {
+        for (format, on, off) in [
+            ("number", [" 1", "▁very"], ["A", "\n"]),
+            ("letter", ["A", " b."], ["c", "I"]),
+            ("label", [" Ver", "not"], ["the", " "]),
+        ] {
+            let options = [option(format, "1", "Very much"), option(format, "2", "Not at all")];
+            let readout =
+                Readout { cell: &options[0], options: options.iter().collect(), probabilities: None };
+            assert!(on.iter().all(|token| begins_option(&readout, token)), "{format}");
+            assert!(!off.iter().any(|token| begins_option(&readout, token)), "{format}");
+        }
+    }
+
+    #[test]
+    fn white_space_is_made_visible() {
+        assert_eq!(visible(" a\n"), "␣a⏎");
+        assert_eq!(visible(""), "(empty)");
+    }
+}

@@ -1,0 +1,214 @@
+//! What was run: model, study, cells, device, identity, prefix savings, wall time, one prompt, caveats.
+
+use super::TableCell;
+use crate::output::records::{Identity, RunManifest};
+use crate::report::number::{counted, fixed, grouped, percent, plain};
+use crate::report::run::Run;
+use serde::Serialize;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct OverviewView {
+    pub title: String,
+    pub study: String,
+    pub model: String,
+    pub is_control: bool,
+    pub finished_on: String,
+    pub facts: Vec<Fact>,
+    pub identity: Vec<Hash>,
+    pub stages: Vec<Stage>,
+    pub total_seconds: String,
+    pub versions: Vec<(String, String)>,
+    pub example: Option<Example>,
+    pub study_caveats: Vec<String>,
+    pub human_caveats: Vec<String>,
+    pub citations: Vec<String>,
+    pub plan_json: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Fact {
+    pub name: &'static str,
+    pub text: String,
+    pub note: String,
+}
+
+/// A sha256, and as much of it as a page needs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hash {
+    pub name: &'static str,
+    pub short: String,
+    pub full: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Stage {
+    pub name: String,
+    pub seconds: TableCell,
+}
+
+/// One prompt as the model read it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Example {
+    pub cell_id: String,
+    pub text: String,
+    pub token_count: usize,
+    pub readout_index: u32,
+}
+
+pub fn overview(run: &Run) -> OverviewView {
+    let manifest = &run.tables.manifest;
+    let human_data = manifest.study.human_data.as_ref();
+    let mut citations = vec![manifest.study.citation.clone()];
+    citations.extend(human_data.map(|data| data.citation.clone()));
+    citations.retain(|citation| !citation.is_empty());
+    citations.dedup();
+    let total: f64 = manifest.stage_wall_seconds.iter().map(|(_, seconds)| seconds).sum();
+    OverviewView {
+        title: manifest.study.title.clone(),
+        study: manifest.study.id.clone(),
+        model: manifest.model.name.clone(),
+        is_control: manifest.model.is_control,
+        finished_on: date_of(manifest.finished_at),
+        facts: facts(run),
+        identity: hashes(&manifest.identity),
+        stages: stages(manifest),
+        total_seconds: fixed(total, 2),
+        versions: manifest.versions.clone().into_iter().collect(),
+        example: example(run),
+        study_caveats: manifest.study.caveats.clone(),
+        human_caveats: human_data.map(|data| data.caveats.clone()).unwrap_or_default(),
+        citations,
+        plan_json: serde_json::to_string_pretty(&manifest.plan).unwrap_or_default(),
+    }
+}
+
+fn facts(run: &Run) -> Vec<Fact> {
+    let manifest = &run.tables.manifest;
+    let (model, counts, packing) = (&manifest.model, &manifest.counts, &manifest.packing);
+    let fact = |name, text, note| Fact { name, text, note };
+    let template = if model.has_chat_template { "with a chat template" } else { "without a chat template" };
+    let temperatures: Vec<String> = run.temperatures.iter().copied().map(plain).collect();
+    let share_saved = 1.0 - packing.trie_token_count as f64 / packing.flat_token_count.max(1) as f64;
+    let times_fewer = packing.flat_token_count as f64 / packing.trie_token_count.max(1) as f64;
+    let human = manifest.study.human_data.as_ref();
+    let groups: Vec<&str> = run.subjects.iter().map(|subject| subject.name.as_str()).collect();
+    vec![
+        fact(
+            "Model",
+            model.name.clone(),
+            format!(
+                "{}, {} parameters, {} of width {}, vocabulary {}, {template}",
+                model.family,
+                grouped(model.parameter_count),
+                counted(model.layer_count, "layer"),
+                model.hidden_size,
+                grouped(model.vocab_size as u64),
+            ),
+        ),
+        fact(
+            "Study",
+            manifest.study.title.clone(),
+            format!("{}; groups: {}", manifest.study.id, groups.join(", ")),
+        ),
+        fact(
+            "Human data",
+            human.map_or("none".to_owned(), |data| data.id.clone()),
+            human.map_or("nothing is compared".to_owned(), |data| {
+                format!("counts of {}", counted(data.groups.len(), "group"))
+            }),
+        ),
+        fact(
+            "Cells",
+            grouped(counts.cell_count),
+            format!("{}, at temperatures {}", cell_design(run), temperatures.join(", ")),
+        ),
+        fact(
+            "Computed on",
+            manifest.device.clone(),
+            format!(
+                "{} from {} on disk, {} kernel, {}",
+                manifest.dtype,
+                model.stored_dtype,
+                manifest.kernel,
+                counted(manifest.thread_count, "thread"),
+            ),
+        ),
+        fact(
+            "Prefix savings",
+            percent(share_saved, 1),
+            format!(
+                "{} tokens computed instead of {} ({}× fewer)",
+                grouped(packing.trie_token_count),
+                grouped(packing.flat_token_count),
+                fixed(times_fewer, 1),
+            ),
+        ),
+    ]
+}
+
+/// The factors whose product the cells are, when nothing is left out.
+fn cell_design(run: &Run) -> String {
+    let orders = crate::report::run::distinct(run.readouts.iter().map(|readout| &readout.cell.option_order));
+    [
+        counted(run.subjects.len(), "persona"),
+        counted(run.items.len(), "item"),
+        counted(run.languages.len(), "language"),
+        counted(run.formats.len(), "format"),
+        counted(orders.len(), "option order"),
+    ]
+    .join(" × ")
+}
+
+fn hashes(identity: &Identity) -> Vec<Hash> {
+    let human = identity.human_data_sha256.as_ref();
+    let named = [
+        ("Weights", Some(&identity.weights_sha256)),
+        ("Config", Some(&identity.config_sha256)),
+        ("Tokenizer", Some(&identity.tokenizer_sha256)),
+        ("Chat template", Some(&identity.template_sha256)),
+        ("Study", Some(&identity.study_sha256)),
+        ("Human data", human),
+    ];
+    let short = |full: &str| full.chars().take(12).collect();
+    let hash = |(name, full): (_, Option<&String>)| {
+        full.map(|full| Hash { name, short: short(full), full: full.clone() })
+    };
+    named.into_iter().filter_map(hash).collect()
+}
+
+fn stages(manifest: &RunManifest) -> Vec<Stage> {
+    let longest = manifest.stage_wall_seconds.iter().map(|(_, seconds)| *seconds).fold(0.0, f64::max);
+    let stage = |(name, seconds): &(String, f64)| Stage {
+        name: name.clone(),
+        seconds: TableCell::with_bar(fixed(*seconds, 2), *seconds, longest),
+    };
+    manifest.stage_wall_seconds.iter().map(stage).collect()
+}
+
+fn example(run: &Run) -> Option<Example> {
+    run.tables.prompts.first().map(|prompt| Example {
+        cell_id: prompt.cell_id.clone(),
+        text: prompt.rendered_text.clone(),
+        token_count: prompt.token_ids.len(),
+        readout_index: prompt.readout_index,
+    })
+}
+
+/// `2025-10-09`, in UTC. Empty for a time that is no date.
+fn date_of(epoch_seconds: u64) -> String {
+    let moment =
+        i64::try_from(epoch_seconds).ok().and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
+    moment.map(|moment| moment.format("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_utc_days() {
+        assert_eq!(date_of(0), "1970-01-01");
+        assert_eq!(date_of(1_760_000_000), "2025-10-09");
+        assert_eq!(date_of(u64::MAX), "");
+    }
+}

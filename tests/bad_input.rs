@@ -1,0 +1,169 @@
+//! Every kind of broken input ends with its exit code and a message that names the file and the way out, and leaves nothing
+//! half written.
+
+use super::harness::{ModelCopy, Outcome, respondent};
+use tempfile::tempdir;
+
+/// Runs the smallest part of the built-in study on a model.
+fn run_on(model: &str) -> Outcome {
+    let place = tempdir().unwrap();
+    let outcome = respondent(
+        place.path(),
+        &[
+            "run",
+            "--model",
+            model,
+            "--personas",
+            "USA",
+            "--languages",
+            "en",
+            "--formats",
+            "number",
+            "--out",
+            "out",
+        ],
+    );
+    if outcome.code != 0 {
+        assert!(!place.path().join("out/manifest.json").exists(), "a failed run has no manifest");
+        assert!(!place.path().join("out/cells.parquet").exists(), "a failed run has no half table");
+    }
+    outcome
+}
+
+fn assert_refused(outcome: &Outcome, code: i32, parts: &[&str]) {
+    assert_eq!(outcome.code, code, "{outcome:?}");
+    assert!(outcome.stdout.is_empty(), "errors go to stderr: {outcome:?}");
+    for part in parts {
+        assert!(outcome.stderr.contains(part), "no `{part}` in {}", outcome.stderr);
+    }
+    assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_unharmed_copy_runs() {
+    let model = ModelCopy::new();
+    let outcome = run_on(model.path());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+}
+
+#[test]
+fn no_such_model() {
+    assert_refused(
+        &run_on("no/such/model"),
+        3,
+        &["no/such/model", "no such model directory", "hint: --model takes"],
+    );
+}
+
+#[test]
+fn a_directory_without_weights_names_what_it_needs() {
+    let model = ModelCopy::new();
+    std::fs::remove_file(model.file("model.safetensors")).unwrap();
+    assert_refused(&run_on(model.path()), 3, &["model.safetensors", "no weights", "index.json"]);
+    std::fs::write(model.file("pytorch_model.bin"), b"").unwrap();
+    assert_refused(&run_on(model.path()), 3, &["pytorch_model.bin is a pickle", "convert"]);
+}
+
+#[test]
+fn truncated_weights() {
+    let model = ModelCopy::new();
+    model.edit("model.safetensors", |bytes| bytes.truncate(bytes.len() - 100));
+    assert_refused(
+        &run_on(model.path()),
+        3,
+        &["model.safetensors", "bytes of data", "hint: the file is damaged"],
+    );
+    model.edit("model.safetensors", |bytes| bytes.truncate(5));
+    assert_refused(&run_on(model.path()), 3, &["model.safetensors", "5 bytes hold no header"]);
+}
+
+#[test]
+fn a_header_that_lies_about_its_length() {
+    let model = ModelCopy::new();
+    model.edit("model.safetensors", |bytes| bytes[..8].copy_from_slice(&u64::MAX.to_le_bytes()));
+    assert_refused(&run_on(model.path()), 3, &["does not fit a file of"]);
+}
+
+#[test]
+fn weights_that_do_not_fit_the_config() {
+    let model = ModelCopy::new();
+    model.edit_config("intermediate_size", 17.into());
+    assert_refused(
+        &run_on(model.path()),
+        3,
+        &["model.safetensors", "tensor `model.layers.0.mlp.", "the config asks for"],
+    );
+    let model = ModelCopy::new();
+    model.edit_config("num_hidden_layers", 99.into());
+    assert_refused(&run_on(model.path()), 3, &["is missing from the weights", "belong to different models"]);
+    let model = ModelCopy::new();
+    model.edit_config("num_hidden_layers", 1.into());
+    assert_refused(&run_on(model.path()), 3, &["the config does not explain the tensors model.layers.1."]);
+}
+
+#[test]
+fn nan_in_the_weights() {
+    let model = ModelCopy::new();
+    // The last bytes belong to some tensor's last value; all ones is NaN in every float format.
+    model.edit("model.safetensors", |bytes| {
+        let len = bytes.len();
+        bytes[len - 4..].fill(0xff);
+    });
+    assert_refused(&run_on(model.path()), 3, &["model.safetensors", "values that are NaN or infinite"]);
+}
+
+#[test]
+fn a_tokenizer_with_ids_beyond_the_vocabulary() {
+    let model = ModelCopy::new();
+    model.edit_config("vocab_size", 300.into());
+    assert_refused(&run_on(model.path()), 3, &["tokenizer.json", "300"]);
+}
+
+#[test]
+fn a_template_that_raises() {
+    let model = ModelCopy::new();
+    std::fs::write(model.file("chat_template.jinja"), "{{ raise_exception('roles must alternate') }}")
+        .unwrap();
+    assert_refused(&run_on(model.path()), 7, &["cell isear/USA/", "roles must alternate"]);
+}
+
+#[test]
+fn broken_json_is_named_with_its_line() {
+    let model = ModelCopy::new();
+    std::fs::write(model.file("config.json"), "{\n\"model_type\": \"llama\",\n}").unwrap();
+    assert_refused(&run_on(model.path()), 3, &["config.json:3:"]);
+}
+
+#[test]
+fn a_result_folder_that_exists() {
+    let place = tempdir().unwrap();
+    std::fs::create_dir(place.path().join("mine")).unwrap();
+    let outcome = respondent(place.path(), &["run", "--out", "mine"]);
+    assert_refused(&outcome, 6, &["mine", "exists already", "hint: choose another --out"]);
+}
+
+#[test]
+fn an_unwritable_output() {
+    let place = tempdir().unwrap();
+    std::fs::write(place.path().join("file"), b"").unwrap();
+    let outcome = respondent(place.path(), &["run", "--out", "file/inside"]);
+    assert_refused(&outcome, 6, &["file"]);
+}
+
+#[test]
+fn impossible_requests() {
+    let place = tempdir().unwrap();
+    for (arguments, part) in [
+        (&["run", "--personas", "XXX"][..], "the study has no persona `XXX`"),
+        (&["run", "--temperatures", "0"], "a temperature must be a positive number"),
+        (&["run", "--unusable-mass", "0.9"], "answer-mass thresholds"),
+        (&["run", "--device", "tpu"], "unknown device `tpu`"),
+        (&["run", "--replicates", "3"], "3 bootstrap replicates"),
+        (&["run", "--token-budget", "0"], "the token budget is 0"),
+        (&["run", "--threads", "0"], "--threads must be at least 1"),
+    ] {
+        assert_refused(&respondent(place.path(), arguments), 2, &[part]);
+    }
+    assert_refused(&respondent(place.path(), &["run", "no_such_study"]), 4, &["no_such_study"]);
+    assert!(std::fs::read_dir(place.path()).unwrap().next().is_none(), "nothing is left behind");
+}

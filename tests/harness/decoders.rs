@@ -1,0 +1,22 @@
+//! Decoders of golden models.
+
+use respondent::engine::{Decoder, EngineDevice};
+use respondent::models::{ModelConfig, ModelFolder, load};
+use std::path::{Path, PathBuf};
+
+/// A path inside the repository.
+pub fn repository(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+pub fn decoder(directory: &Path) -> Decoder {
+    let folder = ModelFolder::Directory(directory.to_owned());
+    let config =
+        ModelConfig::parse(&folder.read_small("config.json").unwrap(), &directory.join("config.json"));
+    let device = EngineDevice::from_name("cpu").unwrap();
+    load(&folder, &config.unwrap(), &device, &|_, _| ()).unwrap().decoder
+}
+
+pub fn golden_decoder(name: &str) -> Decoder {
+    decoder(&repository("tests/goldens/models").join(name))
+}

@@ -1,0 +1,40 @@
+//! Ctrl-C loses nothing that was finished.
+
+use respondent::output::{read_cells, read_prompts};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+#[test]
+#[cfg(unix)]
+fn finished_cells_survive_an_interrupt() {
+    let place = tempfile::tempdir().unwrap();
+    // Small batches, so that there are many places to stop at, and the whole study, so that there is time to.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_respondent"))
+        .args(["run", "--full", "--token-budget", "256", "--out", "out"])
+        .current_dir(place.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.trim_start().starts_with("weights") {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the run ended before its prefill");
+    }
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut told = String::new();
+    stderr.read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");
+    assert!(told.contains("of 10080 cells") && told.contains("hint: the finished cells are in cells.parquet"), "{told}");
+
+    let out = place.path().join("out");
+    let cells = read_cells(&out.join("cells.parquet")).unwrap();
+    let prompts = read_prompts(&out.join("prompts.parquet")).unwrap();
+    let finished: BTreeSet<&str> = cells.iter().map(|row| row.cell_id.as_str()).collect();
+    assert!(!finished.is_empty() && finished.len() < 10_080);
+    assert!(finished.into_iter().eq(prompts.iter().map(|row| row.cell_id.as_str()).collect::<BTreeSet<_>>()));
+    assert!(!out.join("manifest.json").exists(), "an unfinished folder has no manifest");
+}

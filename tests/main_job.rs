@@ -1,0 +1,163 @@
+//! The main job on the built-in study and model: what the README promises of `cargo run --release`.
+
+use super::harness::{Outcome, respondent};
+use respondent::output::records::RunManifest;
+use respondent::output::{read_cells, read_comparisons, read_prompts};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+struct MainJob {
+    outcome: Outcome,
+    place: TempDir,
+}
+
+impl MainJob {
+    /// Runs once for all tests here.
+    fn get() -> &'static MainJob {
+        static JOB: OnceLock<MainJob> = OnceLock::new();
+        JOB.get_or_init(|| {
+            let place = tempfile::tempdir().unwrap();
+            let outcome = respondent(place.path(), &[]);
+            assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+            MainJob { outcome, place }
+        })
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.place.path().join("results/isear-control-001").join(name)
+    }
+
+    fn manifest(&self) -> RunManifest {
+        serde_json::from_slice(&std::fs::read(self.file("manifest.json")).unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn the_terminal_shows_a_table() {
+    insta::assert_snapshot!(MainJob::get().outcome.stdout);
+}
+
+#[test]
+fn stages_are_told_on_stderr() {
+    let stages: Vec<&str> =
+        MainJob::get().outcome.stderr.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(stages, ["prompts", "trie", "weights", "prefill", "compare", "report"]);
+}
+
+#[test]
+fn cells_have_every_cell_temperature_and_option() {
+    let rows = read_cells(&MainJob::get().file("cells.parquet")).unwrap();
+    // 3 personas × 3 languages × 3 formats × 2 orders × 7 temperatures × 7 emotions × (4 + 4 + 3 + 3 + 3) options
+    assert_eq!(rows.len(), 3 * 3 * 3 * 2 * 7 * 7 * 17);
+    let cells: BTreeSet<&str> = rows.iter().map(|row| row.cell_id.as_str()).collect();
+    assert_eq!(cells.len(), 1890);
+    assert!(cells.contains("isear/BRA/CON.shame/pt/letter/reversed"));
+    for rows in rows.chunk_by(|a, b| a.cell_id == b.cell_id && a.temperature == b.temperature) {
+        let mass: f64 = rows.iter().filter_map(|row| row.log_prob).map(f64::exp).sum();
+        assert!((mass - rows[0].answer_mass).abs() < 1e-12, "{}", rows[0].cell_id);
+        match rows[0].status.as_str() {
+            "unusable" => assert!(rows.iter().all(|row| row.probability.is_none())),
+            _ => {
+                let total: f64 = rows.iter().map(|row| row.probability.unwrap()).sum();
+                assert!((total - 1.0).abs() < 1e-12, "{}", rows[0].cell_id);
+            }
+        }
+        assert_eq!(rows[0].facets.keys().collect::<Vec<_>>(), ["emotion", "orientation", "variable"]);
+    }
+}
+
+#[test]
+fn prompts_are_kept_as_the_model_saw_them() {
+    let rows = read_prompts(&MainJob::get().file("prompts.parquet")).unwrap();
+    assert_eq!(rows.len(), 1890);
+    for row in &rows {
+        assert_eq!(row.readout_index as usize + 1, row.token_ids.len());
+        assert_eq!(row.stepped_back, 0);
+        assert_eq!((row.top_ids.len(), row.top_tokens.len(), row.top_log_probs.len()), (8, 8, 8));
+        assert!(row.top_log_probs.windows(2).all(|pair| pair[0] >= pair[1]));
+    }
+}
+
+#[test]
+fn comparisons_have_every_metric_predictor_and_unit() {
+    let rows = read_comparisons(&MainJob::get().file("comparisons.parquet")).unwrap();
+    let metrics: BTreeSet<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
+    for metric in [
+        "total_variation",
+        "jensen_shannon",
+        "wasserstein_1",
+        "mean_difference",
+        "entropy_ratio",
+        "modal_mass",
+    ] {
+        assert!(metrics.contains(metric), "{metric} is missing");
+    }
+    let predictors: BTreeSet<&str> = rows.iter().map(|row| row.predictor.as_str()).collect();
+    assert!(predictors.into_iter().eq(["modal", "model", "other_group", "pooled", "uniform"]));
+    let distances = rows.iter().filter(|row| row.metric == "wasserstein_1" && row.predictor == "model");
+    let (items, groups): (Vec<_>, Vec<_>) = distances.partition(|row| row.level == "item");
+    // Three groups, languages, formats and seven temperatures; 35 items each.
+    assert_eq!((items.len(), groups.len()), (3 * 3 * 3 * 7 * 35, 3 * 3 * 3 * 7));
+    for row in items {
+        assert!((0.0..=1.0).contains(&row.value) && row.noise_floor > 0.0 && row.n > 30.0);
+        assert!(row.interval_low <= row.interval_high);
+        assert_eq!(row.cell_count + row.unusable_count, 2, "two option orders");
+    }
+}
+
+#[test]
+fn the_manifest_says_what_the_numbers_depend_on() {
+    let manifest = MainJob::get().manifest();
+    let identity = &manifest.identity;
+    for hash in [
+        &identity.weights_sha256,
+        &identity.config_sha256,
+        &identity.tokenizer_sha256,
+        &identity.template_sha256,
+        &identity.study_sha256,
+        identity.human_data_sha256.as_ref().unwrap(),
+    ] {
+        assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+    assert_eq!((manifest.device.as_str(), manifest.dtype.as_str()), ("cpu", "f32"));
+    assert!(manifest.model.is_control && manifest.model.has_chat_template);
+    assert!(manifest.versions.contains_key("candle-core") && manifest.versions.contains_key("respondent"));
+    assert_eq!(manifest.counts.cell_count, 1890);
+    assert!(manifest.packing.trie_token_count < manifest.packing.flat_token_count / 3);
+    let stages: Vec<&str> = manifest.stage_wall_seconds.iter().map(|stage| stage.0.as_str()).collect();
+    assert_eq!(stages, ["prompts", "trie", "weights", "prefill", "compare"]);
+}
+
+#[test]
+fn the_report_needs_nothing_but_itself() {
+    let page = std::fs::read_to_string(MainJob::get().file("report.html")).unwrap();
+    for outside in ["<script", "<link", "@import", "src=\"http", "url(http", "<iframe"] {
+        assert!(!page.contains(outside), "the report holds {outside}");
+    }
+    assert!(page.contains("control") && page.contains("<svg"));
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    let first = MainJob::get();
+    let place = tempfile::tempdir().unwrap();
+    let outcome = respondent(place.path(), &["--out", "again", "--quiet"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    for name in ["cells.parquet", "prompts.parquet", "comparisons.parquet"] {
+        let again = std::fs::read(place.path().join("again").join(name)).unwrap();
+        assert!(std::fs::read(first.file(name)).unwrap() == again, "{name} differs");
+    }
+}
+
+#[test]
+fn the_outcome_is_machine_readable_too() {
+    let place = tempfile::tempdir().unwrap();
+    let arguments =
+        ["run", "isear", "--json", "-q", "--personas", "HND", "--languages", "es", "--formats", "letter"];
+    let outcome = respondent(place.path(), &arguments);
+    let value: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(value["manifest"]["counts"]["cell_count"], 70);
+    assert!(place.path().join(value["report"].as_str().unwrap()).is_file());
+}

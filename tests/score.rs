@@ -1,0 +1,117 @@
+//! `respondent score`: the numbers are the engine's, lines keep their order, bad lines are told and passed over.
+
+use super::harness::{Outcome, decoder};
+use super::harness::{log_probs, max_difference, read_all, repository, respondent_with_input};
+use serde_json::{Value, json};
+
+fn score(arguments: &[&str], lines: &[Value]) -> Outcome {
+    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let arguments = [&["score", "--model", "control", "--quiet"], arguments].concat();
+    respondent_with_input(&std::env::temp_dir(), &arguments, &input)
+}
+
+fn parsed(outcome: &Outcome) -> Vec<Value> {
+    outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn log_probs_of_ids_are_the_engines() {
+    let sequences: Vec<Vec<u32>> = vec![vec![3, 40, 50], vec![3], vec![3, 40, 50, 60, 7], vec![9, 9]];
+    let lines: Vec<Value> = sequences
+        .iter()
+        .enumerate()
+        .map(|(index, ids)| json!({"id": format!("line {index}"), "input_ids": ids, "wanted": [0, 17, 40]}))
+        .collect();
+    let outcome = score(&["--token-budget", "3"], &lines);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    let decoder = decoder(&repository("models/control"));
+    let expected = read_all(&decoder, &sequences, 4096, &[1.0]);
+    for (index, (line, readout)) in parsed(&outcome).iter().zip(&expected).enumerate() {
+        assert_eq!(line["id"], format!("line {index}"));
+        let all = log_probs(readout, 0);
+        assert!(max_difference(&numbers(&line["log_probs"]), &[all[0], all[17], all[40]]) < 1e-4);
+        assert!((line["entropy"].as_f64().unwrap() - readout.entropy).abs() < 1e-4);
+        assert!((line["log_sum_exp"].as_f64().unwrap() - readout.log_sum_exp[0]).abs() < 1e-4);
+        let top = line["top"].as_array().unwrap();
+        assert_eq!((top.len(), &top[0]["id"]), (5, &json!(readout.top[0].0)));
+        assert!(top[0]["token"].is_string() && top[0]["log_prob"].as_f64().unwrap() <= 0.0);
+        assert!(line.get("answer_mass").is_none() && line.get("temperatures").is_none());
+    }
+}
+
+#[test]
+fn options_are_exclusive_events() {
+    let lines = [
+        json!({"id": 7, "messages": [{"role": "user", "content": "How many?"}], "options": ["1", "10", ["2", " 2"]]}),
+        json!({"prompt": "How many? ", "options": ["1", "10"]}),
+    ];
+    let outcome = score(&["--temperature", "1,2"], &lines);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let lines = parsed(&outcome);
+    assert_eq!(
+        (&lines[0]["id"], &lines[1]["id"]),
+        (&json!(7), &json!(2)),
+        "a line without an id has its number"
+    );
+    for line in &lines {
+        let total: f64 = numbers(&line["log_probs"]).iter().map(|log_prob| log_prob.exp()).sum();
+        assert!((total - line["answer_mass"].as_f64().unwrap()).abs() < 1e-12);
+        let temperatures = line["temperatures"].as_array().unwrap();
+        assert_eq!(temperatures.len(), 2);
+        assert_eq!(temperatures[0]["log_probs"], line["log_probs"]);
+        assert_eq!(temperatures[1]["temperature"], 2.0);
+    }
+}
+
+#[test]
+fn bad_lines_are_told_by_number_and_the_rest_goes_on() {
+    let good = json!({"id": "good", "input_ids": [1, 2], "wanted": [3]});
+    let lines = [
+        good.clone(),
+        json!({"id": "beyond", "input_ids": [99_999_999]}),
+        json!({"id": "both", "input_ids": [1], "prompt": "a"}),
+        json!({"id": "unknown", "input_ids": [1], "wnated": [1]}),
+        json!({"id": "empty", "input_ids": []}),
+        json!({"id": "clash", "prompt": "a", "options": ["x", "x"]}),
+        json!({"id": "role", "messages": "no list"}),
+        good,
+    ];
+    let outcome = score(&[], &lines);
+    assert_eq!(outcome.code, 1);
+    assert_eq!(parsed(&outcome).len(), 2);
+    for (number, part) in [
+        (2, "token id 99999999 is beyond the vocabulary"),
+        (3, "exactly one of input_ids, prompt and messages"),
+        (4, "unknown field `wnated`"),
+        (5, "the prompt has no tokens"),
+        (6, "\"x\""),
+        (7, "not an object of the expected form"),
+    ] {
+        let told = outcome.stderr.lines().find(|line| line.starts_with(&format!("line {number}: ")));
+        assert!(
+            told.is_some_and(|line| line.contains(part)),
+            "no `{part}` for line {number} in {}",
+            outcome.stderr
+        );
+    }
+    assert!(outcome.stderr.contains("error: 6 lines could not be scored"));
+
+    let strict = score(&["--strict"], &lines);
+    assert_eq!((strict.code, parsed(&strict).len()), (1, 1));
+    assert!(strict.stderr.contains("error: stopped at line 2"), "{}", strict.stderr);
+}
+
+#[test]
+fn many_lines_stream_through_in_order() {
+    let lines: Vec<Value> = (0..9_000u32)
+        .map(|index| json!({"id": index, "input_ids": [1, 2 + index % 50], "wanted": [1]}))
+        .collect();
+    let outcome = score(&[], &lines);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let ids: Vec<u64> = parsed(&outcome).iter().map(|line| line["id"].as_u64().unwrap()).collect();
+    assert!(ids.into_iter().eq(0..9_000));
+}

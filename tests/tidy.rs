@@ -1,0 +1,146 @@
+//! House rules as failing tests: heads, file lengths, layers, no unsafe, nothing unfinished.
+
+use super::harness::repository;
+use std::path::{Path, PathBuf};
+
+/// Lines, tests included.
+const FILE_LINE_COUNT_MAX: usize = 500;
+
+/// Which modules of the crate each module may name, besides itself. Everything may name `error`.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("data_folder", &[]),
+    ("survey", &[]),
+    ("prompts", &["survey", "data_folder"]),
+    ("human_data", &["survey", "data_folder"]),
+    ("tokens", &["survey", "prompts"]),
+    ("packing", &["tokens"]),
+    ("engine", &["packing"]),
+    ("models", &["engine"]),
+    ("scoring", &["survey", "tokens", "engine"]),
+    ("compare", &["survey"]),
+    ("output", &["survey", "scoring", "compare"]),
+    ("report", &["output"]),
+    (
+        "evaluate",
+        &[
+            "survey",
+            "prompts",
+            "human_data",
+            "tokens",
+            "packing",
+            "engine",
+            "models",
+            "scoring",
+            "compare",
+            "output",
+            "report",
+        ],
+    ),
+    ("cli", &["evaluate", "engine", "models", "output", "prompts", "report", "scoring"]),
+];
+
+/// Modules that may name candle.
+const TENSOR_MODULES: &[&str] = &["engine", "models"];
+
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![repository(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn all_rust_files() -> Vec<PathBuf> {
+    ["src", "tests", "benches", "models"].into_iter().flat_map(rust_files).collect()
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// `engine` for `src/engine/rope.rs` and for `src/engine.rs`.
+fn module_of(path: &Path) -> String {
+    let inside = path.strip_prefix(repository("src")).unwrap();
+    inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+/// Code lines only: comments may speak of anything.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(at, line)| (at + 1, line))
+}
+
+#[test]
+fn every_file_opens_with_what_it_is() {
+    for path in all_rust_files() {
+        assert!(read(&path).starts_with("//! "), "{} has no head", path.display());
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for path in all_rust_files() {
+        let count = read(&path).lines().count();
+        assert!(count <= FILE_LINE_COUNT_MAX, "{} has {count} lines", path.display());
+    }
+}
+
+#[test]
+fn modules_know_only_those_below_them() {
+    for path in rust_files("src") {
+        let module = module_of(&path);
+        // Tests may bring parts together that do not know each other.
+        let is_test =
+            path.components().any(|part| ["tests", "tests.rs"].iter().any(|name| part.as_os_str() == *name));
+        if is_test || module == "lib" || module == "main" {
+            continue;
+        }
+        let (_, allowed) = LAYERS.iter().find(|(name, _)| *name == module).expect("every module has a layer");
+        for (line_number, line) in code(&read(&path)) {
+            for part in line.split("crate::").skip(1) {
+                let named: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let is_allowed = named == module || named == "error" || allowed.contains(&named.as_str());
+                let is_module = LAYERS.iter().any(|(name, _)| *name == named);
+                assert!(!is_module || is_allowed, "{}:{line_number}: {module} names {named}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_engine_and_the_model_reader_know_tensors() {
+    for path in rust_files("src") {
+        let knows = TENSOR_MODULES.contains(&module_of(&path).as_str());
+        for (line_number, line) in code(&read(&path)) {
+            assert!(knows || !line.contains("candle_"), "{}:{line_number} names candle", path.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_is_unsafe_or_unfinished() {
+    // Put together, so that this file does not find itself.
+    let forbidden =
+        [["uns", "afe "], ["to", "do!("], ["unimpl", "emented!("], ["db", "g!("], ["#[all", "ow("]];
+    for path in all_rust_files() {
+        for (line_number, line) in code(&read(&path)) {
+            for parts in forbidden {
+                let word = parts.concat();
+                assert!(!line.contains(&word), "{}:{line_number} has `{word}`", path.display());
+            }
+        }
+    }
+}
