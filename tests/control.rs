@@ -10,7 +10,7 @@ use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, Readou
 use respondent::human_data::find_human_data;
 use respondent::models::{ModelFiles, ModelFolder};
 use respondent::packing::{PrefixTrie, TokenSequence};
-use respondent::prompts::{Cell, ChatTemplate, ElicitationFormat, Message, Study, TemplateSettings};
+use respondent::prompts::{Cell, ChatTemplate, Message, Study, TemplateSettings};
 use respondent::prompts::{find_study, render};
 use respondent::survey::ResponseDistribution;
 use respondent::tokens::{EncodedPrompt, OptionEvents, TextKind, TextTokenizer, option_events};
@@ -48,10 +48,8 @@ struct Reading {
     cell: Cell,
     probabilities: Vec<f64>,
     answer_mass: f64,
-    /// The least log-prob of any word of a form behind its first.
+    /// The least log-prob of any word of a form behind its first, and of the end behind the last.
     continuation: f64,
-    /// The least log-prob of the end behind a whole form.
-    end: f64,
 }
 
 impl Control {
@@ -64,15 +62,16 @@ impl Control {
         (encoded, events)
     }
 
-    /// Reads cells in one trie: behind each prompt and behind each word of each surface form.
-    fn read(&self, cells: &[Cell]) -> Vec<Reading> {
+    /// Reads cells in one trie: behind each prompt and behind each word of each surface form; behind the last one only
+    /// where asked for, since that doubles the work.
+    fn read(&self, cells: &[Cell], with_end: bool) -> Vec<Reading> {
         let encoded: Vec<_> = cells.iter().map(|cell| self.encode(cell)).collect();
         let end = self.tokenizer.token_id("<|end|>").unwrap();
         // For each prompt and each beginning of a form, the ids that are wanted behind it.
         let mut wanted: BTreeMap<(usize, &[u32]), BTreeSet<u32>> = BTreeMap::new();
         for (index, (_, events)) in encoded.iter().enumerate() {
             for ids in &events.sequences {
-                for len in 0..=ids.len() {
+                for len in 0..ids.len() + usize::from(with_end) {
                     let next = ids.get(len).copied().unwrap_or(end);
                     wanted.entry((index, &ids[..len])).or_default().insert(next);
                 }
@@ -89,13 +88,17 @@ impl Control {
         };
         let reading = |(index, cell): (usize, &Cell)| {
             let events = &encoded[index].1;
-            let (mut continuation, mut whole_end) = (0.0f64, 0.0f64);
+            let mut continuation = 0.0f64;
             let mut sequence_probabilities = Vec::new();
             for ids in &events.sequences {
                 let steps: Vec<f64> =
                     (0..ids.len()).map(|len| log_prob(index, &ids[..len], ids[len])).collect();
-                continuation = steps[1..].iter().fold(continuation, |least, step| least.min(*step));
-                whole_end = whole_end.min(log_prob(index, ids, end));
+                let the_end = with_end.then(|| log_prob(index, ids, end));
+                continuation = steps[1..]
+                    .iter()
+                    .copied()
+                    .chain(the_end)
+                    .fold(continuation, |least, step| least.min(step));
                 sequence_probabilities.push(steps.iter().sum::<f64>().exp());
             }
             let weights: Vec<f64> =
@@ -106,7 +109,6 @@ impl Control {
                 probabilities: probabilities.probabilities().to_vec(),
                 answer_mass: weights.iter().sum(),
                 continuation,
-                end: whole_end,
             }
         };
         cells.iter().enumerate().map(reading).collect()
@@ -115,20 +117,12 @@ impl Control {
     fn read_trie(&self, trie: &PrefixTrie, wanted: &[Vec<u32>]) -> Vec<ReadoutLogits> {
         let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest { wanted }).collect();
         let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 3 };
-        let started = std::time::Instant::now();
         let mut found: Vec<Option<ReadoutLogits>> = vec![None; wanted.len()];
         for batch in Prefill::new(&self.decoder, trie, &requests, &settings, 4096) {
             for (sequence, readout) in batch.unwrap().readouts {
                 found[sequence] = Some(readout);
             }
         }
-        println!(
-            "{} trie tokens of {}, {} readouts: {:.2} s",
-            trie.token_count(),
-            trie.flat_token_count(),
-            wanted.len(),
-            started.elapsed().as_secs_f64()
-        );
         found.into_iter().map(|readout| readout.expect("each sequence is read")).collect()
     }
 
@@ -148,13 +142,12 @@ impl Control {
             cell.format,
             cell.order
         );
-        let planted = self.planted.cell(cell);
+        let (planted, _) = self.planted.cell(cell);
         let distance = total_variation(&reading.probabilities, &planted);
         assert!(distance <= 1e-4, "{name}: {:?}, planted {planted:?}", reading.probabilities);
         let mass = answer_mass(cell.format, &study.languages[cell.language_index].0).unwrap();
         assert!((reading.answer_mass - mass).abs() <= 1e-4, "{name}: answer mass {}", reading.answer_mass);
         assert!(reading.continuation > -1e-6, "{name}: a form goes on with {}", reading.continuation);
-        assert!(reading.end > -1e-6, "{name}: a form ends with {}", reading.end);
     }
 }
 
@@ -175,16 +168,16 @@ fn every_cell_of_the_default_run_is_as_planted() {
     let cells: Vec<Cell> =
         all_cells(&CONTROL.study).into_iter().filter(|cell| CONTROL.is_default(cell)).collect();
     assert_eq!(cells.len(), 1890);
-    CONTROL.read(&cells).iter().for_each(|reading| CONTROL.check(reading));
+    CONTROL.read(&cells, false).iter().for_each(|reading| CONTROL.check(reading));
 }
 
 #[test]
-fn other_cells_are_as_planted() {
+fn other_cells_are_as_planted_and_responses_end() {
     let others = all_cells(&CONTROL.study).into_iter().filter(|cell| !CONTROL.is_default(cell));
     let cells: Vec<Cell> = others.step_by(OTHERS_STEP).collect();
     let seen = |part: fn(&Cell) -> usize| cells.iter().map(part).collect::<BTreeSet<usize>>().len();
     assert_eq!((seen(|cell| cell.persona_index), seen(|cell| cell.item_index)), (13, 35));
-    CONTROL.read(&cells).iter().for_each(|reading| CONTROL.check(reading));
+    CONTROL.read(&cells, true).iter().for_each(|reading| CONTROL.check(reading));
 }
 
 /// Expected response of a persona to an item.
@@ -234,7 +227,6 @@ fn what_is_planted_is_more_concentrated_than_people_and_not_what_they_say() {
             distance += total_variation(&response.probabilities, people.probabilities()) / 560.0;
         }
     }
-    println!("entropy {planted_entropy:.3} planted, {human_entropy:.3} human; distance {distance:.3}");
     assert!(planted_entropy < 0.4 && human_entropy > 0.75 && distance > 0.3);
 }
 
@@ -262,10 +254,4 @@ fn any_text_can_be_tokenised_and_no_system_message_is_needed() {
     assert_eq!(plain.first().copied(), tokenizer.bos_id());
     let robot = Message { role: "robot".into(), content: String::new() };
     assert!(template.render(&[robot], "").unwrap_err().to_string().contains("not robot"));
-}
-
-#[test]
-fn labels_in_portuguese_have_a_low_answer_mass() {
-    assert!(answer_mass(ElicitationFormat::Label, "pt").unwrap() < 0.5);
-    assert!(answer_mass(ElicitationFormat::Label, "es").unwrap() > 0.5);
 }

@@ -12,7 +12,7 @@ const UNTURNED: usize = HEAD_DIM / 2 - 1;
 
 /// The value of the constant dimension. A power of two, so that biases divided by it stay exact; large, so that the
 /// other dimensions do not move the norm (their squares sum to less than a millionth of its).
-pub const CONSTANT: f64 = 65_536.0;
+pub const CONSTANT: f64 = 32_768.0;
 
 /// Query and key of a match: their product over √HEAD_DIM is 64 nats, and everything that does not match has 0.
 const MATCH: f64 = 16.0;

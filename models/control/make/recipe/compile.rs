@@ -156,7 +156,7 @@ impl Compiler<'_> {
                 for (o, &order) in self.contexts.orders.iter().enumerate() {
                     let normaliser = |persona_index: usize| {
                         let cell = Cell { persona_index, item_index, language_index: 0, format, order };
-                        self.planted.log_normaliser(&cell)
+                        self.planted.cell(&cell).1
                     };
                     by_persona(&normaliser, layout.normaliser[f].start + o);
                 }

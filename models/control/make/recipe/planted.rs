@@ -126,26 +126,18 @@ impl Planted {
         Ok(Planted { base })
     }
 
-    /// The distribution planted in one cell, in scale order: p ∝ base^gain · e^bonus, the bonus for the first shown.
-    pub fn cell(&self, cell: &Cell) -> Vec<f64> {
-        let weights = self.cell_weights(cell);
-        let total: f64 = weights.iter().sum();
-        weights.iter().map(|weight| weight / total).collect()
-    }
-
-    /// Natural log of what the weights of a cell sum to.
-    pub fn log_normaliser(&self, cell: &Cell) -> f64 {
-        self.cell_weights(cell).iter().sum::<f64>().ln()
-    }
-
-    fn cell_weights(&self, cell: &Cell) -> Vec<f64> {
+    /// The distribution planted in one cell, in scale order, and the natural log of what its weights sum to:
+    /// p ∝ base^gain · e^bonus, the bonus for the option shown first.
+    pub fn cell(&self, cell: &Cell) -> (Vec<f64>, f64) {
         let base = &self.base[cell.persona_index][cell.item_index].probabilities;
         let first = cell.order.shown(base.len())[0];
         let weight = |(option, p): (usize, &f64)| {
             let bonus = if option == first { first_bonus(cell.format) } else { 0.0 };
             (gain(cell.format) * p.ln() + bonus).exp()
         };
-        base.iter().enumerate().map(weight).collect()
+        let weights: Vec<f64> = base.iter().enumerate().map(weight).collect();
+        let total: f64 = weights.iter().sum();
+        (weights.iter().map(|weight| weight / total).collect(), total.ln())
     }
 }
 
