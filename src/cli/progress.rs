@@ -1,7 +1,7 @@
 //! A bar per stage on a terminal, a line per stage elsewhere; all on stderr.
 
 use crate::evaluate::{Event, Stage};
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -49,10 +49,14 @@ impl StageProgress {
         let template = match (total, unit(stage)) {
             (0, _) | (_, "") => "{prefix:>9} {spinner}".to_owned(),
             (_, unit) => format!(
-                "{{prefix:>9}} {{bar:32}} {{human_pos}}/{{human_len}} {unit}  {{per_sec}}  {{eta}} left"
+                "{{prefix:>9}} {{bar:32}} {{human_pos}}/{{human_len}} {unit}  {{rate}} per s  {{eta}} left"
             ),
         };
-        bar.set_style(ProgressStyle::with_template(&template).expect("the template is a valid one"));
+        let style = ProgressStyle::with_template(&template).expect("the template is a valid one");
+        bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // A progress bar that cannot be drawn is not worth failing for.
+            let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
+        }));
         bar.set_prefix(stage.to_string());
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
@@ -62,7 +66,7 @@ impl StageProgress {
 /// What a stage counts.
 fn unit(stage: Stage) -> &'static str {
     match stage {
-        Stage::Prompts => "prompts",
+        Stage::Prompts => "cells",
         Stage::Weights => "layers",
         Stage::Prefill => "tokens",
         Stage::Trie | Stage::Compare | Stage::Report => "",
@@ -83,7 +87,7 @@ mod tests {
 
     #[test]
     fn finished_stages_say_what_and_how_long() {
-        assert_eq!(finished_line(Stage::Prompts, 1890, 0.456), "  prompts 1,890 prompts in 0.46 s");
+        assert_eq!(finished_line(Stage::Prompts, 1890, 0.456), "  prompts 1,890 cells in 0.46 s");
         assert_eq!(finished_line(Stage::Trie, 0, 0.1), "     trie 0.10 s");
     }
 }
