@@ -143,8 +143,9 @@ pub struct EngineOptions {
 ///
 ///   {"id", "temperature", "log_probs", "log_sum_exp", "answer_mass", "entropy", "top": [{"id", "token", "log_prob"}]}
 ///
-/// answer_mass is there for options; all logs are natural, minus infinity is null. With several temperatures the
-/// first is told as above, and all of them under "temperatures". Lines are read and answered in chunks of 4096. A bad
+/// answer_mass is there for options; all logs are natural, minus infinity is null. entropy (nats) and top are those of
+/// the next token at temperature 1, whatever --temperature is. With several temperatures the first is told as above,
+/// and all of them under "temperatures". Lines are read and answered in chunks of 4096. A bad
 /// line is reported on stderr with its number, the rest goes on, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_help = EXIT_CODES)]

@@ -17,7 +17,7 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
     let _ = writeln!(text, "{}", counted(&manifest.counts));
     let _ = writeln!(
         text,
-        "{} tokens computed of {} ({:.1} times fewer)\n",
+        "{} tokens computed, {} if every cell were by itself ({:.1} times fewer)\n",
         manifest.packing.trie_token_count,
         manifest.packing.flat_token_count,
         manifest.packing.flat_token_count as f64 / manifest.packing.trie_token_count.max(1) as f64
@@ -34,7 +34,9 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
     let _ = writeln!(text, "{}", table(manifest, group_rows, &format).trim_fmt());
     let _ = writeln!(
         text,
-        "\nfloor: what two samples of the same people show. entropy: the model's over people's, 1 is as diverse.\n"
+        "\ninterval: for the people behind the sample. floor: what two samples of the same people show.\n\
+         others: people of the run's other groups. pooled: people of all other groups. entropy: the model's over\n\
+         people's, 1 is as diverse.\n"
     );
     text
 }
@@ -49,7 +51,9 @@ fn first_format(manifest: &RunManifest, rows: &[ComparisonRow]) -> String {
 
 fn counted(counts: &Counts) -> String {
     let Counts { cell_count, ok_count, low_mass_count, unusable_count, .. } = counts;
-    format!("{cell_count} cells: {ok_count} ok, {low_mass_count} low_mass, {unusable_count} unusable")
+    format!(
+        "{cell_count} cells, at temperature 1: {ok_count} ok, {low_mass_count} low_mass, {unusable_count} unusable"
+    )
 }
 
 fn model_rows<'a>(rows: &'a [ComparisonRow], metric: &str) -> impl Iterator<Item = &'a ComparisonRow> {

@@ -1,4 +1,4 @@
-//! What the size of the human sample does to a metric: percentile bootstrap intervals and the noise floor.
+//! What the size of the human sample does to a metric: basic bootstrap intervals and the noise floor.
 //! One [`HumanResample`] per group and item, drawn once and used for every predictor.
 
 use super::metric::Metric;
@@ -12,7 +12,7 @@ use crate::survey::Marginal;
 /// The mass inside an interval, and the level of the noise floor.
 pub const INTERVAL_LEVEL: f64 = 0.95;
 
-/// The central 95 % of the bootstrap replicates of a metric.
+/// Where the metric against the whole population behind the human sample lies, at 95 %.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     pub low: f64,
@@ -30,12 +30,14 @@ pub struct Noise {
 
 /// One group's people on one item, asked again and again: the human sample resampled with replacement.
 ///
-/// Two uncertainties come from it. The **interval** is the percentile bootstrap (Efron 1979): the metric of a
-/// fixed predictor against each replicate. It is the interval of a plug-in estimate, and a distance cannot
-/// fall below 0, so near 0 sampling error can only push it up: the interval of a predictor that is exactly
-/// right lies above 0, and need not even hold the observed value in its middle. That is what the **noise
-/// floor** is for: pairs of replicates are compared with each other, and 95 % of those distances lie below
-/// the floor. A distance under it shows nothing.
+/// Two uncertainties come from it. The **interval** is the basic bootstrap (Davison & Hinkley 1997, section
+/// 5.2): with q the quantiles of the metric of a fixed predictor against the replicates, it runs from
+/// 2·value − q(97.5 %) to 2·value − q(2.5 %), cut to the metric's range. Sampling error inflates a distance and
+/// deflates an entropy; replicates show by how much, and reflecting them takes that out, where the percentile
+/// interval would count it twice. So the interval is one for the population, and the value of a small sample may
+/// lie at its edge or beyond. At a distance of exactly 0 no bootstrap interval is valid; that is what the **noise
+/// floor** is for: pairs of replicates are compared with each other, and 95 % of those distances lie below the
+/// floor. A distance under it shows nothing.
 ///
 /// Weighted counts are resampled as the rounded number of people that they sum to, not by an effective sample
 /// size.
@@ -105,7 +107,7 @@ impl HumanResample {
     pub fn interval(&self, metric: Metric, model: &[f64]) -> Option<Interval> {
         let mut numerators = vec![0.0; self.replicates.replicate_count()];
         self.replicates.add_numerators(metric, model, 1.0, &mut numerators);
-        interval_of(&numerators, self.replicates.denominators(metric))
+        interval_of(metric, self.evaluate(metric, model)?, &numerators, self.replicates.denominators(metric))
     }
 
     /// What the metric shows between two samples of n people from this distribution.
@@ -126,11 +128,19 @@ impl HumanResample {
     }
 }
 
-/// The central 95 % of the ratios whose denominator is not 0.
-pub(super) fn interval_of(numerators: &[f64], denominators: &[f64]) -> Option<Interval> {
+/// The basic interval around `value` from the ratios whose denominator is not 0.
+pub(super) fn interval_of(
+    metric: Metric,
+    value: f64,
+    numerators: &[f64],
+    denominators: &[f64],
+) -> Option<Interval> {
     let mut ratios = ratios(numerators, denominators);
     let tail = 0.5 * (1.0 - INTERVAL_LEVEL);
-    Some(Interval { low: quantile(&mut ratios, tail)?, high: quantile(&mut ratios, 1.0 - tail)? })
+    let (least, most) = metric.range();
+    let reflected = |quantile: f64| (2.0 * value - quantile).clamp(least, most);
+    let (low, high) = (quantile(&mut ratios, tail)?, quantile(&mut ratios, 1.0 - tail)?);
+    Some(Interval { low: reflected(high), high: reflected(low) })
 }
 
 /// Distances of the ratios from "no difference". Nothing, i.e. 0, for a metric that compares nothing or is

@@ -27,7 +27,9 @@ pub enum Metric {
     /// The predictor's own largest share, 1/K..=1. Says nothing about people: its interval is the value
     /// itself and its noise floor 0.
     ModalMass,
-    /// The predictor's largest share − people's, −1..1; above 0 the model is the more concentrated.
+    /// The predictor's largest share − people's, −1..1; above 0 the model is the more concentrated. The largest
+    /// of several noisy shares is biased upwards and not smooth: with 60 people the 95 % interval of one item holds
+    /// the truth in about 83 % of simulated surveys.
     ModalMassDifference,
 }
 
@@ -76,6 +78,15 @@ impl Metric {
             Metric::EntropyRatio => Some(1.0),
             Metric::ModalMass => None,
             _ => Some(0.0),
+        }
+    }
+
+    /// The least and the greatest value there can be.
+    pub fn range(self) -> (f64, f64) {
+        match self {
+            Metric::MeanDifference | Metric::ModalMassDifference => (-1.0, 1.0),
+            Metric::EntropyRatio => (0.0, f64::INFINITY),
+            _ => (0.0, 1.0),
         }
     }
 

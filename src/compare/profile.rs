@@ -173,14 +173,14 @@ impl Tally {
 
     /// `None` where the metric is undefined. The noise is worked out unless it is already known.
     fn estimate(&self, noise: Option<Noise>) -> Option<Estimate> {
-        let interval = interval_of(&self.numerators, &self.denominators)?;
+        if self.denominator <= 0.0 {
+            return None;
+        }
+        let value = self.numerator / self.denominator;
+        let interval = interval_of(self.metric, value, &self.numerators, &self.denominators)?;
         let noise =
             noise.unwrap_or_else(|| noise_between(self.metric, &self.null_numerators, &self.denominators));
-        (self.denominator > 0.0).then(|| Estimate {
-            value: self.numerator / self.denominator,
-            interval,
-            noise,
-        })
+        Some(Estimate { value, interval, noise })
     }
 }
 

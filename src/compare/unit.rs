@@ -117,7 +117,7 @@ pub struct Comparison {
     pub temperature: Option<f64>,
     pub metric: Metric,
     pub value: f64,
-    /// 95 % percentile bootstrap interval over the human sample; the predictor, a baseline too, is held
+    /// 95 % basic bootstrap interval for the population behind the sample; the predictor, a baseline too, is held
     /// fixed.
     pub interval: Interval,
     /// 95th percentile of the metric's distance from "no difference" between two samples of size `n`.

@@ -78,6 +78,11 @@ impl Prepared {
         (PrefixTrie::new(&sequences), requests)
     }
 
+    /// Tokens if every cell were computed by itself.
+    pub fn flat_token_count(&self) -> u64 {
+        self.cells.iter().map(|cell| (cell.ids.len() + cell.probe.continuation_token_count()) as u64).sum()
+    }
+
     /// The cell that a readout belongs to, and its number within the cell.
     pub fn owner(&self, readout: usize) -> (usize, usize) {
         let cell = self.first_readout.partition_point(|&first| first <= readout) - 1;

@@ -10,7 +10,7 @@ use crate::engine::{
     EngineDevice, KERNEL, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings, describe_device,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::{LoadedModel, ModelFolder, load};
+use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
     ComparisonRow, Counts, FORMAT_VERSION, Identity, ModelCard, PackingCard, RunManifest, StudyCard,
 };
@@ -114,7 +114,7 @@ impl PrefillRun<'_> {
         let readout_settings =
             ReadoutSettings { temperatures: settings.temperatures.clone(), top_count: settings.top_count };
         let mut packing = PackingCard {
-            flat_token_count: self.trie.flat_token_count(),
+            flat_token_count: self.prepared.flat_token_count(),
             trie_token_count: self.trie.token_count(),
             segment_count: self.trie.segments().len() as u64,
             token_budget: settings.token_budget as u64,
@@ -184,6 +184,7 @@ fn manifest(
             weights_sha256: loaded.weights_sha256.clone(),
             config_sha256: speaker.files.config_sha256.clone(),
             tokenizer_sha256: speaker.files.tokenizer_sha256.clone(),
+            tokenizer_config_sha256: speaker.files.tokenizer_config_sha256.clone(),
             template_sha256: speaker.template_sha256.clone(),
             study_sha256: study.sha256.clone(),
             human_data_sha256: plan.human_data.as_ref().map(|data| data.sha256.clone()),
@@ -198,7 +199,7 @@ fn manifest(
             vocab_size: config.decoder.vocab_size,
             stored_dtype: loaded.stored_dtype.clone(),
             has_chat_template: speaker.template.is_chat(),
-            is_control: model.is_built_in(),
+            is_control: is_control(&loaded.weights_sha256),
         },
         study: StudyCard {
             id: study.id.clone(),

@@ -59,7 +59,7 @@ struct RawConfig {
     quantization_config: Option<Value>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 struct RawRope {
     rope_type: Option<String>,
     /// The name that `rope_type` had before.
@@ -162,6 +162,13 @@ fn decoder_config(family: Family, raw: &RawConfig) -> std::result::Result<Decode
 }
 
 fn rope_config(raw: &RawConfig) -> std::result::Result<RopeConfig, String> {
+    // transformers' versions disagree on which of the two goes first.
+    if let (Some(parameters), Some(scaling)) = (&raw.rope_parameters, &raw.rope_scaling) {
+        let unlike_only_in_theta = RawRope { rope_theta: None, ..parameters.clone() };
+        if unlike_only_in_theta != (RawRope { rope_theta: None, ..scaling.clone() }) {
+            return Err("rope_parameters and rope_scaling contradict each other".to_owned());
+        }
+    }
     let rope = raw.rope_parameters.as_ref().or(raw.rope_scaling.as_ref());
     let theta = rope.and_then(|rope| rope.rope_theta).or(raw.rope_theta).unwrap_or(10_000.0);
     if !(theta.is_finite() && theta > 0.0) {
@@ -266,6 +273,13 @@ mod tests {
             (serde_json::json!({"hidden_act": "gelu"}), "`gelu`"),
             (serde_json::json!({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}), "`yarn`"),
             (serde_json::json!({"rope_scaling": {"type": "linear", "factor": 2.0}}), "`linear`"),
+            (
+                serde_json::json!({
+                    "rope_parameters": {"rope_type": "default", "rope_theta": 1e4},
+                    "rope_scaling": {"rope_type": "llama3", "factor": 8.0},
+                }),
+                "contradict each other",
+            ),
             (serde_json::json!({"use_sliding_window": true}), "use_sliding_window"),
             (
                 serde_json::json!({"layer_types": ["full_attention", "sliding_attention"]}),

@@ -3,7 +3,7 @@
 use super::config::ModelConfig;
 use super::weights::WeightStore;
 use crate::engine::{DecoderConfig, DecoderWeights, EngineDevice, LayerWeights, Projection};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use candle_core::Tensor;
 
 /// Reads tensors of known shapes onto the device.
@@ -45,14 +45,28 @@ pub fn decoder_weights(
         progress(index as u64 + 1, config.layer_count as u64);
     }
     let final_norm = reader.tensor("model.norm.weight", &[hidden])?;
-    let lm_head = if config.tied_embeddings {
-        // Some checkpoints store the tied matrix a second time; transformers does not read it either.
-        reader.store.pass_over("lm_head.weight");
-        embedding.clone()
-    } else {
-        reader.tensor("lm_head.weight", &[vocab, hidden])?
+    let lm_head = match config.tied_embeddings {
+        false => reader.tensor("lm_head.weight", &[vocab, hidden])?,
+        true => {
+            refuse_other_lm_head(reader.store, &embedding, &[vocab, hidden])?;
+            embedding.clone()
+        }
     };
     Ok(DecoderWeights { embedding, layers, final_norm, lm_head })
+}
+
+/// Some checkpoints store a tied matrix a second time. A different one means that the config is wrong about the tie.
+fn refuse_other_lm_head(store: &mut WeightStore, embedding: &Tensor, shape: &[usize]) -> Result<()> {
+    const NAME: &str = "lm_head.weight";
+    if !store.contains(NAME) {
+        return Ok(());
+    }
+    let stored = store.read_f32(NAME, shape)?;
+    if stored == embedding.flatten_all()?.to_vec1::<f32>()? {
+        return Ok(());
+    }
+    Err(Error::model(format!("tie_word_embeddings is true, but `{NAME}` differs from the embeddings"))
+        .hint("set tie_word_embeddings in config.json to what the model was trained with"))
 }
 
 fn layer_weights(reader: &mut Reader<'_>, prefix: &str, config: &DecoderConfig) -> Result<LayerWeights> {

@@ -28,26 +28,23 @@ pub enum ModelFolder {
 }
 
 impl ModelFolder {
-    /// The built-in model by its name, or a directory by its path.
+    /// The built-in model by its name, or a directory by its path; `./control` is a directory of that name.
     ///
     /// # Errors
     /// Kind `Model` when there is no such directory.
     pub fn find(name_or_path: &str) -> Result<Self> {
+        // The name goes first, so that what lies in the working directory does not change what a command means.
+        if name_or_path == BUILT_IN_NAME {
+            return Ok(ModelFolder::BuiltIn);
+        }
         let path = Path::new(name_or_path);
         if path.is_dir() {
             return Ok(ModelFolder::Directory(path.to_owned()));
-        }
-        if name_or_path == BUILT_IN_NAME {
-            return Ok(ModelFolder::BuiltIn);
         }
         let what = if path.exists() { "is not a directory" } else { "no such model directory" };
         Err(Error::model(what).at(path).hint(format!(
             "--model takes a directory with config.json, model.safetensors and tokenizer.json, or `{BUILT_IN_NAME}`"
         )))
-    }
-
-    pub fn is_built_in(&self) -> bool {
-        matches!(self, ModelFolder::BuiltIn)
     }
 
     /// What to call the model: the directory's own name.
@@ -129,6 +126,12 @@ impl ModelFolder {
             .map_err(|source| Error::model("cannot be read").at(self.describe(name)).because(source))?;
         Ok(bytes)
     }
+}
+
+/// Whether weights with this sha256 are the built-in model's, wherever they were read.
+pub fn is_control(weights_sha256: &str) -> bool {
+    let weights = BUILT_IN.iter().find(|file| file.0 == "model.safetensors");
+    weights.is_some_and(|file| super::sha256_hex(file.1) == weights_sha256)
 }
 
 /// Files and bytes in memory alike.

@@ -12,7 +12,7 @@ use crate::error::Result;
 use sha2::{Digest, Sha256};
 
 pub use config::{Family, ModelConfig};
-pub use folder::{BUILT_IN_NAME, ModelFolder};
+pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
 
 /// The files that are small and read before anything is computed.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub struct ModelFiles {
     pub template_file: Option<String>,
     pub config_sha256: String,
     pub tokenizer_sha256: String,
+    pub tokenizer_config_sha256: String,
 }
 
 impl ModelFiles {
@@ -37,9 +38,10 @@ impl ModelFiles {
         let config_bytes = folder.read_small("config.json")?;
         let config = ModelConfig::parse(&config_bytes, &folder.describe("config.json"))?;
         let tokenizer = folder.read_small("tokenizer.json")?;
-        let tokenizer_config = match folder.read_small_if_present("tokenizer_config.json")? {
+        let tokenizer_config_bytes = folder.read_small_if_present("tokenizer_config.json")?;
+        let tokenizer_config = match &tokenizer_config_bytes {
             None => serde_json::json!({}),
-            Some(bytes) => folder::parse_json(&bytes, &folder.describe("tokenizer_config.json"))?,
+            Some(bytes) => folder::parse_json(bytes, &folder.describe("tokenizer_config.json"))?,
         };
         let template_file = match folder.read_small_if_present("chat_template.jinja")? {
             None => None,
@@ -52,6 +54,7 @@ impl ModelFiles {
         Ok(ModelFiles {
             config_sha256: sha256_hex(&config_bytes),
             tokenizer_sha256: sha256_hex(&tokenizer),
+            tokenizer_config_sha256: sha256_hex(&tokenizer_config_bytes.unwrap_or_default()),
             config,
             tokenizer,
             tokenizer_config,

@@ -112,9 +112,8 @@ impl WeightStore {
         Ok(values)
     }
 
-    /// Takes a tensor that another one stands for as read.
-    pub fn pass_over(&mut self, name: &str) {
-        self.unread.remove(name);
+    pub fn contains(&self, name: &str) -> bool {
+        self.places.contains_key(name)
     }
 
     /// # Errors

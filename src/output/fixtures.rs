@@ -13,6 +13,7 @@ pub fn manifest() -> RunManifest {
             weights_sha256: hash("a"),
             config_sha256: hash("b"),
             tokenizer_sha256: hash("c"),
+            tokenizer_config_sha256: hash("c"),
             template_sha256: hash("d"),
             study_sha256: hash("e"),
             human_data_sha256: Some(hash("f")),

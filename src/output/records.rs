@@ -74,7 +74,8 @@ pub struct ComparisonRow {
     /// See `compare::Metric` for names, log bases and normalisations.
     pub metric: String,
     pub value: f64,
-    /// 95 % percentile bootstrap interval over the human sample.
+    /// 95 % basic bootstrap interval for the population behind the human sample. Sampling error inflates a distance,
+    /// so the sample's `value` may lie at its edge or beyond.
     pub interval_low: f64,
     pub interval_high: f64,
     /// 95th percentile of the metric's distance from "no difference" between two samples of size `n` from the human
@@ -118,6 +119,9 @@ pub struct Identity {
     pub weights_sha256: String,
     pub config_sha256: String,
     pub tokenizer_sha256: String,
+    /// Of `tokenizer_config.json`, or of the empty string; it names the special tokens that templates write.
+    #[serde(default)]
+    pub tokenizer_config_sha256: String,
     /// Of the chat template's text; of the empty string for a model without one.
     pub template_sha256: String,
     pub study_sha256: String,
@@ -191,7 +195,7 @@ pub struct Counts {
 /// What the prefix trie saved.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PackingCard {
-    /// Tokens if every prompt and every surface form were computed alone.
+    /// Tokens if every cell were computed by itself: its prompt once, and what follows for multi-token options.
     pub flat_token_count: u64,
     /// Tokens computed.
     pub trie_token_count: u64,

@@ -75,7 +75,6 @@ pub struct PrefixTrie {
     tokens: Vec<u32>,
     segments: Vec<Segment>,
     readouts: Vec<Readout>,
-    flat_token_count: u64,
 }
 
 /// A range of sorted sequences that agree on their first `depth` tokens, still to be turned into segments.
@@ -96,10 +95,7 @@ impl PrefixTrie {
         let mut order: Vec<u32> = (0..sequences.len() as u32).collect();
         order.sort_by(|&a, &b| sequences[a as usize].cmp(&sequences[b as usize]).then(a.cmp(&b)));
 
-        let mut trie = PrefixTrie {
-            flat_token_count: sequences.iter().map(|s| s.len() as u64).sum(),
-            ..Default::default()
-        };
+        let mut trie = PrefixTrie::default();
         let mut pending = Vec::new();
         push_children(sequences, &order, 0..order.len(), 0, None, &mut pending);
         while let Some(next) = pending.pop() {
@@ -164,11 +160,6 @@ impl PrefixTrie {
     /// Rows to compute.
     pub fn token_count(&self) -> u64 {
         self.tokens.len() as u64
-    }
-
-    /// Rows that computing every sequence by itself would take.
-    pub fn flat_token_count(&self) -> u64 {
-        self.flat_token_count
     }
 }
 
@@ -263,6 +254,6 @@ mod tests {
             TokenSequence::new(&[1, 2], &[]),
         ];
         let trie = PrefixTrie::new(&split);
-        assert_eq!((trie.token_count(), trie.segments().len(), trie.flat_token_count()), (3, 1, 8));
+        assert_eq!((trie.token_count(), trie.segments().len()), (3, 1));
     }
 }

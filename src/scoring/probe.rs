@@ -47,6 +47,12 @@ impl OptionProbe {
         self.prefixes.len()
     }
 
+    /// Tokens to compute behind the prompt: one for each readout but the first, since every beginning of a sequence is
+    /// read.
+    pub fn continuation_token_count(&self) -> usize {
+        self.prefixes.len() - 1
+    }
+
     /// Natural log of the probability that the text goes on with each sequence, at one of the temperatures read.
     /// `readouts[i]` belongs to the `i`-th of [`Self::readouts`].
     pub fn sequence_log_probs(

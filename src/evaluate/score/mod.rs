@@ -29,7 +29,7 @@ pub struct ScoreSettings {
 pub struct ScoreTally {
     pub scored_count: u64,
     pub refused_count: u64,
-    /// Tokens of all prompts, and those computed after sharing prefixes.
+    /// Tokens if every line were computed by itself, and those computed after sharing prefixes.
     pub flat_token_count: u64,
     pub trie_token_count: u64,
 }
@@ -120,12 +120,14 @@ impl Scorer<'_> {
         let (mut sequences, mut requests, mut first) = (Vec::new(), Vec::new(), Vec::new());
         for line in lines {
             first.push(sequences.len());
+            tally.flat_token_count += line.ids.len() as u64;
             match &line.ask {
                 Ask::Wanted(wanted) => {
                     sequences.push(TokenSequence::new(&line.ids, &[]));
                     requests.push(ReadoutRequest { wanted });
                 }
                 Ask::Options(probe) => {
+                    tally.flat_token_count += probe.continuation_token_count() as u64;
                     for (prefix, wanted) in probe.readouts() {
                         sequences.push(TokenSequence::new(&line.ids, prefix));
                         requests.push(ReadoutRequest { wanted });
@@ -135,7 +137,6 @@ impl Scorer<'_> {
         }
         first.push(sequences.len());
         let trie = PrefixTrie::new(&sequences);
-        tally.flat_token_count += trie.flat_token_count();
         tally.trie_token_count += trie.token_count();
         let readout_settings =
             ReadoutSettings { temperatures: settings.temperatures.clone(), top_count: settings.top_count };

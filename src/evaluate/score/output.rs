@@ -14,6 +14,7 @@ pub struct OutputLine {
     id: Value,
     #[serde(flatten)]
     reading: Reading,
+    /// Of the next token at temperature 1, in nats; so is `top`.
     entropy: f64,
     top: Vec<TopToken>,
     /// One entry per temperature, where several were asked for.
