@@ -102,6 +102,13 @@ fn weights_that_do_not_fit_the_config() {
 }
 
 #[test]
+fn a_tie_that_the_weights_deny() {
+    let model = ModelCopy::new();
+    model.edit_config("tie_word_embeddings", true.into());
+    assert_refused(&run_on(model.path()), 3, &["tie_word_embeddings is true", "`lm_head.weight` differs"]);
+}
+
+#[test]
 fn nan_in_the_weights() {
     let model = ModelCopy::new();
     // The last bytes belong to some tensor's last value; all ones is NaN in every float format.

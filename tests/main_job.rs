@@ -1,6 +1,6 @@
 //! The main job on the built-in study and model: what the README promises of `cargo run --release`.
 
-use super::harness::{Outcome, respondent};
+use super::harness::{ModelCopy, Outcome, respondent};
 use respondent::output::records::RunManifest;
 use respondent::output::{read_cells, read_comparisons, read_prompts};
 use std::collections::BTreeSet;
@@ -115,6 +115,7 @@ fn the_manifest_says_what_the_numbers_depend_on() {
         &identity.weights_sha256,
         &identity.config_sha256,
         &identity.tokenizer_sha256,
+        &identity.tokenizer_config_sha256,
         &identity.template_sha256,
         &identity.study_sha256,
         identity.human_data_sha256.as_ref().unwrap(),
@@ -125,7 +126,7 @@ fn the_manifest_says_what_the_numbers_depend_on() {
     assert!(manifest.model.is_control && manifest.model.has_chat_template);
     assert!(manifest.versions.contains_key("candle-core") && manifest.versions.contains_key("respondent"));
     assert_eq!(manifest.counts.cell_count, 1890);
-    assert!(manifest.packing.trie_token_count < manifest.packing.flat_token_count / 3);
+    assert!(manifest.packing.trie_token_count < manifest.packing.flat_token_count / 2);
     let stages: Vec<&str> = manifest.stage_wall_seconds.iter().map(|stage| stage.0.as_str()).collect();
     assert_eq!(stages, ["prompts", "trie", "weights", "prefill", "compare"]);
 }
@@ -149,6 +150,21 @@ fn the_same_run_gives_the_same_bytes() {
         let again = std::fs::read(place.path().join("again").join(name)).unwrap();
         assert!(std::fs::read(first.file(name)).unwrap() == again, "{name} differs");
     }
+}
+
+#[test]
+fn a_control_is_told_by_its_weights_wherever_they_lie() {
+    let (place, model) = (tempfile::tempdir().unwrap(), ModelCopy::new());
+    let part = ["--personas", "USA", "--languages", "en", "--formats", "number", "--json", "-q"];
+    let is_control = |name: &str| {
+        let outcome = respondent(place.path(), &[&["run", "--model", name], &part[..]].concat());
+        let value: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+        value["manifest"]["model"]["is_control"].clone()
+    };
+    assert_eq!(is_control(model.path()), true);
+    // A directory of that name does not stand for the built-in model.
+    std::fs::create_dir(place.path().join("control")).unwrap();
+    assert_eq!(is_control("control"), true);
 }
 
 #[test]
