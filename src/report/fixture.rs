@@ -34,11 +34,34 @@ pub struct Shape {
     pub has_facets: bool,
     /// Put where a study's or a model's own text goes.
     pub text: &'static str,
+    pub unusable: Unusable,
+}
+
+/// Which cells have next to no answer mass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unusable {
+    Nothing,
+    /// The first item of every group in one language and format.
+    OneItem,
+    /// All of the first group's in one language and format.
+    OneCondition,
+    Everything,
+}
+
+impl Unusable {
+    fn has(self, group: usize, item: Item, language: usize, format: usize) -> bool {
+        match self {
+            Unusable::Nothing => false,
+            Unusable::OneItem => (item.0, item.1, language, format) == (0, 0, 1, 2),
+            Unusable::OneCondition => (group, language, format) == (0, 1, 2),
+            Unusable::Everything => true,
+        }
+    }
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Shape { has_people: true, has_facets: true, text: "Recall one occasion" }
+        Shape { has_people: true, has_facets: true, text: "Recall one occasion", unusable: Unusable::Nothing }
     }
 }
 
@@ -110,9 +133,9 @@ fn model(
     bump(item.labels().len(), centre(item) + moved, 0.2 * temperature.sqrt() + 0.02 * format as f64)
 }
 
-fn answer_mass(item: Item, language: usize, format: usize) -> f64 {
+fn answer_mass(shape: &Shape, group: usize, item: Item, language: usize, format: usize) -> f64 {
     let missing = 0.04 * format as f64 + 0.02 * language as f64 + 0.3 * dither(item.0 + 13 * item.1).powi(6);
-    if (item.0, item.1, format) == (4, 4, 2) { 0.02 } else { 1.0 - missing }
+    if shape.unusable.has(group, item, language, format) { 0.02 } else { 1.0 - missing }
 }
 
 fn status(answer_mass: f64) -> &'static str {
@@ -132,7 +155,7 @@ pub fn write_folder(parent: &Path, shape: &Shape) -> ResultFolder {
     write_cells(&folder, shape, &manifest.study.facets);
     manifest.counts.readout_count = write_prompts(&folder, shape);
     if shape.has_people {
-        write_comparisons(&folder, &manifest.study.facets);
+        write_comparisons(&folder, shape, &manifest.study.facets);
     }
     write_manifest(&folder, &manifest).unwrap();
     folder
@@ -184,7 +207,7 @@ fn cell_id(group: usize, item: Item, language: usize, format: usize, order: usiz
 fn write_cells(folder: &ResultFolder, shape: &Shape, facets: &[String]) {
     let mut writer = CellWriter::create(&folder.cells_path(), facets).unwrap();
     each_cell(|group, item, language, format, order| {
-        let mass = answer_mass(item, language, format);
+        let mass = answer_mass(shape, group, item, language, format);
         for temperature in TEMPERATURES {
             let probabilities = model(group, item, language, format, order, temperature);
             for (index, probability) in probabilities.iter().enumerate() {
@@ -291,34 +314,51 @@ fn group_row(group: usize, predictor: &str, metric: &str, value: f64) -> Compari
     }
 }
 
-fn write_comparisons(folder: &ResultFolder, facets: &[String]) {
-    let mut writer = ComparisonWriter::create(&folder.comparisons_path(), facets).unwrap();
-    let item_count = items().count() as f64;
-    let means = |group: usize, predicted: Predict| -> Vec<(&'static str, f64)> {
-        let mut sums: Vec<(&'static str, f64)> = Vec::new();
-        for item in items() {
-            let shares = super::arithmetic::shares(&people(group, item)).unwrap();
-            let of_item = metrics(&predicted(item, &shares), &shares);
-            sums = if sums.is_empty() {
-                of_item.to_vec()
-            } else {
-                sums.iter().zip(of_item).map(|(sum, one)| (sum.0, sum.1 + one.1)).collect()
-            };
+/// A predictor's rows of one group, but for what names its condition: of each item that has something to compare, then
+/// of the group. Every group value is the plain mean over the items.
+fn rows_of(
+    shape: &Shape,
+    (group, predictor): (usize, &str),
+    is_usable: impl Fn(Item) -> bool,
+    predicted: Predict,
+) -> Vec<ComparisonRow> {
+    let mut rows = Vec::new();
+    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for item in items().filter(|item| is_usable(*item)) {
+        let shares = super::arithmetic::shares(&people(group, item)).unwrap();
+        for (metric, value) in metrics(&predicted(item, &shares), &shares) {
+            let (sum, count) = sums.entry(metric).or_default();
+            (*sum, *count) = (*sum + value, *count + 1.0);
+            rows.push(ComparisonRow {
+                level: "item".to_owned(),
+                item: Some(item.id()),
+                facets: item.facets(shape),
+                ..group_row(group, predictor, metric, value)
+            });
         }
-        sums.into_iter().map(|(metric, sum)| (metric, sum / item_count)).collect()
-    };
+    }
+    let of_group =
+        |(metric, (sum, count)): (&str, (f64, f64))| group_row(group, predictor, metric, sum / count);
+    rows.extend(sums.into_iter().map(of_group));
+    rows
+}
+
+fn write_comparisons(folder: &ResultFolder, shape: &Shape, facets: &[String]) {
+    let mut writer = ComparisonWriter::create(&folder.comparisons_path(), facets).unwrap();
     for (group, (name, _)) in GROUPS.iter().enumerate() {
-        for (language, format) in (0..LANGUAGES.len()).flat_map(|l| (0..FORMATS.len()).map(move |f| (l, f))) {
+        // by name, as `compare` writes them: not the study's order
+        for (language, format) in (0..LANGUAGES.len()).flat_map(|l| [2, 1, 0].map(|f| (l, f))) {
+            let is_usable = |item| !shape.unusable.has(group, item, language, format);
             for temperature in TEMPERATURES {
                 let predicted = |item: Item, _: &[f64]| model(group, item, language, format, 0, temperature);
-                for (metric, value) in means(group, &predicted) {
+                for row in rows_of(shape, (group, "model"), is_usable, &predicted) {
                     let row = ComparisonRow {
                         persona: Some((*name).to_owned()),
                         language: Some(LANGUAGES[language].to_owned()),
                         elicitation_format: Some(FORMATS[format].to_owned()),
                         temperature: Some(temperature),
                         cell_count: 70,
-                        ..group_row(group, "model", metric, value)
+                        ..row
                     };
                     writer.write(row).unwrap();
                 }
@@ -334,8 +374,8 @@ fn write_comparisons(folder: &ResultFolder, facets: &[String]) {
         let baselines: [(&str, Predict); 4] =
             [("uniform", &uniform), ("modal", &modal), ("pooled", &other), ("other_group", &other)];
         for (predictor, predicted) in baselines {
-            for (metric, value) in means(group, predicted) {
-                writer.write(group_row(group, predictor, metric, value)).unwrap();
+            for row in rows_of(shape, (group, predictor), |_| true, predicted) {
+                writer.write(row).unwrap();
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod arithmetic;
 mod charts;
+mod coverage;
 #[cfg(test)]
 mod fixture;
 mod html;

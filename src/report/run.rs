@@ -2,6 +2,7 @@
 //! Knows no HTML and no drawing.
 
 use super::arithmetic::mixture;
+use super::coverage::{AskedCondition, asked_conditions};
 use super::tables::RunTables;
 use crate::error::{Error, Result};
 use crate::output::records::{CellRow, ComparisonRow, HumanItemCard};
@@ -49,6 +50,8 @@ pub struct Run<'a> {
     /// The temperature that is reported unless another is named: 1, or the nearest to it that was asked for.
     pub temperature: f64,
     pub readouts: Vec<Readout<'a>>,
+    /// Every condition asked about items with people, whether or not anything of it is usable. Empty without people.
+    pub conditions: Vec<AskedCondition<'a>>,
     people: BTreeMap<(&'a str, &'a str), &'a HumanItemCard>,
 }
 
@@ -65,7 +68,7 @@ impl<'a> Run<'a> {
         temperatures.sort_by(f64::total_cmp);
         let temperature =
             temperatures.iter().copied().min_by(|a, b| (a - 1.0).abs().total_cmp(&(b - 1.0).abs()));
-        let run = Run {
+        let mut run = Run {
             tables,
             subjects: subjects(tables),
             items: items(&readouts),
@@ -74,8 +77,16 @@ impl<'a> Run<'a> {
             temperature: temperature.unwrap_or(1.0),
             temperatures,
             readouts,
+            conditions: Vec::new(),
             people,
         };
+        run.conditions = asked_conditions(
+            tables,
+            &run.reported().collect::<Vec<_>>(),
+            &run.subjects,
+            (&run.languages, &run.formats),
+            |group, item| run.people(group, item).is_some(),
+        );
         run.refuse_people_on_other_scales()?;
         Ok(run)
     }
@@ -129,6 +140,35 @@ impl<'a> Run<'a> {
         metric: &'s str,
     ) -> impl Iterator<Item = &'a ComparisonRow> + 's {
         self.model_rows(subject, metric).filter(|row| row.temperature == Some(self.temperature))
+    }
+
+    /// The conditions in which one subject was asked, in the study's order.
+    pub fn conditions_of<'s>(
+        &'s self,
+        subject: &'s Subject,
+    ) -> impl Iterator<Item = &'s AskedCondition<'a>> + 's {
+        self.conditions.iter().filter(move |condition| condition.subject == *subject)
+    }
+
+    /// The model's row at level `group` for one condition and metric, at the reported temperature.
+    pub fn condition_row(&self, condition: &AskedCondition, metric: &str) -> Option<&'a ComparisonRow> {
+        self.tables.comparisons.iter().find(|row| {
+            row.level == "group"
+                && row.metric == metric
+                && row.temperature == Some(self.temperature)
+                && condition.is_of(row)
+        })
+    }
+
+    /// A baseline's metric over the items that the model is compared on in one condition.
+    pub fn baseline_beside(&self, condition: &AskedCondition, predictor: &str, metric: &str) -> Option<f64> {
+        match condition.is_part() {
+            true => condition.baseline_over_compared(&self.tables.comparisons, predictor, metric),
+            false => {
+                let row = self.baseline_row(&condition.subject.population_group, predictor, metric);
+                row.map(|row| row.value)
+            }
+        }
     }
 
     /// A baseline's row at level `group`.

@@ -1,6 +1,6 @@
 //! The page of a synthetic run: what it must say, what it must not let through, and that it needs nothing else.
 
-use super::fixture::{Shape, write_folder};
+use super::fixture::{Shape, Unusable, write_folder};
 use super::write_report;
 use crate::error::ErrorKind;
 use crate::output::{read_manifest, write_manifest};
@@ -117,7 +117,8 @@ fn the_headline_is_made_from_the_comparisons() {
     let rows = crate::output::read_comparisons(&folder.comparisons_path()).unwrap();
     let at_one = |metric: &str| -> Vec<&crate::output::records::ComparisonRow> {
         let is_wanted = |row: &&crate::output::records::ComparisonRow| {
-            row.predictor == "model" && row.metric == metric && row.temperature == Some(1.0)
+            let is_group = row.level == "group";
+            is_group && row.predictor == "model" && row.metric == metric && row.temperature == Some(1.0)
         };
         rows.iter().filter(is_wanted).collect()
     };
@@ -130,4 +131,85 @@ fn the_headline_is_made_from_the_comparisons() {
     assert!(page.contains(&format!("In {above} of 27 the whole 95 % interval")));
     assert!(page.contains(&format!("stands {:.0} % of a scale’s range away", 100.0 * average)));
     assert!(page.contains(&format!("the more concentrated in {narrower} of 27.")));
+}
+
+fn section<'p>(page: &'p str, id: &str) -> &'p str {
+    let from = page.find(&format!("<section id=\"{id}\">")).unwrap();
+    let len = page[from..].find("</section>").unwrap();
+    &page[from..from + len]
+}
+
+#[test]
+fn a_signed_mean_over_unlike_items_has_no_verdict() {
+    let page = page_of(&Shape::default());
+    assert!(page.contains("signed share of the range; opposite errors cancel"));
+    let rows = page.split("<tr class=\"model\">").skip(1).map(|rest| rest.split("</tr>").next().unwrap());
+    let judged: Vec<Vec<bool>> = rows
+        .map(|row| row.split("<td>").skip(1).map(|cell| cell.contains("class=\"verdict")).collect())
+        .collect();
+    assert_eq!(judged.len(), 27);
+    assert!(judged.iter().all(|cells| cells == &[true, true, true, false, true]));
+}
+
+#[test]
+fn forests_stand_in_the_order_of_the_study() {
+    let page = page_of(&Shape::default());
+    let forest = &page[page.find("id=\"forest-0-t\"").unwrap()..];
+    let places: Vec<usize> = ["en · number", "en · letter", "en · label", "es · number", "pt · label"]
+        .iter()
+        .map(|name| forest.find(name).unwrap())
+        .collect();
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
+fn a_condition_over_some_items_says_so_and_is_held_beside_the_same_items() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = write_folder(root.path(), &Shape { unusable: Unusable::OneItem, ..Shape::default() });
+    let page = std::fs::read_to_string(write_report(folder.path()).unwrap()).unwrap();
+    assert!(page.contains("In 3 of 27 some items have no usable cell"));
+    assert_eq!(page.matches("34 of 35 items, the others without a usable cell").count(), 3);
+    assert_eq!(page.matches("es · label 34/35").count(), 3);
+    let rows = crate::output::read_comparisons(&folder.comparisons_path()).unwrap();
+    let over_others = rows.iter().filter(|row| {
+        (row.level.as_str(), row.predictor.as_str(), row.metric.as_str())
+            == ("item", "uniform", "wasserstein_1")
+            && row.population_group == "USA"
+            && row.item.as_deref() != Some("INTS.joy")
+    });
+    let values: Vec<f64> = over_others.map(|row| row.value).collect();
+    assert_eq!(values.len(), 34);
+    let block = &page[page.find("34 of 35 items").unwrap()..];
+    let uniform = &block[block.find("</i>uniform</th>").unwrap()..];
+    let cells: Vec<&str> = uniform.split("<span class=\"number\">").skip(1).take(5).collect();
+    assert!(cells[0].starts_with(&format!("{:.3}<", values.iter().sum::<f64>() / 34.0)), "{}", cells[0]);
+    assert!(cells[0].contains("<span class=\"interval\"></span>"), "no interval was worked out for it");
+    assert!(cells[4].starts_with("–"), "an entropy ratio is no mean over items");
+}
+
+#[test]
+fn a_condition_without_a_usable_cell_is_named_and_counted() {
+    let page = page_of(&Shape { unusable: Unusable::OneCondition, ..Shape::default() });
+    assert!(page.contains("over 26 of 27 combinations"));
+    assert!(
+        page.contains("1 of the 27 combinations have no usable cell and count as neither: USA: es · label.")
+    );
+    assert!(!page.contains(" of 26"), "every count is out of what was asked");
+    assert_eq!(page.matches("0 of 35 items: no usable cell").count(), 1);
+    assert_eq!(page.matches(">no usable cell</text>").count(), 1);
+    // no mean where a condition is missing: two of three groups have theirs
+    let concentration = section(&page, "concentration");
+    assert_eq!(concentration.matches("Mean over languages and formats: ").count(), 4);
+    assert_eq!(concentration.matches("No temperature has all languages and formats").count(), 2);
+}
+
+#[test]
+fn a_run_without_any_usable_cell_still_makes_a_page() {
+    let page = page_of(&Shape { unusable: Unusable::Everything, ..Shape::default() });
+    assert!(page.contains("is usable at temperature 1: too little probability went to the options"));
+    assert!(page.contains("Nothing is compared with people in any of 27 combinations"));
+    assert_eq!(page.matches("0 of 35 items: no usable cell").count(), 27);
+    for forbidden in ["NaN", "inf<", "None", "∞"] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
 }

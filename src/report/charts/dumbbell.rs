@@ -1,11 +1,12 @@
 //! Two or three marks on a common axis, one row per group: how far the model stands from people.
 
 use super::scale::{Scale, round_up};
-use super::svg::{Anchor, Figure, Svg, fit};
+use super::svg::{Anchor, Figure, Svg, fit, label_width};
 use crate::report::number::plain;
 
 const WIDTH: f64 = 340.0;
-const LABEL_WIDTH: f64 = 86.0;
+/// Up to 18 characters.
+const LABEL_WIDTHS: (f64, f64) = (86.0, 120.0);
 const ROW_HEIGHT: f64 = 26.0;
 const TOP: f64 = 6.0;
 
@@ -38,20 +39,21 @@ pub fn dumbbell(chart: &DumbbellChart) -> String {
     let mut svg = Svg::new(WIDTH, bottom + 18.0);
     let (low, high) = chart.axis;
     let low = if low < 0.0 { -round_up(-low) } else { 0.0 };
-    let x = Scale::new((low, round_up(high.max(0.05))), (LABEL_WIDTH, WIDTH - 10.0));
+    let left = label_width(chart.rows.iter().map(|row| row.label.as_str()), LABEL_WIDTHS);
+    let x = Scale::new((low, round_up(high.max(0.05))), (left, WIDTH - 10.0));
     for tick in x.ticks(4) {
         let class = if tick == 0.0 && low < 0.0 { "axis" } else { "grid" };
         svg.line(class, (x.at(tick), TOP), (x.at(tick), bottom));
         svg.text("tick", Anchor::Middle, (x.at(tick), bottom + 13.0), &plain(tick));
     }
     for (index, row) in chart.rows.iter().enumerate() {
-        draw_row(&mut svg, row, &x, TOP + ROW_HEIGHT * (index as f64 + 0.5));
+        draw_row(&mut svg, row, (left - 10.0, &x), TOP + ROW_HEIGHT * (index as f64 + 0.5));
     }
     svg.finish(&chart.figure)
 }
 
-fn draw_row(svg: &mut Svg, row: &DumbbellRow, x: &Scale, y: f64) {
-    svg.text("label", Anchor::End, (LABEL_WIDTH - 10.0, y + 3.5), &fit(&row.label, LABEL_WIDTH - 10.0));
+fn draw_row(svg: &mut Svg, row: &DumbbellRow, (room, x): (f64, &Scale), y: f64) {
+    svg.text("label", Anchor::End, (room, y + 3.5), &fit(&row.label, room));
     // ranges stand a little apart, so that neither hides the other
     let apart = if row.people.is_some_and(|span| span.range.is_some()) { 4.0 } else { 0.0 };
     if apart == 0.0

@@ -1,22 +1,30 @@
 //! Values with their intervals, one a row, over the noise floor.
 
 use super::scale::{Scale, round_up};
-use super::svg::{Anchor, Figure, Svg, fit};
+use super::svg::{Anchor, Figure, Svg, fit, label_width};
 use crate::report::number::{fixed, plain};
 
 const WIDTH: f64 = 340.0;
-const LABEL_WIDTH: f64 = 104.0;
+/// `en · number 33/35` and a group’s longest baseline fit.
+const LABEL_WIDTHS: (f64, f64) = (104.0, 128.0);
 const VALUE_WIDTH: f64 = 34.0;
 const ROW_HEIGHT: f64 = 17.0;
 const TOP: f64 = 6.0;
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct ForestRow {
-    pub label: String,
+/// A value, its interval and its floor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ForestMark {
     pub value: f64,
     pub low: f64,
     pub high: f64,
     pub noise_floor: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForestRow {
+    pub label: String,
+    /// `None` where no cell was usable; the row says so.
+    pub mark: Option<ForestMark>,
     /// Baselines are drawn hollow, under a rule.
     pub is_baseline: bool,
 }
@@ -33,8 +41,9 @@ pub struct ForestChart {
 pub fn forest(chart: &ForestChart) -> String {
     let bottom = TOP + ROW_HEIGHT * chart.rows.len() as f64 + 6.0;
     let mut svg = Svg::new(WIDTH, bottom + 18.0);
+    let left = label_width(chart.rows.iter().map(|row| row.label.as_str()), LABEL_WIDTHS);
     let axis_max = round_up(chart.axis_max.max(0.05));
-    let x = Scale::new((0.0, axis_max), (LABEL_WIDTH, WIDTH - VALUE_WIDTH));
+    let x = Scale::new((0.0, axis_max), (left, WIDTH - VALUE_WIDTH));
     for tick in x.ticks(4) {
         svg.line("grid", (x.at(tick), TOP), (x.at(tick), bottom));
         svg.text("tick", Anchor::Middle, (x.at(tick), bottom + 13.0), &plain(tick));
@@ -46,8 +55,8 @@ pub fn forest(chart: &ForestChart) -> String {
             let rule = y - 0.5 * ROW_HEIGHT - 3.0;
             svg.line("rule", (0.0, rule), (WIDTH, rule));
         }
-        if !row.is_baseline {
-            let floor = x.at(row.noise_floor) - x.at(0.0);
+        if let Some(mark) = row.mark.filter(|_| !row.is_baseline) {
+            let floor = x.at(mark.noise_floor) - x.at(0.0);
             svg.rect("floor", (x.at(0.0), y - 0.5 * ROW_HEIGHT), (floor, ROW_HEIGHT));
         }
         draw_row(&mut svg, row, &x, y);
@@ -57,12 +66,17 @@ pub fn forest(chart: &ForestChart) -> String {
 
 fn draw_row(svg: &mut Svg, row: &ForestRow, x: &Scale, y: f64) {
     let class = if row.is_baseline { "baseline" } else { "model" };
-    svg.text("label", Anchor::End, (LABEL_WIDTH - 8.0, y + 3.5), &fit(&row.label, LABEL_WIDTH - 8.0));
-    svg.line(&format!("{class} interval"), (x.at(row.low), y), (x.at(row.high), y));
+    let room = x.at(0.0) - 8.0;
+    svg.text("label", Anchor::End, (room, y + 3.5), &fit(&row.label, room));
+    let Some(mark) = row.mark else {
+        svg.text("note", Anchor::Start, (x.at(0.0) + 6.0, y + 3.5), "no usable cell");
+        return;
+    };
+    svg.line(&format!("{class} interval"), (x.at(mark.low), y), (x.at(mark.high), y));
     if row.is_baseline {
-        svg.diamond("baseline mark", (x.at(row.value), y), 3.6);
+        svg.diamond("baseline mark", (x.at(mark.value), y), 3.6);
     } else {
-        svg.circle("model mark", (x.at(row.value), y), 3.2);
+        svg.circle("model mark", (x.at(mark.value), y), 3.2);
     }
-    svg.text("value", Anchor::End, (WIDTH, y + 3.5), &fixed(row.value, 2));
+    svg.text("value", Anchor::End, (WIDTH, y + 3.5), &fixed(mark.value, 2));
 }

@@ -11,7 +11,7 @@ mod svg;
 
 pub use distributions::{DistributionGrid, Panel, PanelOption, PeopleBar, distribution_grid};
 pub use dumbbell::{DumbbellChart, DumbbellRow, Span, dumbbell};
-pub use forest::{ForestChart, ForestRow, forest};
+pub use forest::{ForestChart, ForestMark, ForestRow, forest};
 pub use histogram::{HistogramChart, histogram};
 pub use lines::{LineChart, Series, line_chart};
 pub use svg::Figure;

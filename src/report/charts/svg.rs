@@ -122,9 +122,17 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
+/// Of a 11-unit sans serif, on average.
+const CHARACTER_WIDTH: f64 = 6.0;
+
+/// Room for the longest label and a gap behind it, within bounds.
+pub fn label_width<'a>(labels: impl Iterator<Item = &'a str>, (least, most): (f64, f64)) -> f64 {
+    let longest = labels.map(|label| label.chars().count()).max().unwrap_or(0);
+    (CHARACTER_WIDTH * longest as f64 + 12.0).clamp(least, most)
+}
+
 /// Cuts what would run into its neighbour, at about `width` units of a 11-unit sans serif.
 pub fn fit(text: &str, width: f64) -> String {
-    const CHARACTER_WIDTH: f64 = 6.0;
     let room = (width / CHARACTER_WIDTH).max(2.0) as usize;
     if text.chars().count() <= room {
         return text.to_owned();

@@ -47,6 +47,16 @@ fn long_labels_are_cut() {
 }
 
 #[test]
+fn names_of_18_characters_are_whole_beside_a_dumbbell() {
+    let label = "Trinidad & Tobago!".to_owned();
+    assert_eq!(label.chars().count(), 18);
+    let span = Some(Span { value: 0.2, range: None });
+    let row = DumbbellRow { label, people: span, model: span, model_mixture: None };
+    let text = dumbbell(&DumbbellChart { figure: figure("a"), rows: vec![row], axis: (0.0, 1.0) });
+    assert!(text.contains("Trinidad &amp; Tobago!"), "{text}");
+}
+
+#[test]
 fn coordinates_are_rounded() {
     let mut svg = Svg::new(10.0, 10.0);
     svg.circle("model mark", (1.0 / 3.0, -0.01), 2.0);
@@ -57,17 +67,16 @@ fn coordinates_are_rounded() {
 fn a_forest_shows_each_row_and_its_floor() {
     let row = |label: &str, value: f64, is_baseline| ForestRow {
         label: label.to_owned(),
-        value,
-        low: value - 0.02,
-        high: value + 0.02,
-        noise_floor: 0.05,
+        mark: Some(ForestMark { value, low: value - 0.02, high: value + 0.02, noise_floor: 0.05 }),
         is_baseline,
     };
-    let rows = vec![row("en · number", 0.2, false), row("uniform", 0.3, true)];
+    let missing = ForestRow { mark: None, ..row("en · label", 0.0, false) };
+    let rows = vec![row("en · number", 0.2, false), missing, row("uniform", 0.3, true)];
     let chart = ForestChart { figure: figure("a"), rows, axis_max: 0.33 };
     let text = forest(&chart);
     assert_eq!(text.matches("class=\"floor\"").count(), 1, "only the model stands over the floor");
     assert!(text.contains("en · number") && text.contains("0.20") && text.contains("0.30"));
+    assert!(text.contains("en · label") && text.contains("no usable cell"));
     assert_eq!(text, forest(&chart));
 }
 

@@ -22,6 +22,8 @@ pub struct ConcentrationView {
 /// The mean over items of something about a distribution: of people, of single responses, of their mixture.
 struct Spread {
     name: String,
+    /// Items that it is over, and items asked.
+    item_counts: (usize, usize),
     people: Option<f64>,
     per_prompt: Option<f64>,
     mixture: Option<f64>,
@@ -39,11 +41,15 @@ pub fn concentration(run: &Run) -> ConcentrationView {
     ConcentrationView { charts, ratio_lines: lines("entropy_ratio"), distance_lines: lines("wasserstein_1") }
 }
 
-/// Over the items that people of the group were asked; over all where there are no people at all.
+/// Over the items that people of the group were asked and the model has a usable response to.
 fn spread(run: &Run, subject: &Subject, measure: fn(&[f64]) -> f64) -> Spread {
     let people_of =
         |item: &str| run.people(&subject.population_group, item).and_then(|card| shares(&card.counts));
-    let items = || run.items.iter().filter(|item| !run.has_people() || people_of(&item.id).is_some());
+    let asked = || run.items.iter().filter(|item| !run.has_people() || people_of(&item.id).is_some());
+    let is_usable = |item: &str| run.model_mixture(subject, item).is_some();
+    let any_usable = asked().any(|item| is_usable(&item.id));
+    // people over the items that the model is shown over, and over all where there are none
+    let items = || asked().filter(|item| !any_usable || is_usable(&item.id));
     let per_prompt = |item: &str| {
         let of_item = run.reported().filter(|readout| readout.is_of(subject) && readout.cell.item == item);
         mean(of_item.filter_map(|readout| readout.probabilities.as_deref()).map(measure))
@@ -52,6 +58,7 @@ fn spread(run: &Run, subject: &Subject, measure: fn(&[f64]) -> f64) -> Spread {
         |item: &str| run.model_mixture(subject, item).map(|(distribution, _)| measure(&distribution));
     Spread {
         name: subject.name.clone(),
+        item_counts: (items().count(), asked().count()),
         people: mean(items().filter_map(|item| people_of(&item.id)).map(|shares| measure(&shares))),
         per_prompt: mean(items().filter_map(|item| per_prompt(&item.id))),
         mixture: mean(items().filter_map(|item| mixture(&item.id))),
@@ -81,7 +88,11 @@ fn spread_chart(id: &str, heading: &str, unit: &str, spreads: &[Spread]) -> Draw
     };
     let rows = spreads.iter().map(row).collect();
     let svg = dumbbell(&DumbbellChart { figure, rows, axis: (0.0, most) });
-    Drawing { heading: heading.to_owned(), note: unit.to_owned(), svg }
+    let in_part = spreads.iter().filter(|spread| spread.item_counts.0 < spread.item_counts.1).map(|spread| {
+        let (usable, asked) = spread.item_counts;
+        format!("; {}: {usable} of {asked} items", spread.name)
+    });
+    Drawing { heading: heading.to_owned(), note: format!("{unit}{}", in_part.collect::<String>()), svg }
 }
 
 fn temperature_lines(run: &Run, metric: &str) -> Vec<Drawing> {
@@ -108,7 +119,10 @@ fn temperature_lines(run: &Run, metric: &str) -> Vec<Drawing> {
         let figure = Figure {
             id: format!("temperature-{}-{index}", metric.replace('_', "-")),
             title: format!("{} over temperature: {}", metric.replace('_', " "), subject.name),
-            description: format!("Mean over languages and formats: {}.", mean_points.join(", ")),
+            description: match mean_points.is_empty() {
+                true => "No temperature has all languages and formats; each is drawn alone.".to_owned(),
+                false => format!("Mean over languages and formats: {}.", mean_points.join(", ")),
+            },
         };
         let chart = LineChart {
             figure,
@@ -125,13 +139,15 @@ fn temperature_lines(run: &Run, metric: &str) -> Vec<Drawing> {
 /// One series per language and format, then their mean. Empty without comparisons.
 fn series(run: &Run, subject: &Subject, metric: &str) -> Vec<Series> {
     let rows: Vec<_> = run.model_rows(subject, metric).filter(|row| row.temperature.is_some()).collect();
-    let points = |keep: &dyn Fn(&str, &str) -> bool| -> Vec<(f64, f64)> {
+    let points = |least_count: usize, keep: &dyn Fn(&str, &str) -> bool| -> Vec<(f64, f64)> {
         let kept = |t: f64| {
             let rows = rows.iter().filter(move |row| row.temperature == Some(t));
             let rows = rows.filter(|row| {
                 keep(row.language.as_deref().unwrap_or(""), row.elicitation_format.as_deref().unwrap_or(""))
             });
-            mean(rows.map(|row| row.value)).map(|value| (t, value))
+            let values: Vec<f64> = rows.map(|row| row.value).collect();
+            let is_complete = values.len() >= least_count;
+            mean(values).filter(|_| is_complete).map(|value| (t, value))
         };
         run.temperatures.iter().copied().filter_map(kept).collect()
     };
@@ -141,10 +157,12 @@ fn series(run: &Run, subject: &Subject, metric: &str) -> Vec<Series> {
         return Vec::new();
     }
     let one = |(language, format): &(Option<&str>, Option<&str>)| Series {
-        points: points(&|l, f| l == language.unwrap_or("") && f == format.unwrap_or("")),
+        points: points(1, &|l, f| l == language.unwrap_or("") && f == format.unwrap_or("")),
         is_mean: false,
     };
+    // a mean over fewer conditions than at the next temperature would move for that alone
+    let asked_count = run.conditions_of(subject).count();
     let mut series: Vec<Series> = conditions.iter().map(one).collect();
-    series.push(Series { points: points(&|_, _| true), is_mean: true });
+    series.push(Series { points: points(asked_count, &|_, _| true), is_mean: true });
     series
 }

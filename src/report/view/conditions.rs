@@ -4,8 +4,9 @@
 use super::headline::BASELINES;
 use super::verdict::{SHOWN_METRICS, ShownMetric, Verdict, verdict};
 use crate::output::records::ComparisonRow;
+use crate::report::coverage::AskedCondition;
 use crate::report::number::{fixed, plain, signed};
-use crate::report::run::{Run, Subject};
+use crate::report::run::Run;
 use serde::Serialize;
 
 #[derive(Debug, Clone, Serialize)]
@@ -34,7 +35,8 @@ pub struct ConditionTable {
 #[derive(Debug, Clone, Serialize)]
 pub struct GroupBlock {
     pub name: String,
-    pub n: String,
+    /// The people, and the items where not all of them could be compared.
+    pub note: String,
     pub model: Vec<MetricCell>,
     pub noise_floor: Vec<String>,
     pub baselines: Vec<BaselineRow>,
@@ -67,9 +69,8 @@ pub fn conditions(run: &Run) -> Option<ConditionsView> {
 }
 
 fn condition_table(run: &Run, language: &str, format: &str) -> ConditionTable {
-    let subjects = run.subjects.iter();
-    let groups: Vec<GroupBlock> =
-        subjects.filter_map(|subject| group_block(run, subject, language, format)).collect();
+    let asked = run.conditions.iter().filter(|of| of.language == language && of.format == format);
+    let groups: Vec<GroupBlock> = asked.map(|condition| group_block(run, condition)).collect();
     let summary: Vec<String> =
         groups.iter().map(|group| format!("{} {}", group.name, group.model[0].value)).collect();
     ConditionTable {
@@ -80,47 +81,61 @@ fn condition_table(run: &Run, language: &str, format: &str) -> ConditionTable {
     }
 }
 
-fn group_block(run: &Run, subject: &Subject, language: &str, format: &str) -> Option<GroupBlock> {
-    let row_of = |metric: &ShownMetric| {
-        run.reported_rows(subject, metric.name).find(|row| {
-            row.language.as_deref() == Some(language) && row.elicitation_format.as_deref() == Some(format)
-        })
-    };
-    let rows: Vec<Option<&ComparisonRow>> = SHOWN_METRICS.iter().map(row_of).collect();
-    let first = rows.iter().flatten().next()?;
+fn group_block(run: &Run, condition: &AskedCondition) -> GroupBlock {
+    let rows: Vec<Option<&ComparisonRow>> =
+        SHOWN_METRICS.iter().map(|metric| run.condition_row(condition, metric.name)).collect();
     let with_metric = || SHOWN_METRICS.iter().zip(&rows);
     let floor = |(metric, row): (&ShownMetric, &Option<&ComparisonRow>)| {
         row.map_or_else(absent, |row| fixed(row.noise_floor, metric.decimals))
     };
-    Some(GroupBlock {
-        name: subject.name.clone(),
-        n: plain(first.n),
-        model: with_metric().map(|(metric, row)| metric_cell(metric, *row, true)).collect(),
+    GroupBlock {
+        name: condition.subject.name.clone(),
+        note: block_note(condition, rows.iter().flatten().next().map(|row| row.n)),
+        model: with_metric().map(|(metric, row)| metric_cell(metric, *row, metric.is_judged)).collect(),
         noise_floor: with_metric().map(floor).collect(),
         baselines: BASELINES
             .iter()
-            .filter_map(|(predictor, name)| baseline_row(run, &subject.population_group, predictor, name))
+            .filter_map(|(predictor, name)| baseline_row(run, condition, predictor, name))
             .collect(),
-    })
+    }
 }
 
-fn baseline_row(run: &Run, group: &str, predictor: &str, name: &'static str) -> Option<BaselineRow> {
-    let rows: Vec<Option<&ComparisonRow>> =
-        SHOWN_METRICS.iter().map(|metric| run.baseline_row(group, predictor, metric.name)).collect();
-    rows.iter().any(Option::is_some).then(|| BaselineRow {
-        name,
-        cells: SHOWN_METRICS.iter().zip(rows).map(|(metric, row)| metric_cell(metric, row, false)).collect(),
-    })
+fn block_note(condition: &AskedCondition, n: Option<f64>) -> String {
+    let people = n.map(|n| format!("median n {}", plain(n)));
+    let items = match condition {
+        _ if condition.is_missing() => {
+            Some(format!("{} items: no usable cell; baselines over all items", condition.share_of_items()))
+        }
+        _ if condition.is_part() => Some(format!(
+            "{} items, the others without a usable cell; baselines over the same items, without intervals",
+            condition.share_of_items()
+        )),
+        _ => None,
+    };
+    people.into_iter().chain(items).collect::<Vec<String>>().join(" · ")
+}
+
+fn baseline_row(
+    run: &Run,
+    condition: &AskedCondition,
+    predictor: &str,
+    name: &'static str,
+) -> Option<BaselineRow> {
+    let cell = |metric: &ShownMetric| {
+        if condition.is_part() {
+            let value = run.baseline_beside(condition, predictor, metric.name);
+            return MetricCell { value: value.map_or_else(absent, |value| number(metric, value)), ..empty() };
+        }
+        let row = run.baseline_row(&condition.subject.population_group, predictor, metric.name);
+        metric_cell(metric, row, false)
+    };
+    let cells: Vec<MetricCell> = SHOWN_METRICS.iter().map(cell).collect();
+    cells.iter().any(|cell| cell.value != absent()).then_some(BaselineRow { name, cells })
 }
 
 fn metric_cell(metric: &ShownMetric, row: Option<&ComparisonRow>, judged: bool) -> MetricCell {
-    let Some(row) = row else {
-        return MetricCell { value: absent(), interval: String::new(), verdict: None, verdict_words: "" };
-    };
-    let number = |value| match metric.is_signed {
-        true => signed(value, metric.decimals),
-        false => fixed(value, metric.decimals),
-    };
+    let Some(row) = row else { return empty() };
+    let number = |value| number(metric, value);
     let verdict = judged.then(|| verdict(row, metric.no_difference));
     MetricCell {
         value: number(row.value),
@@ -128,6 +143,17 @@ fn metric_cell(metric: &ShownMetric, row: Option<&ComparisonRow>, judged: bool) 
         verdict,
         verdict_words: verdict.map_or("", Verdict::words),
     }
+}
+
+fn number(metric: &ShownMetric, value: f64) -> String {
+    match metric.is_signed {
+        true => signed(value, metric.decimals),
+        false => fixed(value, metric.decimals),
+    }
+}
+
+fn empty() -> MetricCell {
+    MetricCell { value: absent(), interval: String::new(), verdict: None, verdict_words: "" }
 }
 
 fn absent() -> String {

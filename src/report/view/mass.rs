@@ -2,15 +2,18 @@
 
 use super::{Drawing, Table, TableCell};
 use crate::output::records::PromptRow;
+use crate::prompts::ElicitationFormat;
 use crate::report::arithmetic::{median, range};
 use crate::report::charts::{Figure, HistogramChart, histogram};
-use crate::report::number::{grouped, percent};
+use crate::report::number::{grouped, percent, plain};
 use crate::report::run::{Readout, Run};
 use serde::Serialize;
 use std::collections::HashMap;
 
 const WORST_COUNT: usize = 8;
 const TOKEN_COUNT: usize = 5;
+/// Characters at the end of a prompt that a token may repeat.
+const TAIL_LEN: usize = 16;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct MassView {
@@ -85,7 +88,10 @@ fn mass_table(run: &Run) -> Table {
             with_status("unusable"),
         ])
     });
-    let caption = "Answer mass and what became of the cells, by elicitation format and language".to_owned();
+    let caption = format!(
+        "Answer mass and what became of the cells at temperature {}, by elicitation format and language",
+        plain(run.temperature)
+    );
     Table { caption, head: head.map(str::to_owned).to_vec(), rows: rows.collect() }
 }
 
@@ -111,8 +117,21 @@ fn worst_cells(run: &Run) -> Vec<WorstCell> {
 
 /// The most probable next tokens that cannot begin an option, by their text. Probabilities are those at temperature 1.
 fn off_option_tokens(readout: &Readout, prompt: &PromptRow) -> Vec<OffOptionToken> {
+    // a tail that was stepped back over is read as the beginning of every form
+    let tails: Vec<&str> = match prompt.stepped_back {
+        0 => vec![""],
+        _ => prompt
+            .rendered_text
+            .char_indices()
+            .rev()
+            .take(TAIL_LEN)
+            .map(|(at, _)| at)
+            .map(|at| &prompt.rendered_text[at..])
+            .collect(),
+    };
     let tokens = prompt.top_tokens.iter().zip(&prompt.top_log_probs);
-    let off_option = tokens.filter(|(token, _)| !begins_option(readout, token));
+    let off_option =
+        tokens.filter(|(token, _)| !tails.iter().any(|tail| begins_option(readout, tail, token)));
     let shown = |(token, log_prob): (&String, &f64)| OffOptionToken {
         text: visible(token),
         share: percent(log_prob.exp(), 1),
@@ -120,18 +139,21 @@ fn off_option_tokens(readout: &Readout, prompt: &PromptRow) -> Vec<OffOptionToke
     off_option.take(TOKEN_COUNT).map(shown).collect()
 }
 
-/// Whether a token's text is a beginning of an option's code, label or letter.
-fn begins_option(readout: &Readout, token: &str) -> bool {
-    let token = token.trim_matches(|c: char| c.is_whitespace() || "▁Ġ.):*\"".contains(c)).to_lowercase();
-    if token.is_empty() {
-        return false;
-    }
-    let letters = ('a'..='z').take(readout.options.len());
-    let is_letter = readout.cell.elicitation_format == "letter"
-        && letters.into_iter().any(|letter| token.chars().eq(std::iter::once(letter)));
-    let begins = |text: &str| text.to_lowercase().starts_with(&token);
-    is_letter
-        || readout.options.iter().any(|option| begins(&option.option_code) || begins(&option.option_label))
+/// Whether a token's text begins something that counts as an option in the readout's elicitation format. `tail` is the
+/// end of the prompt that the token repeats.
+fn begins_option(readout: &Readout, tail: &str, token: &str) -> bool {
+    let token = token.replace(['▁', 'Ġ'], " ");
+    let format = match readout.cell.elicitation_format.as_str() {
+        "number" => ElicitationFormat::Number,
+        "letter" => ElicitationFormat::Letter,
+        _ => ElicitationFormat::Label,
+    };
+    // which letter is whose depends on the order shown; which letters there are does not
+    let mut forms =
+        readout.options.iter().enumerate().flat_map(|(index, option)| {
+            format.surface_forms(&option.option_code, &option.option_label, index)
+        });
+    !token.is_empty() && forms.any(|form| format!("{tail}{form}").starts_with(&token))
 }
 
 /// A token's text with its white space and control characters as signs.
@@ -175,18 +197,45 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_could_begin_an_option_are_not_off_option() {
+    fn only_what_counts_in_the_format_begins_an_option() {
         for (format, on, off) in [
-            ("number", [" 1", "▁very"], ["A", "\n"]),
-            ("letter", ["A", " b."], ["c", "I"]),
-            ("label", [" Ver", "not"], ["the", " "]),
+            ("number", ["1", "▁2", " "], ["▁Very", "Not", "A"]),
+            ("letter", ["A", " B", "ĠA"], ["C", "1", "Very"]),
+            ("label", [" Ver", "Not at", "▁Very"], ["the", "1", "A"]),
         ] {
             let options = [option(format, "1", "Very much"), option(format, "2", "Not at all")];
             let readout =
                 Readout { cell: &options[0], options: options.iter().collect(), probabilities: None };
-            assert!(on.iter().all(|token| begins_option(&readout, token)), "{format}");
-            assert!(!off.iter().any(|token| begins_option(&readout, token)), "{format}");
+            for token in on {
+                assert!(begins_option(&readout, "", token), "{format} {token}");
+            }
+            for token in off {
+                assert!(!begins_option(&readout, "", token), "{format} {token}");
+            }
         }
+    }
+
+    #[test]
+    fn a_number_prompt_answered_in_words_shows_where_its_mass_went() {
+        let options = [option("number", "1", "Very much"), option("number", "2", "Not at all")];
+        let readout = Readout { cell: &options[0], options: options.iter().collect(), probabilities: None };
+        let prompt = |tokens: [&str; 3], stepped_back| PromptRow {
+            cell_id: "a".to_owned(),
+            rendered_text: "Number: (".to_owned(),
+            token_ids: vec![1],
+            readout_index: 0,
+            stepped_back,
+            vocabulary_entropy: 1.0,
+            top_ids: vec![1, 2, 3],
+            top_tokens: tokens.map(str::to_owned).to_vec(),
+            top_log_probs: vec![-0.5, -1.5, -3.0],
+        };
+        let texts = |prompt: &PromptRow| -> Vec<String> {
+            off_option_tokens(&readout, prompt).into_iter().map(|token| token.text).collect()
+        };
+        assert_eq!(texts(&prompt(["Very", " 1", "Not"], 0)), ["Very", "Not"]);
+        assert_eq!(texts(&prompt(["(1", " (2", "(Very"], 0)), ["(1", "␣(2", "(Very"]);
+        assert_eq!(texts(&prompt(["(1", " (2", "(Very"], 1)), ["(Very"]);
     }
 
     #[test]

@@ -171,7 +171,8 @@ fn of_people(run: &Run, subject: &Subject, variable: Option<&str>) -> Option<Con
     Some(Contrast { engaging, disengaging, span: Span { value: difference, range } })
 }
 
-/// The difference comes with its range over languages and formats.
+/// The difference comes with its range over languages and formats. Without some item the two sides would not be those of
+/// people: what lacks a usable response to one is left out.
 fn of_model(run: &Run, subject: &Subject, variable: Option<&str>) -> Option<Contrast> {
     let expected = |side: &str, condition: Option<(&String, &String)>| {
         let of_item = |item: &ReportedItem| {
@@ -185,7 +186,8 @@ fn of_model(run: &Run, subject: &Subject, variable: Option<&str>) -> Option<Cont
             let mixture = mixture(readouts.filter_map(|readout| readout.probabilities.as_deref()))?;
             Some(expected_response(&mixture, &item.values))
         };
-        mean(items_of(run, variable, side).filter_map(of_item))
+        let of_items: Option<Vec<f64>> = items_of(run, variable, side).map(of_item).collect();
+        mean(of_items?)
     };
     let difference = |condition| Some(expected("engaging", condition)? - expected("disengaging", condition)?);
     let conditions =

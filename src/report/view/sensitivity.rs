@@ -3,6 +3,7 @@
 use super::{Table, TableCell};
 use crate::output::records::CellRow;
 use crate::report::arithmetic::{mean, total_variation};
+use crate::report::coverage::AskedCondition;
 use crate::report::number::fixed;
 use crate::report::run::{Readout, Run, Subject};
 use serde::Serialize;
@@ -100,8 +101,14 @@ fn distance_table(
         .map(|subject| levels.iter().map(|level| value(subject, level)).collect())
         .collect();
     let is_shown = levels.len() > 1 && values.iter().flatten().any(Option::is_some);
-    is_shown
-        .then(|| table(format!("Mean Wasserstein-1 from people by {factor}"), run, levels.to_vec(), &values))
+    is_shown.then(|| {
+        let usable = match run.conditions.iter().all(AskedCondition::is_whole) {
+            true => "",
+            false => ", over what is usable: levels may differ in their items",
+        };
+        let caption = format!("Mean Wasserstein-1 from people by {factor}{usable}");
+        table(caption, run, levels.to_vec(), &values)
+    })
 }
 
 /// One row per subject; the bars of a table share one length.

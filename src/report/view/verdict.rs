@@ -14,6 +14,8 @@ pub struct ShownMetric {
     pub no_difference: f64,
     pub decimals: usize,
     pub is_signed: bool,
+    /// False for a signed mean over unlike items: opposite errors cancel in it, so that nearness to 0 shows nothing.
+    pub is_judged: bool,
 }
 
 /// The metrics of the headline table, in its order.
@@ -25,6 +27,7 @@ pub const SHOWN_METRICS: [ShownMetric; 5] = [
         no_difference: 0.0,
         decimals: 3,
         is_signed: false,
+        is_judged: true,
     },
     ShownMetric {
         name: "total_variation",
@@ -33,6 +36,7 @@ pub const SHOWN_METRICS: [ShownMetric; 5] = [
         no_difference: 0.0,
         decimals: 3,
         is_signed: false,
+        is_judged: true,
     },
     ShownMetric {
         name: "jensen_shannon",
@@ -41,14 +45,16 @@ pub const SHOWN_METRICS: [ShownMetric; 5] = [
         no_difference: 0.0,
         decimals: 3,
         is_signed: false,
+        is_judged: true,
     },
     ShownMetric {
         name: "mean_difference",
         title: "Mean difference",
-        unit: "signed share of the range",
+        unit: "signed share of the range; opposite errors cancel",
         no_difference: 0.0,
         decimals: 3,
         is_signed: true,
+        is_judged: false,
     },
     ShownMetric {
         name: "entropy_ratio",
@@ -57,6 +63,7 @@ pub const SHOWN_METRICS: [ShownMetric; 5] = [
         no_difference: 1.0,
         decimals: 2,
         is_signed: false,
+        is_judged: true,
     },
 ];
 
