@@ -165,6 +165,7 @@ fn hashes(identity: &Identity) -> Vec<Hash> {
         ("Weights", Some(&identity.weights_sha256)),
         ("Config", Some(&identity.config_sha256)),
         ("Tokenizer", Some(&identity.tokenizer_sha256)),
+        ("Tokenizer config", Some(&identity.tokenizer_config_sha256)),
         ("Chat template", Some(&identity.template_sha256)),
         ("Study", Some(&identity.study_sha256)),
         ("Human data", human),
