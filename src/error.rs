@@ -1,7 +1,7 @@
 //! The one public error: a kind that decides the exit code, a sentence, where it happened, and a way out.
 //! Knows nothing of terminals; `main` prints it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Shorthand used throughout the crate.
@@ -121,8 +121,23 @@ impl Error {
 }
 
 impl fmt::Display for Error {
-    /// `path:line: message: cause`, on one line.
+    /// `path:line: message: cause`, on one line. Control characters, which names in untrusted files may hold, are
+    /// escaped: they would steer the terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write_raw(&mut text)?;
+        for character in text.chars() {
+            match character.is_control() && character != '\n' {
+                true => write!(f, "{}", character.escape_default())?,
+                false => f.write_char(character)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    fn write_raw(&self, f: &mut String) -> fmt::Result {
         if let Some(path) = &self.path {
             write!(f, "{}:", path.display())?;
             if let Some(line) = self.line {

@@ -85,6 +85,66 @@ fn a_header_that_lies_about_its_length() {
 }
 
 #[test]
+fn bytes_that_belong_to_no_tensor() {
+    let model = ModelCopy::new();
+    model.edit("model.safetensors", |bytes| bytes.extend([0; 12]));
+    assert_refused(&run_on(model.path()), 3, &["12 bytes behind the last tensor"]);
+}
+
+#[test]
+fn an_index_without_tensors() {
+    let model = ModelCopy::new();
+    std::fs::remove_file(model.file("model.safetensors")).unwrap();
+    std::fs::write(model.file("model.safetensors.index.json"), "{\"weight_map\": {}}").unwrap();
+    assert_refused(&run_on(model.path()), 3, &["index.json: weight_map is empty"]);
+}
+
+#[test]
+fn an_index_that_leads_out_of_its_folder() {
+    let model = ModelCopy::new();
+    std::fs::remove_file(model.file("model.safetensors")).unwrap();
+    for outside in ["../model.safetensors", "/etc/passwd"] {
+        let index = serde_json::json!({"weight_map": {"model.norm.weight": outside}});
+        std::fs::write(model.file("model.safetensors.index.json"), index.to_string()).unwrap();
+        assert_refused(&run_on(model.path()), 3, &["a model's files lie in its own directory"]);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn weights_larger_than_the_memory() {
+    let model = ModelCopy::new();
+    // 2^40 values in a file that is all hole.
+    let len = 1u64 << 42;
+    let info = serde_json::json!({"x": {"dtype": "F32", "shape": [1u64 << 40], "data_offsets": [0, len]}})
+        .to_string();
+    let header = [&(info.len() as u64).to_le_bytes()[..], info.as_bytes()].concat();
+    std::fs::write(model.file("model.safetensors"), &header).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(model.file("model.safetensors")).unwrap();
+    if file.set_len(header.len() as u64 + len).is_err() {
+        eprintln!("skipped: the file system does not hold files of 4 TiB");
+        return;
+    }
+    assert_refused(&run_on(model.path()), 3, &["the weights take 4096.0 GiB in f32", "memory are free"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_in_place_of_a_file() {
+    let model = ModelCopy::new();
+    std::fs::remove_file(model.file("config.json")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(model.file("config.json")).status().unwrap().success());
+    assert_refused(&run_on(model.path()), 3, &["config.json: is not a file"]);
+}
+
+#[test]
+fn names_that_would_steer_the_terminal() {
+    let model = ModelCopy::new();
+    model.edit_config("model_type", "\u{1b}[2Jllama".into());
+    assert_refused(&run_on(model.path()), 3, &["`\\u{1b}[2Jllama`"]);
+}
+
+#[test]
 fn weights_that_do_not_fit_the_config() {
     let model = ModelCopy::new();
     model.edit_config("intermediate_size", 17.into());
@@ -162,12 +222,15 @@ fn impossible_requests() {
     let place = tempdir().unwrap();
     for (arguments, part) in [
         (&["run", "--personas", "XXX"][..], "the study has no persona `XXX`"),
-        (&["run", "--temperatures", "0"], "a temperature must be a positive number"),
+        (&["run", "--temperatures", "0"], "a temperature must be a number from 0.001 to 1000, not 0"),
+        (&["run", "--temperatures", "1e-308"], "a temperature must be"),
+        (&["run", "--replicates", "18446744073709551615"], "bootstrap replicates are more than 100000"),
+        (&["run", "--threads", "18446744073709551615"], "--threads must be from 1 to 1024"),
         (&["run", "--unusable-mass", "0.9"], "answer-mass thresholds"),
         (&["run", "--device", "tpu"], "unknown device `tpu`"),
         (&["run", "--replicates", "3"], "3 bootstrap replicates"),
         (&["run", "--token-budget", "0"], "the token budget is 0"),
-        (&["run", "--threads", "0"], "--threads must be at least 1"),
+        (&["run", "--threads", "0"], "--threads must be from 1 to 1024, not 0"),
     ] {
         assert_refused(&respondent(place.path(), arguments), 2, &[part]);
     }

@@ -168,6 +168,15 @@ fn a_control_is_told_by_its_weights_wherever_they_lie() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let folder = MainJob::get().file("");
+    let command = format!("{} report {} | true", env!("CARGO_BIN_EXE_respondent"), folder.display());
+    let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
 fn the_outcome_is_machine_readable_too() {
     let place = tempfile::tempdir().unwrap();
     let arguments =

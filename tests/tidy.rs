@@ -20,7 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("scoring", &["survey", "tokens", "engine"]),
     ("compare", &["survey"]),
     ("output", &["survey", "scoring", "compare"]),
-    ("report", &["output"]),
+    // of prompts only the formats: what counts as choosing an option
+    ("report", &["output", "prompts"]),
     (
         "evaluate",
         &[

@@ -4,6 +4,7 @@ mod args;
 mod progress;
 mod run_command;
 mod score_command;
+mod streams;
 mod summary;
 
 use crate::error::{Error, Result};
@@ -12,10 +13,14 @@ use args::{Args, Command, ReportCommand};
 use clap::Parser;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use streams::{print_out, tell};
 
 pub use summary::summary_table;
 
 static STOP: Stop = Stop::new();
+
+/// More would only wait for each other.
+const THREAD_COUNT_MAX: usize = 1024;
 
 /// The whole program.
 pub fn main() -> ExitCode {
@@ -41,21 +46,20 @@ fn dispatch(args: Args) -> Result<()> {
 
 fn remake_report(report: &ReportCommand) -> Result<()> {
     let path = crate::report::write_report(&report.folder)?;
-    println!("{}", path.display());
-    Ok(())
+    print_out(&format!("{}\n", path.display()))
 }
 
 /// The first Ctrl-C ends the run after the current batch, the second at once.
 fn listen_for_interrupt() {
     let listening = ctrlc::set_handler(|| {
-        if STOP.is_requested() {
+        if STOP.is_requested() || STOP.is_idle() {
             std::process::exit(130);
         }
         STOP.request();
-        eprintln!("\nstopping after this batch (Ctrl-C again to stop at once)");
+        tell("\nstopping as soon as what is under way is written (Ctrl-C again to stop at once)");
     });
     if let Err(error) = listening {
-        eprintln!("warning: Ctrl-C will not be handled gently: {error}");
+        tell(&format!("warning: Ctrl-C will not be handled gently: {error}"));
     }
 }
 
@@ -64,9 +68,11 @@ fn print_error(error: &Error) {
         true => ("\x1b[31;1m", "\x1b[1m", "\x1b[0m"),
         false => ("", "", ""),
     };
-    eprintln!("{red}error{reset}: {error}");
-    if let Some(hint) = error.hint_text() {
-        eprintln!("{bold}hint{reset}: {hint}");
+    tell(&format!("{red}error{reset}: {error}"));
+    let full_disk = error.to_string().contains("No space left");
+    let full_disk_hint = full_disk.then_some("free some space, and run again with a new --out");
+    if let Some(hint) = error.hint_text().or(full_disk_hint) {
+        tell(&format!("{bold}hint{reset}: {hint}"));
     }
 }
 
@@ -78,8 +84,8 @@ fn colours(is_terminal: bool) -> bool {
 /// Sets the size of the pool that everything parallel runs on.
 fn set_threads(thread_count: Option<usize>) -> Result<()> {
     let Some(count) = thread_count else { return Ok(()) };
-    if count == 0 {
-        return Err(Error::usage("--threads must be at least 1"));
+    if !(1..=THREAD_COUNT_MAX).contains(&count) {
+        return Err(Error::usage(format!("--threads must be from 1 to {THREAD_COUNT_MAX}, not {count}")));
     }
     rayon::ThreadPoolBuilder::new()
         .num_threads(count)

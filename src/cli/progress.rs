@@ -1,5 +1,6 @@
 //! A bar per stage on a terminal, a line per stage elsewhere; all on stderr.
 
+use super::streams::tell;
 use crate::evaluate::{Event, Stage};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::IsTerminal;
@@ -37,7 +38,7 @@ impl StageProgress {
             Event::Finished { stage, wall_seconds } => {
                 let Some((_, bar)) = current.take() else { return };
                 bar.finish_and_clear();
-                eprintln!("{}", finished_line(stage, bar.length().unwrap_or(0), wall_seconds));
+                tell(&finished_line(stage, bar.length().unwrap_or(0), wall_seconds));
             }
         }
     }

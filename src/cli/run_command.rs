@@ -2,6 +2,7 @@
 
 use super::args::RunOptions;
 use super::progress::StageProgress;
+use super::streams::print_out;
 use super::summary::summary_table;
 use crate::engine::EngineDevice;
 use crate::error::{Error, Result};
@@ -40,9 +41,8 @@ pub fn execute(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result
     match options.json {
         true => print_json(&folder, &summary),
         false => {
-            print!("{}", summary_table(&summary.manifest, &summary.group_rows));
-            println!("report  {}", summary.report_path.display());
-            Ok(())
+            let table = summary_table(&summary.manifest, &summary.group_rows);
+            print_out(&format!("{table}report  {}\n", summary.report_path.display()))
         }
     }
 }
@@ -75,6 +75,5 @@ fn print_json(folder: &ResultFolder, summary: &RunSummary) -> Result<()> {
     });
     let text = serde_json::to_string_pretty(&value)
         .map_err(|source| Error::output("the outcome cannot be written as JSON").because(source))?;
-    println!("{text}");
-    Ok(())
+    print_out(&(text + "\n"))
 }

@@ -1,7 +1,8 @@
 //! `respondent score`: JSON lines in, JSON lines out.
 
 use super::args::ScoreCommand;
-use crate::engine::EngineDevice;
+use super::streams::tell;
+use crate::engine::{EngineDevice, check_temperatures};
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::{ScoreListener, ScoreSettings, ScoreTally, Scorer, Speaker, Stop};
 use crate::models::{ModelFolder, load};
@@ -17,7 +18,7 @@ struct StderrListener {
 
 impl ScoreListener for StderrListener {
     fn refused(&mut self, line_number: usize, error: &Error) {
-        self.bar.suspend(|| eprintln!("line {line_number}: {error}"));
+        self.bar.suspend(|| tell(&format!("line {line_number}: {error}")));
     }
 
     fn advanced(&mut self, tally: &ScoreTally) {
@@ -36,8 +37,7 @@ pub fn execute(command: &ScoreCommand, stop: &Stop) -> Result<()> {
     let loaded = load(&folder, &speaker.files.config, &device, &|_, _| ())?;
     let bar = if command.quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     bar.set_style(
-        ProgressStyle::with_template("{spinner} {human_pos} lines  {per_sec}")
-            .expect("the template is a valid one"),
+        ProgressStyle::with_template("{spinner} {human_pos} lines").expect("the template is a valid one"),
     );
     bar.enable_steady_tick(Duration::from_millis(120));
     let mut listener = StderrListener { bar };
@@ -47,7 +47,7 @@ pub fn execute(command: &ScoreCommand, stop: &Stop) -> Result<()> {
     listener.bar.finish_and_clear();
     let tally = outcome?;
     if !command.quiet {
-        eprintln!("{}", closing_line(&tally, start.elapsed().as_secs_f64()));
+        tell(&closing_line(&tally, start.elapsed().as_secs_f64()));
     }
     match tally.refused_count {
         0 => Ok(()),
@@ -56,9 +56,7 @@ pub fn execute(command: &ScoreCommand, stop: &Stop) -> Result<()> {
 }
 
 fn settings(command: &ScoreCommand) -> Result<ScoreSettings> {
-    if let Some(bad) = command.temperature.iter().find(|t| !(t.is_finite() && **t > 0.0)) {
-        return Err(Error::usage(format!("a temperature must be a positive number, not {bad}")));
-    }
+    check_temperatures(&command.temperature)?;
     if command.engine.token_budget == 0 {
         return Err(Error::usage("the token budget is 0").hint("2048 is usual"));
     }

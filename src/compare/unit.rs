@@ -37,6 +37,9 @@ impl ComparisonPlan {
     /// The fewest with a replicate in each 2.5 % tail.
     pub const LEAST_REPLICATE_COUNT: usize = 40;
 
+    /// The most: replicates of a group's items are held at once.
+    pub const MOST_REPLICATE_COUNT: usize = 100_000;
+
     /// # Errors
     /// Kind `Usage` when there are too few replicates for a 95 % interval.
     pub fn check(&self) -> Result<()> {
@@ -45,6 +48,10 @@ impl ComparisonPlan {
             let found = self.replicate_count;
             return Err(Error::usage(format!("{found} bootstrap replicates cannot show a 95 % interval"))
                 .hint(format!("ask for at least {least}; {} is usual", Self::DEFAULT_REPLICATE_COUNT)));
+        }
+        if self.replicate_count > Self::MOST_REPLICATE_COUNT {
+            let (found, most) = (self.replicate_count, Self::MOST_REPLICATE_COUNT);
+            return Err(Error::usage(format!("{found} bootstrap replicates are more than {most}")));
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ pub use config::{DecoderConfig, Llama3Scaling, RopeConfig};
 pub use decoder::{Decoder, DecoderWeights, LayerWeights, Projection};
 pub use device::{EngineDevice, describe_device};
 pub use prefill::{BatchReadouts, Prefill, ReadoutRequest};
-pub use readout::{ReadoutLogits, ReadoutSettings};
+pub use readout::{ReadoutLogits, ReadoutSettings, check_temperatures};
 
 /// Names the arithmetic in results: plain candle operations in f32.
 pub const KERNEL: &str = "candle-portable-f32";

@@ -2,10 +2,25 @@
 
 use crate::error::{Error, Result};
 
+/// Temperatures outside are refused: below, a response is a point mass in f64 anyway; above, uniform.
+const TEMPERATURE_MIN: f64 = 1e-3;
+const TEMPERATURE_MAX: f64 = 1e3;
+
+/// # Errors
+/// Kind `Usage` when a temperature is not a number within 0.001 to 1000.
+pub fn check_temperatures(temperatures: &[f64]) -> Result<()> {
+    match temperatures.iter().find(|t| !(TEMPERATURE_MIN..=TEMPERATURE_MAX).contains(*t)) {
+        None => Ok(()),
+        Some(bad) => Err(Error::usage(format!(
+            "a temperature must be a number from {TEMPERATURE_MIN} to {TEMPERATURE_MAX}, not {bad}"
+        ))),
+    }
+}
+
 /// What is read at every readout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadoutSettings {
-    /// Temperatures at which the log-sum-exp is wanted. Each finite and > 0.
+    /// Temperatures at which the log-sum-exp is wanted, as [`check_temperatures`] has them.
     pub temperatures: Vec<f64>,
     /// How many of the most probable ids to name.
     pub top_count: usize,
@@ -68,6 +83,7 @@ fn log_sum_exp(row: &[f32], max: f64, temperature: f64) -> f64 {
 /// Ids of the `count` largest logits.
 fn top(row: &[f32], count: usize) -> impl Iterator<Item = u32> {
     let better = |a: &u32, b: &u32| row[*b as usize].total_cmp(&row[*a as usize]).then(a.cmp(b));
+    let count = count.min(row.len());
     let mut best: Vec<u32> = Vec::with_capacity(count + 1);
     for id in 0..row.len() as u32 {
         if best.len() == count && best.last().is_none_or(|last| better(last, &id).is_lt()) {

@@ -55,18 +55,30 @@ pub enum Event {
 
 /// A request to stop, checked between batches.
 #[derive(Debug, Default)]
-pub struct Stop(AtomicBool);
+pub struct Stop {
+    requested: AtomicBool,
+    idle: AtomicBool,
+}
 
 impl Stop {
     pub const fn new() -> Self {
-        Stop(AtomicBool::new(false))
+        Stop { requested: AtomicBool::new(false), idle: AtomicBool::new(false) }
     }
 
     pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.requested.store(true, Ordering::Relaxed);
     }
 
     pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.requested.load(Ordering::Relaxed)
+    }
+
+    /// Says that nothing is under way but waiting for input, so that there is nothing to finish first.
+    pub fn set_idle(&self, is_idle: bool) {
+        self.idle.store(is_idle, Ordering::Relaxed);
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed)
     }
 }

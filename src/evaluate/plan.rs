@@ -1,12 +1,16 @@
 //! What is to be run, decided before any weight is loaded: settings as they are recorded, and the cells they mean.
 
 use crate::compare::ComparisonPlan;
+use crate::engine::check_temperatures;
 use crate::error::{Error, Result};
 use crate::human_data::{HumanData, find_human_data};
 use crate::prompts::{Cell, ElicitationFormat, OptionOrder, Study, find_study};
 use crate::scoring::MassThresholds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// Prompts of a run are held at once while they are prepared.
+const CELL_COUNT_MAX: usize = 2_000_000;
 
 /// Everything that decides the numbers besides the inputs' own bytes. Written whole into the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,9 +57,7 @@ impl RunSettings {
     }
 
     fn check(&mut self) -> Result<()> {
-        if let Some(bad) = self.temperatures.iter().find(|t| !(t.is_finite() && **t > 0.0)) {
-            return Err(Error::usage(format!("a temperature must be a positive number, not {bad}")));
-        }
+        check_temperatures(&self.temperatures)?;
         self.temperatures.push(1.0);
         self.temperatures.sort_by(f64::total_cmp);
         self.temperatures.dedup();
@@ -138,6 +140,13 @@ fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     let languages = chosen("language", &language_ids, &selection.languages, full, &subset.language_indices)?;
     let formats = offered("elicitation format", &study.formats, &selection.formats)?;
     let orders = offered("option order", &study.option_orders, &selection.option_orders)?;
+    let count = [personas.len(), languages.len(), study.items.len(), formats.len(), orders.len()]
+        .into_iter()
+        .try_fold(1_usize, usize::checked_mul);
+    if count.is_none_or(|count| count > CELL_COUNT_MAX) {
+        return Err(Error::usage(format!("the run has more than {CELL_COUNT_MAX} cells"))
+            .hint("choose fewer --personas, --languages, --formats or --option-orders"));
+    }
     let mut cells = Vec::new();
     for &language_index in &languages {
         for &persona_index in &personas {

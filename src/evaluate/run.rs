@@ -88,7 +88,12 @@ pub fn run(
     };
     let manifest = manifest(plan, speaker, model, device, &loaded, counts, packing, &stages)?;
     write_manifest(folder, &manifest)?;
-    let report_path = stages.run(Stage::Report, 0, || write_report(folder.path()))?;
+    let report_path = stages.run(Stage::Report, 0, || write_report(folder.path())).map_err(|error| {
+        error.hint(format!(
+            "the results are complete; `respondent report {}` makes the page",
+            folder.path().display()
+        ))
+    })?;
     Ok(RunSummary { manifest, group_rows, report_path })
 }
 
@@ -141,7 +146,7 @@ impl PrefillRun<'_> {
             }
             done += batch.token_count as u64;
             events(Event::Advanced { stage: Stage::Prefill, done, total: self.trie.token_count() });
-            if stop.is_requested() && done < self.trie.token_count() {
+            if stop.is_requested() {
                 return Err(self.stopped(written));
             }
         }

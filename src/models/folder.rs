@@ -90,14 +90,13 @@ impl ModelFolder {
                 }
                 let failed =
                     |source: std::io::Error| Error::model("cannot be read").at(&path).because(source);
-                match File::open(&path) {
+                // Looked at before it is opened: opening a pipe would wait for a writer.
+                match std::fs::metadata(&path) {
                     Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
                     Err(source) => Err(failed(source)),
-                    Ok(file) => {
-                        let metadata = file.metadata().map_err(failed)?;
-                        if !metadata.is_file() {
-                            return Err(Error::model("is not a file").at(&path));
-                        }
+                    Ok(metadata) if !metadata.is_file() => Err(Error::model("is not a file").at(&path)),
+                    Ok(metadata) => {
+                        let file = File::open(&path).map_err(failed)?;
                         Ok(Some((Box::new(file), metadata.len())))
                     }
                 }

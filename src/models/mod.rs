@@ -4,6 +4,7 @@
 mod config;
 mod families;
 mod folder;
+mod memory;
 mod safetensors;
 mod weights;
 

@@ -50,6 +50,10 @@ impl SafetensorsFile {
         for (name, info) in &tensors {
             check_info(name, info, data_len).map_err(broken)?;
         }
+        let end = tensors.values().map(|info| info.data_offsets.1 as u64).max().unwrap_or(0);
+        if end != data_len {
+            return Err(broken(format!("{} bytes behind the last tensor belong to none", data_len - end)));
+        }
         Ok(SafetensorsFile { file, path, data_start: 8 + header_len, tensors })
     }
 

@@ -46,6 +46,9 @@ impl WeightStore {
                 None => return Err(no_weights(folder)),
             },
         };
+        if index.as_ref().is_some_and(|index| index.weight_map.is_empty()) {
+            return Err(Error::model("weight_map is empty").at(folder.describe(INDEX)));
+        }
         let file_names: Vec<String> = match &index {
             None => vec![SINGLE.to_owned()],
             Some(index) => index.weight_map.values().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
@@ -71,7 +74,26 @@ impl WeightStore {
                 }
             }
         }
+        store.refuse_too_large()?;
         Ok(store)
+    }
+
+    /// Weights are held as f32. What does not fit would end the process without a word.
+    fn refuse_too_large(&self) -> Result<()> {
+        let elements = |file: &SafetensorsFile| -> u64 {
+            file.tensors().map(|(_, info)| info.shape.iter().product::<usize>() as u64).sum()
+        };
+        let needed_bytes = self.files.iter().map(elements).sum::<u64>() * 4;
+        match super::memory::available_bytes() {
+            Some(available) if needed_bytes > available => Err(Error::model(format!(
+                "the weights take {:.1} GiB in f32, and {:.1} GiB of memory are free",
+                gibibytes(needed_bytes),
+                gibibytes(available)
+            ))
+            .at(self.folder.describe(&self.file_names[0]))
+            .hint("use a smaller model or a machine with more memory")),
+            _ => Ok(()),
+        }
     }
 
     fn add_file(&mut self, name: &str) -> Result<()> {
@@ -171,6 +193,10 @@ impl WeightStore {
             }
         }
     }
+}
+
+fn gibibytes(bytes: u64) -> f64 {
+    bytes as f64 / (1u64 << 30) as f64
 }
 
 fn no_weights(folder: &ModelFolder) -> Error {

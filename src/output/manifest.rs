@@ -29,6 +29,11 @@ pub fn write_manifest(folder: &ResultFolder, manifest: &RunManifest) -> Result<P
 /// Kind `Output` when it is missing (the run did not finish), is not a manifest, or is of another format version.
 pub fn read_manifest(folder: &ResultFolder) -> Result<RunManifest> {
     let path = folder.manifest_path();
+    // Looked at before it is opened: opening a pipe would wait for a writer.
+    let is_other = std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file());
+    if is_other {
+        return Err(Error::output("the manifest is not a file").at(&path));
+    }
     let json = match std::fs::read(&path) {
         Ok(json) => json,
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {

@@ -22,7 +22,13 @@ impl PartialFile {
     /// Kind `Output` when it cannot be created.
     pub fn create(final_path: &Path) -> Result<Self> {
         let partial_path = partial_path(final_path);
-        let file = File::create(&partial_path)
+        // Made anew, never opened: a link of that name would be followed.
+        let removed = match std::fs::remove_file(&partial_path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(source),
+            _ => Ok(()),
+        };
+        let file = removed
+            .and_then(|()| File::create_new(&partial_path))
             .map_err(|source| Error::output("cannot create this file").at(&partial_path).because(source))?;
         Ok(PartialFile { file: BufWriter::new(file), partial_path, final_path: final_path.to_owned() })
     }

@@ -12,6 +12,8 @@ use toml::Spanned;
 
 /// The one layout of study files that this program reads.
 const SCHEMA_VERSION: u32 = 1;
+/// Situations times variables; a study is asked of people too.
+const ITEM_COUNT_MAX: usize = 10_000;
 /// Letters run from A to Z.
 const MAX_OPTION_COUNT: usize = 26;
 
@@ -93,6 +95,11 @@ pub(super) struct PersonaFile {
 pub(super) fn check_structure(file: &TextFile, study: &StudyFile) -> Result<()> {
     if *study.schema_version.as_ref() != SCHEMA_VERSION {
         let message = format!("this program reads schema_version {SCHEMA_VERSION}");
+        return Err(file.refuse(study.schema_version.span(), message));
+    }
+    let item_count = study.situations.len().max(1) * study.variables.len();
+    if item_count > ITEM_COUNT_MAX {
+        let message = format!("{item_count} items are more than {ITEM_COUNT_MAX}");
         return Err(file.refuse(study.schema_version.span(), message));
     }
     check_texts(file, study)?;

@@ -11,8 +11,10 @@ use std::io::{BufRead, Read};
 
 /// Lines that share one trie: enough to share prefixes, few enough to stream.
 const CHUNK_LINE_COUNT: usize = 4096;
-/// Bytes of input after which a chunk is closed early, and beyond which a line is refused.
+/// Bytes of input after which a chunk is closed early.
 const CHUNK_BYTES_MAX: usize = 32 << 20;
+/// A longer line is refused: no model has room for it.
+const LINE_BYTES_MAX: usize = 4 << 20;
 
 /// One line of input.
 #[derive(Debug, Deserialize)]
@@ -62,14 +64,14 @@ pub fn read_chunk(input: &mut impl BufRead, line_number: usize) -> Result<Vec<Nu
     let (mut chunk, mut chunk_bytes) = (Vec::new(), 0);
     while chunk.len() < CHUNK_LINE_COUNT && chunk_bytes < CHUNK_BYTES_MAX {
         let mut line = Vec::new();
-        let len = input.by_ref().take(CHUNK_BYTES_MAX as u64).read_until(b'\n', &mut line).map_err(failed)?;
+        let len = input.by_ref().take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line).map_err(failed)?;
         if len == 0 {
             break;
         }
         let number = line_number + chunk.len() + 1;
-        if len == CHUNK_BYTES_MAX && line.last() != Some(&b'\n') {
+        if len == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
             skip_line(input).map_err(failed)?;
-            chunk.push((number, Err(format!("the line is longer than {CHUNK_BYTES_MAX} bytes"))));
+            chunk.push((number, Err(format!("the line is longer than {LINE_BYTES_MAX} bytes"))));
         } else {
             chunk.push((number, Ok(line)));
         }
@@ -103,6 +105,10 @@ pub fn prepare(
 ) -> Result<PreparedLine> {
     let bad = |message: String| Error::new(ErrorKind::Incomplete, message);
     let bytes = bytes.map_err(|message| bad(message.clone()))?;
+    // An array would be taken for an object's fields in order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad("a line must be one JSON object, as `respondent score --help` shows".to_owned()));
+    }
     let line: InputLine = serde_json::from_slice(bytes)
         .map_err(|source| bad("not an object of the expected form".to_owned()).because(source))?;
     let id = line.id.clone().unwrap_or_else(|| number.into());

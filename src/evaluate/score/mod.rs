@@ -65,7 +65,10 @@ impl Scorer<'_> {
         let mut tally = ScoreTally::default();
         let mut line_number = 0;
         loop {
-            let chunk = read_chunk(&mut input, line_number)?;
+            self.stop.set_idle(true);
+            let chunk = read_chunk(&mut input, line_number);
+            self.stop.set_idle(false);
+            let chunk = chunk?;
             let Some(&(last, _)) = chunk.last() else { return Ok(tally) };
             line_number = last;
             let outcomes: Vec<(usize, Result<PreparedLine>)> = chunk
