@@ -141,6 +141,26 @@ fn the_report_needs_nothing_but_itself() {
 }
 
 #[test]
+fn a_browser_opens_the_report() {
+    let profile = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg("--dump-dom")
+        .arg(format!("file://{}", MainJob::get().file("report.html").display()))
+        .output();
+    let Ok(output) = output else {
+        eprintln!("skipped: chromium is not installed");
+        return;
+    };
+    let page = String::from_utf8_lossy(&output.stdout);
+    for part in ["</html>", "Distance from people", "Response distributions", "Caveats", "</svg>"] {
+        assert!(page.contains(part), "the browser shows no `{part}`: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn the_same_run_gives_the_same_bytes() {
     let first = MainJob::get();
     let place = tempfile::tempdir().unwrap();
