@@ -156,7 +156,11 @@ fn a_browser_opens_the_report() {
     };
     let page = String::from_utf8_lossy(&output.stdout);
     for part in ["</html>", "Distance from people", "Response distributions", "Caveats", "</svg>"] {
-        assert!(page.contains(part), "the browser shows no `{part}`: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            page.contains(part),
+            "the browser shows no `{part}`: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
