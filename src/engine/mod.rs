@@ -23,6 +23,11 @@ pub const KERNEL: &str = "candle-portable-f32";
 impl From<candle_core::Error> for crate::error::Error {
     /// Tensor failures only arise while a model is loaded or run.
     fn from(source: candle_core::Error) -> Self {
-        crate::error::Error::model("tensor operation failed").because(source)
+        crate::error::Error::model("tensor operation failed").because(first_line(&source))
     }
+}
+
+/// Candle's messages may carry a backtrace behind their first line.
+fn first_line(source: &candle_core::Error) -> String {
+    source.to_string().lines().next().unwrap_or_default().to_owned()
 }
