@@ -26,9 +26,12 @@ impl Speaker {
             files.config.decoder.vocab_size,
             &folder.describe("tokenizer.json"),
         )?
-        .with_tokenizer_config(&files.tokenizer_config)?;
-        let source =
-            files.template_file.clone().or_else(|| pick_template(&files.tokenizer_config["chat_template"]));
+        .with_tokenizer_config(&files.tokenizer_config)?
+        .with_position_count(files.config.decoder.position_count_max);
+        let source = match &files.template_file {
+            Some(source) => Some(source.clone()),
+            None => pick_template(&files.tokenizer_config["chat_template"])?,
+        };
         let template = match &source {
             None => ChatTemplate::plain(),
             Some(source) => {

@@ -47,14 +47,42 @@ pub(crate) fn special_token_text(entry: &serde_json::Value) -> Option<&str> {
 }
 
 /// The template source in the `chat_template` entry of a parsed `tokenizer_config.json`: the only one, or of several
-/// named ones the one called `default`. `None` where there is none.
-pub fn pick_template(chat_template: &serde_json::Value) -> Option<String> {
+/// named ones the one called `default`. `None` where the entry is absent or null: a base model.
+///
+/// # Errors
+/// Kind `Model` when the entry is of another form, or there are several and none is called `default`. Taking such a
+/// model for a base model would ask it in a form that it was not made for.
+pub fn pick_template(chat_template: &serde_json::Value) -> Result<Option<String>> {
     let named = |entry: &&serde_json::Value| entry["name"] == "default";
-    let source = match chat_template.as_array() {
-        Some(templates) => &templates.iter().find(named)?["template"],
-        None => chat_template,
+    let refuse = |problem: &str| Error::model(format!("chat_template of the tokenizer config {problem}"));
+    let source = match chat_template {
+        serde_json::Value::Null => return Ok(None),
+        serde_json::Value::Array(templates) => match (templates.iter().find(named), &templates[..]) {
+            (Some(default), _) => &default["template"],
+            (None, [only]) => &only["template"],
+            (None, several) => {
+                return Err(refuse(&format!("lists {} templates, none named \"default\"", several.len())));
+            }
+        },
+        other => other,
     };
-    source.as_str().map(str::to_owned)
+    let source = source.as_str().ok_or_else(|| refuse("is neither text nor a list of named texts"))?;
+    Ok(Some(source.to_owned()))
+}
+
+/// Whether `date` is a day that a run plan can fix.
+///
+/// # Errors
+/// Kind `Usage` when it is not `YYYY-MM-DD`, or there is no such day.
+pub fn check_date(date: &str) -> Result<()> {
+    match environment::parse_date(date) {
+        // What is read more leniently, such as 2025-1-5, would be hashed and listed as another day.
+        Ok(Some(day)) if day.to_string() == date => Ok(()),
+        _ => {
+            Err(Error::usage(format!("`{date}` is not a date"))
+                .hint("write it as YYYY-MM-DD, e.g. 2026-01-31"))
+        }
+    }
 }
 
 /// A compiled template, or the plain joining of texts for a model that has none. Cheap to clone.

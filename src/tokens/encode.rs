@@ -2,7 +2,7 @@
 //! Knows nothing of what options mean to each other.
 
 use super::TextTokenizer;
-use super::text_tokenizer::encode_ids;
+use super::text_tokenizer::{encode_ids, encode_with_offsets};
 use crate::error::{Error, Result};
 use crate::prompts::PromptOption;
 
@@ -45,10 +45,12 @@ impl TextTokenizer {
     /// The ids of a text on which nothing is to be continued, e.g. for counting.
     ///
     /// # Errors
-    /// Kind `Prompt` when the text cannot be tokenised or begins with two beginning-of-sequence tokens.
+    /// Kind `Prompt` when the text cannot be tokenised or begins with two beginning-of-sequence tokens; kind `Model` as
+    /// in [`Self::encode_prompt`].
     pub fn encode_text(&self, text: &str, kind: TextKind) -> Result<Vec<u32>> {
         let ids = self.with_leading(kind, &encode_ids(&self.tokenizer, text)?);
         self.refuse_two_bos(&ids)?;
+        self.check_ids(&ids)?;
         Ok(ids)
     }
 
@@ -58,7 +60,8 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// Kind `Prompt` when the text cannot be tokenised, begins with two beginning-of-sequence tokens, keeps no stable
-    /// token, or a surface form leaves no token behind it.
+    /// token, is by itself longer than [`Self::with_position_count`] allows, or a surface form leaves no token behind
+    /// it. Kind `Model` when the tokenizer panics, or makes an id beyond the vocabulary.
     pub fn encode_prompt(
         &self,
         text: &str,
@@ -84,8 +87,10 @@ impl TextTokenizer {
         forms: &[(usize, &str)],
     ) -> Result<EncodedPrompt> {
         let texts: Vec<&str> = forms.iter().map(|&(_, form)| form).collect();
-        let (alone, continued) = self.tail.encode_continued(&self.tokenizer, text, &texts)?;
-        self.split_at_boundary(kind, &alone, forms, &continued)
+        let alone = encode_with_offsets(&self.tokenizer, text)?;
+        self.check_len(kind, alone.get_ids().len())?;
+        let continued = self.tail.encode_continued(&self.tokenizer, text, &alone, &texts)?;
+        self.split_at_boundary(kind, alone.get_ids(), forms, &continued)
     }
 
     /// The slow way that every shortcut must agree with: each form behind the whole text.
@@ -118,6 +123,7 @@ impl TextTokenizer {
         if ids.is_empty() {
             return Err(Error::prompt("no token of the prompt stands before the response"));
         }
+        self.check_ids(&ids)?;
         let forms = forms
             .iter()
             .zip(continued)
@@ -128,6 +134,7 @@ impl TextTokenizer {
                     )));
                 }
                 let ids = with_form[stable_len..].to_vec();
+                self.check_ids(&ids)?;
                 Ok(EncodedForm { option_index, surface_form: surface_form.to_owned(), ids })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -139,6 +146,16 @@ impl TextTokenizer {
             TextKind::Chat => ids.to_vec(),
             TextKind::Plain => [self.leading_ids.as_slice(), ids].concat(),
         }
+    }
+
+    /// Each form costs about as much as the whole prompt where no tail can be cut, so the prompt goes first.
+    fn check_len(&self, kind: TextKind, alone_len: usize) -> Result<()> {
+        let leading_len = if kind == TextKind::Plain { self.leading_ids.len() } else { 0 };
+        let (token_count, limit) = (alone_len + leading_len, self.position_count_max);
+        if token_count <= limit {
+            return Ok(());
+        }
+        Err(Error::prompt(format!("{token_count} tokens do not fit the model's {limit} positions")))
     }
 
     fn refuse_two_bos(&self, ids: &[u32]) -> Result<()> {

@@ -13,6 +13,7 @@
 mod encode;
 #[cfg(test)]
 mod fixtures;
+mod guard;
 mod surface_forms;
 mod tail;
 mod text_tokenizer;

@@ -13,10 +13,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokenizers::Tokenizer;
+use tokenizers::{Encoding, Tokenizer};
 
 use super::text_tokenizer::encode_ids;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Tails end in a few fixed ways (generation prompt and answer prefix), so few are worth keeping.
 const CACHED_TAILS_MAX: usize = 1 << 14;
@@ -46,18 +46,16 @@ impl TailEncoder {
         TailEncoder { content_of, contents, content_len_max, cache: RwLock::default() }
     }
 
-    /// Ids of `text` alone, and of `text` followed by each form.
+    /// Ids of `text` followed by each form, given the encoding of `text` alone.
     pub(super) fn encode_continued(
         &self,
         tokenizer: &Tokenizer,
         text: &str,
+        encoding: &Encoding,
         forms: &[&str],
-    ) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
-        let encoding = tokenizer
-            .encode(text, false)
-            .map_err(|cause| Error::prompt("the text could not be tokenised").because(cause))?;
-        let alone = encoding.get_ids().to_vec();
-        let cut = self.find_cut(text, &alone, encoding.get_offsets());
+    ) -> Result<Vec<Vec<u32>>> {
+        let alone = encoding.get_ids();
+        let cut = self.find_cut(text, alone, encoding.get_offsets());
         let continue_with = |form: &&str| match cut {
             Some(Cut { byte, token }) => {
                 let tail_ids = self.encode_tail(tokenizer, format!("{}{form}", &text[byte..]))?;
@@ -65,8 +63,7 @@ impl TailEncoder {
             }
             None => encode_ids(tokenizer, &format!("{text}{form}")),
         };
-        let continued = forms.iter().map(continue_with).collect::<Result<Vec<_>>>()?;
-        Ok((alone, continued))
+        forms.iter().map(continue_with).collect()
     }
 
     /// The last added token of the text behind which everything is independent of what is before.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tokenizers::{Encoding, ModelWrapper, Token, Tokenizer};
 
+use super::guard::guarded;
 use super::tail::TailEncoder;
 use crate::error::{Error, Result};
 
@@ -16,6 +17,9 @@ pub struct TextTokenizer {
     /// What the post-processor puts before a text; empty for many.
     pub(super) leading_ids: Vec<u32>,
     bos_id: Option<u32>,
+    vocab_size: usize,
+    /// Tokens that a prompt may have.
+    pub(super) position_count_max: usize,
     /// A token without oddities, put before another to see how that one reads inside a text.
     anchor_id: Option<u32>,
 }
@@ -28,10 +32,12 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// Kind `Model`, naming `path`: the file does not parse, a token's id has no row in the embedding, encoding is
-    /// random (BPE dropout, Unigram sampling), or the post-processor does more than put tokens around the text.
+    /// random (BPE dropout, Unigram sampling), the post-processor does more than put tokens around the text, or the
+    /// file makes the `tokenizers` crate panic. Memory that cannot be had for a hostile file still ends the process.
     pub fn from_bytes(bytes: &[u8], vocab_size: usize, path: &Path) -> Result<Self> {
         let refuse = |message: String| Error::model(message).at(path);
-        let mut tokenizer = Tokenizer::from_bytes(bytes)
+        let mut tokenizer = guarded(|| Tokenizer::from_bytes(bytes))
+            .map_err(|error| error.at(path))?
             .map_err(|cause| Error::model("tokenizer does not parse").at(path).because(cause))?;
         tokenizer.with_padding(None);
         tokenizer
@@ -40,24 +46,45 @@ impl TextTokenizer {
         refuse_ids_beyond(&tokenizer, vocab_size).map_err(refuse)?;
         refuse_randomness(&tokenizer).map_err(refuse)?;
 
-        let leading_ids = post_processor_prefix(&tokenizer).map_err(refuse)?;
+        let leading_ids =
+            guarded(|| post_processor_prefix(&tokenizer)).map_err(|error| error.at(path))?.map_err(refuse)?;
+        refuse_beyond(&leading_ids, vocab_size).map_err(|error| error.at(path))?;
         let anchor_id = encode_ids(&tokenizer, "a").ok().and_then(|ids| ids.last().copied());
         let tail = TailEncoder::new(&tokenizer);
-        Ok(TextTokenizer { tokenizer, tail, leading_ids, bos_id: None, anchor_id })
+        let (bos_id, position_count_max) = (None, usize::MAX);
+        Ok(TextTokenizer { tokenizer, tail, leading_ids, bos_id, vocab_size, position_count_max, anchor_id })
+    }
+
+    /// Lets a prompt longer than the model's `position_count` tokens be refused before its surface forms are encoded.
+    pub fn with_position_count(mut self, position_count: usize) -> Self {
+        self.position_count_max = position_count;
+        self
     }
 
     /// Takes the name of the beginning-of-sequence token from a parsed `tokenizer_config.json`.
     ///
     /// # Errors
-    /// Kind `Model` when the tokenizer does not have the token that the config names.
+    /// Kind `Model` when the tokenizer does not have the token that the config names, or the entry names none.
     pub fn with_tokenizer_config(mut self, config: &serde_json::Value) -> Result<Self> {
-        if let Some(token) = crate::prompts::special_token_text(&config["bos_token"]) {
+        let entry = &config["bos_token"];
+        if !entry.is_null() {
+            let token = crate::prompts::special_token_text(entry).ok_or_else(|| {
+                Error::model(
+                    "bos_token of the tokenizer config is neither a string nor an object with content",
+                )
+            })?;
             let id = self.token_id(token).ok_or_else(|| {
                 Error::model(format!("bos_token {token:?} of the tokenizer config is not in the tokenizer"))
             })?;
             self.bos_id = Some(id);
         }
         Ok(self)
+    }
+
+    /// # Errors
+    /// Kind `Model` when one of `ids` has no row in the embedding.
+    pub(super) fn check_ids(&self, ids: &[u32]) -> Result<()> {
+        refuse_beyond(ids, self.vocab_size)
     }
 
     /// The id of the beginning-of-sequence token. `None` when the model has none.
@@ -73,8 +100,8 @@ impl TextTokenizer {
     /// How a token reads in the middle of a text, control characters escaped. For display only: several ids may read
     /// the same, and nothing is ever matched by it.
     ///
-    /// A token that is no text by itself (part of a character) is shown as the vocabulary spells it, an id without a
-    /// token as `<id 123>`.
+    /// A token that is no text by itself (part of a character), or on which the decoder fails, is shown as the
+    /// vocabulary spells it, an id without a token as `<id 123>`.
     pub fn token_text(&self, id: u32) -> String {
         let Some(spelling) = self.tokenizer.id_to_token(id) else { return format!("<id {id}>") };
         match self.read_in_context(id) {
@@ -88,18 +115,33 @@ impl TextTokenizer {
     /// Decoders treat the first token apart (SentencePiece drops its space), so the token is read as the second of two.
     fn read_in_context(&self, id: u32) -> Option<String> {
         let anchor = self.anchor_id?;
-        let alone = self.tokenizer.decode(&[anchor], false).ok()?;
-        let both = self.tokenizer.decode(&[anchor, id], false).ok()?;
+        let decode = |ids: &[u32]| guarded(|| self.tokenizer.decode(ids, false)).ok()?.ok();
+        let (alone, both) = (decode(&[anchor])?, decode(&[anchor, id])?);
         both.strip_prefix(&alone).map(str::to_owned)
     }
 }
 
 /// The ids of a text as it stands, special tokens written in it recognised, none added.
 pub(super) fn encode_ids(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
-    let encoding = tokenizer
-        .encode_fast(text, false)
+    let encoding = guarded(|| tokenizer.encode_fast(text, false))?
         .map_err(|cause| Error::prompt("the text could not be tokenised").because(cause))?;
     Ok(encoding.get_ids().to_vec())
+}
+
+/// As [`encode_ids`], and where in the text each token stands.
+pub(super) fn encode_with_offsets(tokenizer: &Tokenizer, text: &str) -> Result<Encoding> {
+    guarded(|| tokenizer.encode(text, false))?
+        .map_err(|cause| Error::prompt("the text could not be tokenised").because(cause))
+}
+
+/// Ids that the vocabulary does not list can still be made: by a post-processor, which brings its own.
+fn refuse_beyond(ids: &[u32], vocab_size: usize) -> Result<()> {
+    match ids.iter().max() {
+        Some(&id) if id as usize >= vocab_size => Err(Error::model(format!(
+            "the tokenizer makes the id {id}, but the model's vocabulary has {vocab_size} entries"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn refuse_ids_beyond(tokenizer: &Tokenizer, vocab_size: usize) -> std::result::Result<(), String> {

@@ -164,8 +164,31 @@ fn deep_nesting_does_not_overflow_the_stack() {
 #[test]
 fn the_default_of_several_templates_is_picked() {
     let several = json!([{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]);
-    assert_eq!(pick_template(&several).as_deref(), Some("D"));
-    assert_eq!(pick_template(&json!("S")).as_deref(), Some("S"));
-    assert_eq!(pick_template(&json!([{"name": "rag", "template": "R"}])), None);
-    assert_eq!(pick_template(&json!(null)), None);
+    assert_eq!(pick_template(&several).unwrap().as_deref(), Some("D"));
+    assert_eq!(pick_template(&json!("S")).unwrap().as_deref(), Some("S"));
+    assert_eq!(pick_template(&json!([{"name": "rag", "template": "R"}])).unwrap().as_deref(), Some("R"));
+    assert_eq!(pick_template(&json!(null)).unwrap(), None);
+}
+
+#[test]
+fn an_entry_that_is_no_template_does_not_make_a_base_model() {
+    let several = json!([{"name": "rag", "template": "R"}, {"name": "tool_use", "template": "T"}]);
+    let refused =
+        [json!(5), json!([]), json!({"default": "D"}), json!([{"name": "default"}]), json!(["S"]), several];
+    for entry in refused {
+        let error = pick_template(&entry).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Model, "{entry}");
+        assert!(error.to_string().starts_with("chat_template of the tokenizer config "), "{error}");
+    }
+}
+
+#[test]
+fn a_date_is_a_day_that_exists() {
+    check_date("2024-02-29").unwrap();
+    for date in ["2025-13-45", "2025-02-29", "2025-1-5", "5 Jan", "", "+2025-01-05", "2025-01-05 "] {
+        let error = check_date(date).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{date}");
+        assert_eq!(error.to_string(), format!("`{date}` is not a date"));
+        assert!(error.hint_text().unwrap().contains("YYYY-MM-DD"));
+    }
 }

@@ -100,3 +100,22 @@ fn options_come_in_order_with_all_their_forms() {
         prompt.forms.iter().map(|form| (form.option_index, form.surface_form.as_str())).collect();
     assert_eq!(forms, [(0, "1"), (0, " 1"), (1, "9")]);
 }
+
+#[test]
+fn a_prompt_longer_than_the_model_is_refused_before_any_form_is_encoded() {
+    let limited = |position_count| with_bos_and_eos().with_position_count(position_count);
+    let encode = |tokenizer: TextTokenizer, kind| tokenizer.encode_prompt_forms("ababab", kind, &[(0, "9")]);
+    let len = encode(limited(100), TextKind::Plain).unwrap().ids.len();
+    assert!(encode(limited(len), TextKind::Plain).is_ok());
+    let error = encode(limited(len - 1), TextKind::Plain).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Prompt);
+    assert_eq!(error.to_string(), format!("{len} tokens do not fit the model's {} positions", len - 1));
+    // Without the beginning-of-sequence token it is one less.
+    assert!(encode(limited(len - 1), TextKind::Chat).is_ok());
+
+    // Each of these forms costs as much as the prompt, which has no tail to cut: hours, if they were encoded.
+    let prompt = "ab".repeat(500_000);
+    let forms: Vec<(usize, &str)> = (0..100_000).map(|index| (index, "9")).collect();
+    let error = limited(100).encode_prompt_forms(&prompt, TextKind::Chat, &forms).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Prompt);
+}
