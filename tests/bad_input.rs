@@ -227,6 +227,7 @@ fn impossible_requests() {
         (&["run", "--replicates", "18446744073709551615"], "bootstrap replicates are more than 100000"),
         (&["run", "--threads", "18446744073709551615"], "--threads must be from 1 to 1024"),
         (&["run", "--unusable-mass", "0.9"], "answer-mass thresholds"),
+        (&["run", "--template-date", "2025-13-45"], "`2025-13-45` is not a date"),
         (&["run", "--device", "tpu"], "unknown device `tpu`"),
         (&["run", "--replicates", "3"], "3 bootstrap replicates"),
         (&["run", "--token-budget", "0"], "the token budget is 0"),

@@ -6,6 +6,7 @@ use crate::engine::{EngineDevice, check_temperatures};
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::{ScoreListener, ScoreSettings, ScoreTally, Scorer, Speaker, Stop};
 use crate::models::{ModelFolder, load};
+use crate::prompts::check_date;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter};
@@ -57,6 +58,7 @@ pub fn execute(command: &ScoreCommand, stop: &Stop) -> Result<()> {
 
 fn settings(command: &ScoreCommand) -> Result<ScoreSettings> {
     check_temperatures(&command.temperature)?;
+    check_date(&command.template_date)?;
     if command.engine.token_budget == 0 {
         return Err(Error::usage("the token budget is 0").hint("2048 is usual"));
     }

@@ -4,7 +4,7 @@ use crate::compare::ComparisonPlan;
 use crate::engine::check_temperatures;
 use crate::error::{Error, Result};
 use crate::human_data::{HumanData, find_human_data};
-use crate::prompts::{Cell, ElicitationFormat, OptionOrder, Study, find_study};
+use crate::prompts::{Cell, ElicitationFormat, OptionOrder, Study, check_date, find_study};
 use crate::scoring::MassThresholds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,6 +58,7 @@ impl RunSettings {
 
     fn check(&mut self) -> Result<()> {
         check_temperatures(&self.temperatures)?;
+        check_date(&self.template_date)?;
         self.temperatures.push(1.0);
         self.temperatures.sort_by(f64::total_cmp);
         self.temperatures.dedup();
