@@ -3,6 +3,7 @@
 mod environment;
 mod generation;
 mod python_json;
+mod python_methods;
 mod python_text;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,13 @@ use environment::{RaisedByTemplate, TEMPLATE_NAME};
 /// The named special tokens that transformers hands to a template, where the tokenizer has them.
 const SPECIAL_TOKEN_NAMES: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/// The largest templates of published models have 20 to 30 KiB.
+const SOURCE_LEN_MAX: usize = 64 << 10;
+
+/// The engine's parser bounds brackets and blocks, but not chains such as `a.a.a` or `--1`, through which it and its
+/// code generator recurse once a byte or two: far more than the stack of a worker thread. Only touched pages are used.
+const COMPILE_STACK_SIZE: usize = 256 << 20;
 
 /// What a template may refer to besides the messages.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -102,10 +110,16 @@ impl ChatTemplate {
     /// Compiles a Jinja source.
     ///
     /// # Errors
-    /// Kind `Prompt` when it does not parse, or the date is not one.
+    /// Kind `Prompt` when it is longer than 64 KiB or does not parse, or the date is not one.
     pub fn new(source: &str, settings: &TemplateSettings) -> Result<Self> {
         let date = environment::parse_date(&settings.date)?;
-        let environment = environment::compile(source, date)
+        if source.len() > SOURCE_LEN_MAX {
+            return Err(Error::prompt(format!(
+                "chat template has {} bytes, more than {SOURCE_LEN_MAX}",
+                source.len()
+            )));
+        }
+        let environment = compile_with_deep_stack(source, date)?
             .map_err(|cause| refusal("chat template does not parse", &cause))?;
         let special_tokens: BTreeMap<String, String> = settings.special_tokens.iter().cloned().collect();
         let special_tokens = Value::from(special_tokens);
@@ -144,6 +158,24 @@ impl ChatTemplate {
     pub fn is_chat(&self) -> bool {
         self.jinja.is_some()
     }
+}
+
+/// The syntax tree, which is as deep as the source has it, is made and dropped on a thread of its own; what comes back
+/// is a flat list of instructions.
+fn compile_with_deep_stack(
+    source: &str,
+    date: Option<chrono::NaiveDate>,
+) -> Result<std::result::Result<Environment<'static>, minijinja::Error>> {
+    let fail = |what: &str| Error::prompt(format!("chat template could not be compiled: {what}"));
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("chat-template".to_owned())
+            .stack_size(COMPILE_STACK_SIZE)
+            .spawn_scoped(scope, || environment::compile(source, date))
+            .map_err(|cause| fail("no thread for it").because(cause))?
+            .join()
+            .map_err(|_| fail("the template engine panicked"))
+    })
 }
 
 impl fmt::Debug for ChatTemplate {

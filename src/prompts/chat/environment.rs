@@ -7,7 +7,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
-use super::{generation, python_json, python_text};
+use super::{generation, python_json, python_methods, python_text};
 
 pub(super) const TEMPLATE_NAME: &str = "chat_template";
 
@@ -27,7 +27,7 @@ pub(super) fn compile(source: &str, date: Option<NaiveDate>) -> Result<Environme
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_unknown_method_callback(python_methods::call);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION_MAX);
     environment.add_filter("tojson", python_json::tojson);

@@ -192,3 +192,60 @@ fn a_date_is_a_day_that_exists() {
         assert!(error.hint_text().unwrap().contains("YYYY-MM-DD"));
     }
 }
+
+/// 64 KiB of what the parser's own limit on nesting does not count.
+#[test]
+fn long_chains_do_not_overflow_the_stack_of_a_worker() {
+    let chains = [
+        ("{{ a", ".a", " }}"),
+        ("{{ a", "[0]", " }}"),
+        ("{{ 1", "+1", " }}"),
+        ("{{ a", "|upper", " }}"),
+        ("{{ a", "()", " }}"),
+        ("{{ ", "-", "1 }}"),
+        ("{{ ", "not ", "a }}"),
+        ("{{ 1", " ~ 1", " }}"),
+        ("{{ 1", "**1", " }}"),
+        ("{{ a", " if a else a", " }}"),
+        ("{{ a", " and a", " }}"),
+        ("{{ a", " is a", " }}"),
+        ("{% if a %}", "{% elif a %}", "{% endif %}"),
+    ];
+    let worker = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
+        for (start, link, end) in chains {
+            let count = (SOURCE_LEN_MAX - start.len() - end.len()) / link.len();
+            // Most fail for some other reason, such as undefined values; what counts is that they return.
+            let _ = render(&format!("{start}{}{end}", link.repeat(count)));
+        }
+    });
+    worker.unwrap().join().unwrap();
+    assert!(refused(&format!("{{{{ a{} }}}}", ".a".repeat(200_000))).contains("more than 65536"));
+}
+
+#[test]
+fn methods_that_would_fill_the_memory_are_stopped() {
+    let bombs = [
+        r#"{{ "{:>10000000000}".format("x") }}"#,
+        r#"{{ "{:.10000000000f}".format(1.5) }}"#,
+        r#"{{ "{:99999999999999999999999}".format(1) }}"#,
+        r#"{{ ("{:9999}" * 900000).format(*range(100)) }}"#,
+        r#"{{ ("{0}" * 1000000).format("x" * 5000000) }}"#,
+        r#"{{ ("x" * 5000000).replace("x", "x" * 5000000) }}"#,
+        r#"{{ ("x" * 5000000).join(range(99999)) }}"#,
+        r#"{{ "".join([1] * 100000000) }}"#,
+        r#"{{ "%10000000000s" | format("x") }}"#,
+        r#"{{ "x" | indent(10000000000, true) }}"#,
+        r#"{{ [1] | batch(10000000000, "x") }}"#,
+        r#"{{ [1] | slice(10000000000) }}"#,
+        r#"{{ "x".ljust(10000000000) }}{{ "x".rjust(10000000000) }}"#,
+        r#"{{ "x".center(10000000000) }}"#,
+        r#"{{ "x".zfill(10000000000) }}"#,
+        r#"{% set n = namespace(l=[], x="x" * 5000000) %}{% for i in range(9000) %}{% set n.l = n.l + [n.x.upper()] %}{% endfor %}"#,
+    ];
+    for source in bombs {
+        refused(source);
+    }
+    assert_eq!(render(r#"{{ "{:>4}|{}".format("x", 1) }}"#).unwrap(), "   x|1");
+    assert_eq!(render(r#"{{ ", ".join(["a", "b"]) }}{{ "aXb".split("X")[1] }}"#).unwrap(), "a, bb");
+    assert_eq!(render(r#"{{ "abc".replace("b", "--").upper() }}"#).unwrap(), "A--C");
+}
