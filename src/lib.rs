@@ -1,4 +1,34 @@
 //! `respondent`: a language model answers a survey; its whole answer is read off the logits and held against people.
+//!
+//! ```text
+//! study ─▶ cells ─▶ prompts ─▶ token ids ─▶ prefix trie ─▶ packed batches ─▶ decoder ─▶ readouts
+//!                                                                                          │
+//! human data ─▶ marginals ─▶ comparisons ◀─────────────── response distributions ◀─────────┘
+//!                                 └─▶ Parquet, manifest, report
+//! ```
+//!
+//! The modules below stand in the order in which data passes them. One prompt through the built-in control:
+//!
+//! ```
+//! use respondent::engine::{EngineDevice, Prefill, ReadoutRequest, ReadoutSettings};
+//! use respondent::evaluate::Speaker;
+//! use respondent::models::{ModelFolder, load};
+//! use respondent::packing::{PrefixTrie, TokenSequence};
+//! use respondent::tokens::TextKind;
+//!
+//! let folder = ModelFolder::find("control")?;
+//! let speaker = Speaker::open(&folder, "2025-01-01")?;
+//! let model = load(&folder, &speaker.files.config, &EngineDevice::from_name("cpu")?, &|_, _| ())?;
+//! let ids = speaker.tokenizer.encode_text("Answer:", TextKind::Plain)?;
+//! let trie = PrefixTrie::new(&[TokenSequence::new(&ids, &[])]);
+//! let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 3 };
+//! let requests = [ReadoutRequest { wanted: &[0, 1] }];
+//! for batch in Prefill::new(&model.decoder, &trie, &requests, &settings, 2048) {
+//!     let (_, readout) = &batch?.readouts[0];
+//!     assert_eq!((readout.wanted.len(), readout.top.len()), (2, 3));
+//! }
+//! # Ok::<(), respondent::error::Error>(())
+//! ```
 
 pub mod error;
 
