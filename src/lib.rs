@@ -30,6 +30,9 @@
 //! # Ok::<(), respondent::error::Error>(())
 //! ```
 
+#![deny(unsafe_code)]
+#![warn(clippy::undocumented_unsafe_blocks)]
+
 pub mod error;
 
 mod data_folder;

@@ -1,46 +1,85 @@
-//! A sequence's numbers do not depend on what else is in the trie, on the token budget, or on the order of the prompts.
+//! A sequence's numbers do not depend on what else is in the trie, on the token budget, on the number of threads, or on the
+//! order of the prompts: not in a single bit on the packed kernels, and not beyond rounding on candle's operations.
 
-use super::harness::{golden_decoder, log_probs, max_difference, read_all};
+use super::harness::{decoder_on, log_probs, max_difference, read_all, repository};
 use proptest::prelude::*;
-use respondent::engine::Decoder;
-use std::sync::OnceLock;
+use respondent::engine::{Decoder, EngineDevice, EngineDtype, ReadoutLogits};
 
-/// f32 sums over other row counts may be made in another order; nothing larger is explained by that.
-const TOLERANCE: f64 = 2e-5;
+/// candle's f32 sums over other row counts may be made in another order; nothing larger is explained by that.
+const PORTABLE_TOLERANCE: f64 = 2e-5;
 
-fn check(decoder: &Decoder, sequences: &[Vec<u32>], token_budget: usize) -> Result<(), TestCaseError> {
-    let packed = read_all(decoder, sequences, token_budget, &[1.0]);
-    for (sequence, readout) in sequences.iter().zip(&packed) {
-        let alone = &read_all(decoder, std::slice::from_ref(sequence), usize::MAX >> 1, &[1.0])[0];
-        let worst = max_difference(&log_probs(readout, 0), &log_probs(alone, 0));
-        prop_assert!(worst <= TOLERANCE, "{sequence:?} at budget {token_budget} is {worst:e} off");
-    }
-    Ok(())
+const MODELS: [&str; 4] = ["llama_gqa", "qwen2_untied", "qwen3_tied", "llama_head_dim"];
+
+fn decoders(dtype: EngineDtype, kernel: &str) -> Vec<Decoder> {
+    let Ok(device) = EngineDevice::new("cpu", dtype, kernel) else {
+        eprintln!("skipped: this CPU has no kernel `{kernel}` for {dtype}");
+        return Vec::new();
+    };
+    let names = MODELS.iter().map(|name| repository("tests/goldens/models").join(name));
+    names.map(|path| decoder_on(&path, &device)).collect()
 }
 
 /// Sequences that branch often: few distinct ids, many shared prefixes.
 fn sequences() -> impl Strategy<Value = Vec<Vec<u32>>> {
-    prop::collection::vec(prop::collection::vec(5u32..8, 1..24), 1..12)
+    prop::collection::vec(prop::collection::vec(5u32..8, 1..40), 1..12)
+}
+
+fn with_threads(
+    count: usize,
+    decoder: &Decoder,
+    sequences: &[Vec<u32>],
+    budget: usize,
+) -> Vec<ReadoutLogits> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
+    pool.install(|| read_all(decoder, sequences, budget, &[0.5, 1.0]))
+}
+
+fn check_bits(
+    decoder: &Decoder,
+    sequences: &[Vec<u32>],
+    budget: usize,
+    threads: usize,
+) -> Result<(), TestCaseError> {
+    let packed = with_threads(threads, decoder, sequences, budget);
+    for (sequence, readout) in sequences.iter().zip(&packed) {
+        let alone = &with_threads(1, decoder, std::slice::from_ref(sequence), usize::MAX >> 1)[0];
+        prop_assert_eq!(readout, alone, "{:?} at budget {} on {} threads", sequence, budget, threads);
+    }
+    Ok(())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn llama(sequences in sequences(), token_budget in 1usize..64) {
-        static DECODER: OnceLock<Decoder> = OnceLock::new();
-        check(DECODER.get_or_init(|| golden_decoder("llama_gqa")), &sequences, token_budget)?;
+    fn packed_kernels_give_the_same_bits(sequences in sequences(), budget in 1usize..64, threads in 1usize..4) {
+        for (dtype, kernel) in [
+            (EngineDtype::F32, "avx512"), (EngineDtype::F32, "avx2"), (EngineDtype::Bf16, "avx512"),
+        ] {
+            for decoder in decoders(dtype, kernel) {
+                check_bits(&decoder, &sequences, budget, threads)?;
+            }
+        }
     }
 
     #[test]
-    fn qwen2(sequences in sequences(), token_budget in 1usize..64) {
-        static DECODER: OnceLock<Decoder> = OnceLock::new();
-        check(DECODER.get_or_init(|| golden_decoder("qwen2_untied")), &sequences, token_budget)?;
+    fn instruction_sets_agree_to_the_bit_in_f32(sequences in sequences()) {
+        let (wide, narrow) = (decoders(EngineDtype::F32, "avx512"), decoders(EngineDtype::F32, "avx2"));
+        for (wide, narrow) in wide.iter().zip(&narrow) {
+            prop_assert_eq!(read_all(wide, &sequences, 32, &[1.0]), read_all(narrow, &sequences, 32, &[1.0]));
+        }
     }
 
     #[test]
-    fn qwen3(sequences in sequences(), token_budget in 1usize..64) {
-        static DECODER: OnceLock<Decoder> = OnceLock::new();
-        check(DECODER.get_or_init(|| golden_decoder("qwen3_tied")), &sequences, token_budget)?;
+    fn candle_operations_agree_up_to_rounding(sequences in sequences(), budget in 1usize..64) {
+        let (portable, packed) = (decoders(EngineDtype::F32, "portable"), decoders(EngineDtype::F32, "auto"));
+        for (portable, packed) in portable.iter().zip(&packed) {
+            let found = read_all(portable, &sequences, budget, &[1.0]);
+            let expected = read_all(packed, &sequences, usize::MAX >> 1, &[1.0]);
+            for (found, expected) in found.iter().zip(&expected) {
+                let worst = max_difference(&log_probs(found, 0), &log_probs(expected, 0));
+                prop_assert!(worst <= PORTABLE_TOLERANCE, "{worst:e} off");
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The command line as it is typed. Nothing is checked here beyond its form.
 
+use crate::engine::{EngineDevice, EngineDtype};
+use crate::error::Result;
 use crate::prompts::{ElicitationFormat, OptionOrder};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -127,6 +129,16 @@ pub struct EngineOptions {
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
 
+    /// Numbers that weights and activations are multiplied in: `f32` is exact, `bf16` twice as fast where the CPU has
+    /// AVX512-BF16, and in half the memory. Sums, norms and attention are f32 either way on a CPU.
+    #[arg(long, value_name = "DTYPE", default_value = "f32", value_enum)]
+    pub dtype: DtypeArgument,
+
+    /// The CPU's arithmetic: `auto` takes the best it has; `avx512`, `avx2` or `neon` that one; `portable` candle's plain
+    /// operations. All but `portable` give the same bytes in f32.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub kernel: String,
+
     /// Worker threads. Default: all cores.
     #[arg(long, value_name = "COUNT")]
     pub threads: Option<usize>,
@@ -186,6 +198,30 @@ pub struct ScoreCommand {
 pub struct ReportCommand {
     /// A finished result folder.
     pub folder: PathBuf,
+}
+
+impl EngineOptions {
+    /// # Errors
+    /// Kind `Usage` for a device or kernel that this build or machine does not have.
+    pub fn open_device(&self) -> Result<EngineDevice> {
+        EngineDevice::new(&self.device, self.dtype.into(), &self.kernel)
+    }
+}
+
+/// In which numbers is multiplied.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum DtypeArgument {
+    F32,
+    Bf16,
+}
+
+impl From<DtypeArgument> for EngineDtype {
+    fn from(argument: DtypeArgument) -> Self {
+        match argument {
+            DtypeArgument::F32 => EngineDtype::F32,
+            DtypeArgument::Bf16 => EngineDtype::Bf16,
+        }
+    }
 }
 
 /// How options are asked for.

@@ -4,7 +4,6 @@ use super::args::RunOptions;
 use super::progress::StageProgress;
 use super::streams::print_out;
 use super::summary::summary_table;
-use crate::engine::EngineDevice;
 use crate::error::{Error, Result};
 use crate::evaluate::{RunPlan, RunSettings, RunSummary, Selection, Speaker, Stop, run};
 use crate::models::ModelFolder;
@@ -20,7 +19,7 @@ const RESULTS: &str = "results";
 /// Runs a study; the built-in one when none is named.
 pub fn execute(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     let plan = RunPlan::new(settings(study, options))?;
-    let device = EngineDevice::from_name(&options.engine.device)?;
+    let device = options.engine.open_device()?;
     let model = ModelFolder::find(&options.model)?;
     super::set_threads(options.engine.threads)?;
     let speaker = Speaker::open(&model, &plan.settings.template_date)?;

@@ -2,7 +2,7 @@
 
 use super::args::ScoreCommand;
 use super::streams::tell;
-use crate::engine::{EngineDevice, check_temperatures};
+use crate::engine::check_temperatures;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::{ScoreListener, ScoreSettings, ScoreTally, Scorer, Speaker, Stop};
 use crate::models::{ModelFolder, load};
@@ -30,7 +30,7 @@ impl ScoreListener for StderrListener {
 /// Scores a file or standard input.
 pub fn execute(command: &ScoreCommand, stop: &Stop) -> Result<()> {
     let settings = settings(command)?;
-    let device = EngineDevice::from_name(&command.engine.device)?;
+    let device = command.engine.open_device()?;
     let folder = ModelFolder::find(&command.model)?;
     super::set_threads(command.engine.threads)?;
     let input = open(&command.input)?;

@@ -52,6 +52,16 @@ impl DecoderConfig {
         self.head_count * self.head_dim
     }
 
+    /// Width of queries, keys and values together.
+    pub fn qkv_size(&self) -> usize {
+        self.query_size() + 2 * self.kv_size()
+    }
+
+    /// What products of queries and keys are multiplied with.
+    pub fn attention_scale(&self) -> f64 {
+        1.0 / (self.head_dim as f64).sqrt()
+    }
+
     /// Width of all key heads together; the same for values.
     pub fn kv_size(&self) -> usize {
         self.kv_head_count * self.head_dim

@@ -1,38 +1,156 @@
-//! The device, chosen once. Candle's name for it does not leave the engine and the model reader.
+//! The device and the arithmetic, chosen once. Candle's names for them do not leave the engine and the model reader.
 
+use super::kernels::{Arithmetic, Isa, Kernel};
 use crate::error::{Error, Result};
-use candle_core::Device;
+use candle_core::{DType, Device};
+use std::fmt;
 
-/// Where tensors live.
-#[derive(Debug, Clone)]
-pub struct EngineDevice(pub(crate) Device);
+/// In which numbers weights and activations are multiplied. Sums, norms and attention are f32 on CPUs either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineDtype {
+    #[default]
+    F32,
+    Bf16,
+}
 
-impl EngineDevice {
-    /// `cpu`, or `cuda:N` in a build with CUDA.
-    ///
-    /// # Errors
-    /// Kind `Usage` for another name, or a device that this build or machine does not have.
-    pub fn from_name(name: &str) -> Result<Self> {
-        if name == "cpu" {
-            return Ok(EngineDevice(Device::Cpu));
-        }
-        let ordinal = name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok());
-        let Some(ordinal) = ordinal else {
-            return Err(Error::usage(format!("unknown device `{name}`")).hint("use `cpu` or `cuda:0`"));
-        };
-        Device::new_cuda(ordinal).map(EngineDevice).map_err(|source| {
-            Error::usage(format!("device `{name}` is not available"))
-                .because(source)
-                .hint("use `--device cpu`")
+impl fmt::Display for EngineDtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EngineDtype::F32 => "f32",
+            EngineDtype::Bf16 => "bf16",
         })
     }
 }
 
-/// The name that results carry.
-pub fn describe_device(device: &EngineDevice) -> String {
-    match device.0.location() {
-        candle_core::DeviceLocation::Cpu => "cpu".to_owned(),
-        candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
-        candle_core::DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
+/// Where the decoder runs, and how.
+#[derive(Debug, Clone)]
+pub struct EngineDevice {
+    device: Device,
+    dtype: EngineDtype,
+    /// `None`: candle's operations.
+    kernel: Option<Kernel>,
+}
+
+impl EngineDevice {
+    /// `cpu`, or `cuda:N` in a build with CUDA; in f32, with the best kernel there is.
+    ///
+    /// # Errors
+    /// Kind `Usage` for another name, or a device that this build or machine does not have.
+    pub fn from_name(name: &str) -> Result<Self> {
+        Self::new(name, EngineDtype::F32, "auto")
+    }
+
+    /// The same with a dtype and a kernel: `auto`, `portable` (candle's operations), or an instruction set.
+    ///
+    /// # Errors
+    /// Kind `Usage` for a name that is unknown, or a combination that this build or machine does not have.
+    pub fn new(name: &str, dtype: EngineDtype, kernel: &str) -> Result<Self> {
+        if name == "cpu" {
+            return Ok(EngineDevice { device: Device::Cpu, dtype, kernel: cpu_kernel(dtype, kernel)? });
+        }
+        let ordinal = name.strip_prefix("cuda:").or((name == "cuda").then_some("0"));
+        let Some(ordinal) = ordinal.and_then(|ordinal| ordinal.parse().ok()) else {
+            return Err(Error::usage(format!("unknown device `{name}`")).hint("use `cpu` or `cuda:0`"));
+        };
+        if !["auto", "portable"].contains(&kernel) {
+            return Err(Error::usage(format!("the kernel `{kernel}` runs on the CPU, not on `{name}`")));
+        }
+        let device = Device::new_cuda(ordinal).map_err(|source| {
+            Error::usage(format!("device `{name}` is not available"))
+                .because(source)
+                .hint("use `--device cpu`")
+        })?;
+        Ok(EngineDevice { device, dtype, kernel: None })
+    }
+
+    pub fn dtype(&self) -> EngineDtype {
+        self.dtype
+    }
+
+    /// Bytes that a weight takes once it is loaded.
+    pub fn bytes_per_value(&self) -> u64 {
+        match self.dtype {
+            EngineDtype::F32 => 4,
+            EngineDtype::Bf16 => 2,
+        }
+    }
+
+    /// The name that results carry, such as `cpu` or `cuda:0`.
+    pub fn name(&self) -> String {
+        match self.device.location() {
+            candle_core::DeviceLocation::Cpu => "cpu".to_owned(),
+            candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+            candle_core::DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
+        }
+    }
+
+    /// The arithmetic that results name, such as `avx512-f32` or `candle-f32`.
+    pub fn kernel_name(&self) -> String {
+        self.kernel.map_or_else(|| format!("candle-{}", self.dtype), Kernel::name)
+    }
+
+    pub(super) fn kernel(&self) -> Option<Kernel> {
+        self.kernel
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    pub(super) fn candle_dtype(&self) -> DType {
+        match self.dtype {
+            EngineDtype::F32 => DType::F32,
+            EngineDtype::Bf16 => DType::BF16,
+        }
+    }
+}
+
+fn cpu_kernel(dtype: EngineDtype, name: &str) -> Result<Option<Kernel>> {
+    let arithmetic = match dtype {
+        EngineDtype::F32 => Arithmetic::F32,
+        EngineDtype::Bf16 => Arithmetic::Bf16,
+    };
+    let known: Vec<Kernel> = Isa::all().into_iter().filter_map(|isa| Kernel::new(isa, arithmetic)).collect();
+    let found = match name {
+        "portable" => None,
+        "auto" => known.first().copied(),
+        name => match known.iter().find(|kernel| kernel.isa().name() == name) {
+            Some(kernel) => Some(*kernel),
+            None => {
+                let names: Vec<&str> = known.iter().map(|kernel| kernel.isa().name()).collect();
+                return Err(Error::usage(format!("this CPU has no kernel `{name}` for {dtype}"))
+                    .hint(format!("it has: auto, portable, {}", names.join(", "))));
+            }
+        },
+    };
+    match (found, dtype) {
+        // Candle would widen every weight on every call.
+        (None, EngineDtype::Bf16) => {
+            Err(Error::usage("bf16 on the CPU needs AVX512-BF16, and this kernel or CPU does not have it")
+                .hint("use `--dtype f32`"))
+        }
+        (found, _) => Ok(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_lacks_is_refused() {
+        for (name, dtype, kernel, message) in [
+            ("tpu", EngineDtype::F32, "auto", "unknown device `tpu`"),
+            ("cpu", EngineDtype::F32, "sse9", "this CPU has no kernel `sse9` for f32"),
+            ("cpu", EngineDtype::Bf16, "portable", "bf16 on the CPU needs AVX512-BF16"),
+        ] {
+            let error = EngineDevice::new(name, dtype, kernel).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+        assert_eq!(
+            EngineDevice::new("cpu", EngineDtype::F32, "portable").unwrap().kernel_name(),
+            "candle-f32"
+        );
     }
 }

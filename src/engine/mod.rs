@@ -1,24 +1,29 @@
 //! Prefill of packed batches through a decoder: tensors in between, readouts out. Knows nothing of surveys or text.
 //!
-//! Every family is one [`DecoderConfig`] and one [`DecoderWeights`]; there is one forward. Rows of a batch are tokens of a
+//! Every family is one [`DecoderConfig`] and one [`WeightSource`]. There are two forwards: `packed` on this project's own
+//! `kernels`, and its plain twin `portable` in candle's operations. Rows of a batch are tokens of a
 //! prefix trie, keys and values are a stack of rows, and a row attends along its own path.
 
-mod attention;
 mod config;
 mod decoder;
 mod device;
+mod kernels;
+mod packed;
+mod portable;
 mod prefill;
 mod readout;
 mod rope;
+mod stages;
+mod weights;
 
 pub use config::{DecoderConfig, Llama3Scaling, RopeConfig};
-pub use decoder::{Decoder, DecoderWeights, LayerWeights, Projection};
-pub use device::{EngineDevice, describe_device};
+pub use decoder::Decoder;
+pub use device::{EngineDevice, EngineDtype};
 pub use prefill::{BatchReadouts, Prefill, ReadoutRequest};
 pub use readout::{ReadoutLogits, ReadoutSettings, check_temperatures};
 
-/// Names the arithmetic in results: plain candle operations in f32.
-pub const KERNEL: &str = "candle-portable-f32";
+pub use stages::EngineStage;
+pub use weights::{LayerWeights, Projection, WeightSource};
 
 impl From<candle_core::Error> for crate::error::Error {
     /// Tensor failures only arise while a model is loaded or run.

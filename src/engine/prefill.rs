@@ -1,14 +1,11 @@
 //! Drives a decoder over a trie, batch by batch. Memory is bounded by the token budget and the trie's depth, whatever the
-//! number of sequences: one batch of activations, one stack of keys and values, a few rows of logits.
+//! number of sequences: one batch of activations, one stack of keys and values, a stretch of logits.
 
-use super::decoder::{Decoder, KvStack};
+use super::decoder::{Decoder, Session};
 use super::readout::{ReadoutLogits, ReadoutSettings};
+use super::stages::EngineStage;
 use crate::error::Result;
 use crate::packing::{Batches, PackedBatch, PrefixTrie};
-use rayon::prelude::*;
-
-/// Values of logits held at once, so that a large vocabulary does not hold all readouts of a batch.
-const LOGIT_COUNT_MAX: usize = 16 << 20;
 
 /// Which ids are wanted where a sequence ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +27,7 @@ pub struct BatchReadouts {
 pub struct Prefill<'a> {
     decoder: &'a Decoder,
     batches: Batches<'a>,
-    stack: KvStack,
+    session: Session,
     requests: &'a [ReadoutRequest<'a>],
     settings: &'a ReadoutSettings,
 }
@@ -48,25 +45,22 @@ impl<'a> Prefill<'a> {
         token_budget: usize,
     ) -> Self {
         let batches = Batches::new(trie, token_budget);
-        Prefill { decoder, batches, stack: KvStack::default(), requests, settings }
+        Prefill { decoder, batches, session: decoder.session(), requests, settings }
+    }
+
+    /// Seconds that all threads together have spent in a stage; `None` where the path of the device is not timed.
+    pub fn thread_seconds(&self, stage: EngineStage) -> Option<f64> {
+        self.session.thread_seconds(stage)
     }
 
     fn run(&mut self, batch: &PackedBatch) -> Result<BatchReadouts> {
-        let mut readouts = Vec::with_capacity(batch.readouts.len());
-        if let Some(hidden) = self.decoder.forward(batch, &mut self.stack)? {
-            let vocab = self.decoder.config().vocab_size;
-            let chunk = (LOGIT_COUNT_MAX / vocab).max(1);
-            for (index, places) in batch.readouts.chunks(chunk).enumerate() {
-                let logits = self.decoder.logits(&hidden.narrow(0, index * chunk, places.len())?)?;
-                let logits = logits.flatten_all()?.to_vec1::<f32>()?;
-                let read = places.par_iter().zip(logits.par_chunks(vocab)).map(|(place, row)| {
-                    let wanted = self.requests[place.sequence].wanted;
-                    Ok((place.sequence, ReadoutLogits::from_row(row, wanted, self.settings)?))
-                });
-                readouts.extend(read.collect::<Result<Vec<_>>>()?);
-            }
-        }
-        Ok(BatchReadouts { token_count: batch.token_count(), kv_row_count: batch.kv_row_count(), readouts })
+        let read = self.decoder.run(batch, &mut self.session, self.requests, self.settings)?;
+        let sequences = batch.readouts.iter().map(|readout| readout.sequence);
+        Ok(BatchReadouts {
+            token_count: batch.token_count(),
+            kv_row_count: batch.kv_row_count(),
+            readouts: sequences.zip(read).collect(),
+        })
     }
 }
 

@@ -46,8 +46,7 @@ impl ReadoutLogits {
     /// Kind `Model` when a logit is NaN or infinite.
     pub fn from_row(row: &[f32], wanted: &[u32], settings: &ReadoutSettings) -> Result<Self> {
         if let Some(id) = row.iter().position(|logit| !logit.is_finite()) {
-            return Err(Error::model(format!("the logit of token {id} is {}", row[id]))
-                .hint("the weights are damaged, or overflow in this dtype"));
+            return Err(refuse_logit(id, row[id]));
         }
         let max = row.iter().fold(f32::NEG_INFINITY, |max, &logit| max.max(logit)) as f64;
         let log_sum_exp = settings.temperatures.iter().map(|&t| log_sum_exp(row, max, t)).collect();
@@ -72,6 +71,12 @@ impl ReadoutLogits {
         // Rounding may put a certain token a hair above 0.
         (self.wanted[index] / temperature - self.log_sum_exp[temperature_index]).min(0.0)
     }
+}
+
+/// The error for a logit that is NaN or infinite.
+pub(super) fn refuse_logit(id: usize, logit: f32) -> Error {
+    Error::model(format!("the logit of token {id} is {logit}"))
+        .hint("the weights are damaged, or overflow in this dtype")
 }
 
 /// ln Σ exp(x / t), with the maximum taken out.

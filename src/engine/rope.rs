@@ -29,7 +29,7 @@ impl Rope {
 }
 
 /// Radians per position for each pair of dimensions.
-fn inverse_frequencies(config: &RopeConfig, head_dim: usize) -> Vec<f32> {
+pub(super) fn inverse_frequencies(config: &RopeConfig, head_dim: usize) -> Vec<f32> {
     (0..head_dim)
         .step_by(2)
         .map(|dim| 1.0 / config.theta.powf(dim as f64 / head_dim as f64))

@@ -6,9 +6,7 @@ use super::prepare::Prepared;
 use super::written::WrittenCells;
 use super::{RunPlan, Speaker};
 use crate::compare::ModelUnit;
-use crate::engine::{
-    EngineDevice, KERNEL, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings, describe_device,
-};
+use crate::engine::{EngineDevice, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
@@ -217,9 +215,9 @@ fn manifest(
             human_data: plan.human_data.as_ref().map(|data| human_card(plan, data)),
         },
         plan: plan_value,
-        device: describe_device(device),
-        dtype: "f32".to_owned(),
-        kernel: KERNEL.to_owned(),
+        device: device.name(),
+        dtype: device.dtype().to_string(),
+        kernel: device.kernel_name(),
         thread_count: rayon::current_num_threads(),
         counts,
         packing,

@@ -5,6 +5,7 @@ mod config;
 mod families;
 mod folder;
 mod memory;
+mod random;
 mod safetensors;
 mod weights;
 
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use config::{Family, ModelConfig};
 pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
+pub use random::{RandomWeights, shape_config, shape_names};
 
 /// The files that are small and read before anything is computed.
 #[derive(Debug)]
@@ -85,11 +87,12 @@ pub fn load(
     device: &EngineDevice,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<LoadedModel> {
-    let mut store = weights::WeightStore::open(folder)?;
-    let weights = families::decoder_weights(&mut store, config, device, progress)?;
+    let mut store = weights::WeightStore::open(folder, device)?;
+    let mut source = families::NamedWeights { store: &mut store, config: &config.decoder, progress };
+    let decoder = Decoder::new(config.decoder.clone(), &mut source, device)?;
     store.refuse_unread()?;
     Ok(LoadedModel {
-        decoder: Decoder::new(config.decoder.clone(), weights, device)?,
+        decoder,
         parameter_count: store.parameter_count(),
         stored_dtype: store.stored_dtype(),
         weights_sha256: store.sha256()?,

@@ -1,8 +1,9 @@
-//! One safetensors file: its header, checked against the file's length, and its tensors as f32 vectors.
+//! One safetensors file: its header, checked against the file's length, and its tensors.
 //! Nothing is mapped: a tensor's bytes are read when it is asked for.
 
 use super::folder::{ModelFolder, ReadSeek, read_at};
 use crate::error::{Error, Result};
+use candle_core::{Device, Tensor, WithDType};
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
@@ -61,11 +62,11 @@ impl SafetensorsFile {
         self.tensors.iter().map(|(name, info)| (name.as_str(), info))
     }
 
-    /// A tensor's values, widened to f32.
+    /// A tensor in the dtype it is stored in, in main memory.
     ///
     /// # Errors
     /// Kind `Model` for another shape or dtype than expected, or a value that is NaN or infinite.
-    pub fn read_f32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    pub fn read(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let info = &self.tensors[name];
         if info.shape != shape {
             return Err(Error::model(format!(
@@ -78,18 +79,25 @@ impl SafetensorsFile {
         read_at(&mut *self.file, self.data_start + info.data_offsets.0 as u64, &mut bytes).map_err(
             |source| Error::model(format!("tensor `{name}` cannot be read")).at(&self.path).because(source),
         )?;
-        let values: Vec<f32> = match info.dtype {
-            Dtype::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-            Dtype::BF16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
-            Dtype::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
+        match info.dtype {
+            Dtype::F32 => self.finite(name, shape, numbers(&bytes, f32::from_le_bytes), |v| v.is_finite()),
+            Dtype::BF16 => self.finite(name, shape, numbers(&bytes, bf16::from_le_bytes), |v| v.is_finite()),
+            Dtype::F16 => self.finite(name, shape, numbers(&bytes, f16::from_le_bytes), |v| v.is_finite()),
             other => {
-                return Err(Error::model(format!(
-                    "tensor `{name}` has dtype {other:?}; F32, BF16 and F16 are read"
-                ))
-                .at(&self.path));
+                Err(Error::model(format!("tensor `{name}` has dtype {other:?}; F32, BF16 and F16 are read"))
+                    .at(&self.path))
             }
-        };
-        let bad_count = values.iter().filter(|value| !value.is_finite()).count();
+        }
+    }
+
+    fn finite<T: WithDType>(
+        &self,
+        name: &str,
+        shape: &[usize],
+        values: Vec<T>,
+        is_finite: impl Fn(&T) -> bool + Sync,
+    ) -> Result<Tensor> {
+        let bad_count = values.iter().filter(|value| !is_finite(value)).count();
         if bad_count > 0 {
             return Err(Error::model(format!(
                 "tensor `{name}` holds {bad_count} values that are NaN or infinite"
@@ -97,8 +105,12 @@ impl SafetensorsFile {
             .at(&self.path)
             .hint("the weights are damaged; verify the file against its publisher's hash"));
         }
-        Ok(values)
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
+}
+
+fn numbers<T, const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> T) -> Vec<T> {
+    bytes.as_chunks().0.iter().map(|&bytes| number(bytes)).collect()
 }
 
 fn check_info(name: &str, info: &TensorInfo, data_len: u64) -> std::result::Result<(), String> {

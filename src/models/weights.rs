@@ -3,8 +3,9 @@
 
 use super::folder::{ModelFolder, parse_json};
 use super::safetensors::SafetensorsFile;
+use crate::engine::EngineDevice;
 use crate::error::{Error, Result};
-use safetensors::Dtype;
+use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -33,12 +34,13 @@ pub struct WeightStore {
 }
 
 impl WeightStore {
-    /// Opens `model.safetensors`, or every file that `model.safetensors.index.json` names.
+    /// Opens `model.safetensors`, or every file that `model.safetensors.index.json` names, for weights that will be held on
+    /// this device.
     ///
     /// # Errors
     /// Kind `Model`: neither is there, a header is broken, a tensor stands in two files, or the index names a tensor
     /// that its file does not hold.
-    pub fn open(folder: &ModelFolder) -> Result<Self> {
+    pub fn open(folder: &ModelFolder, device: &EngineDevice) -> Result<Self> {
         let index: Option<ShardIndex> = match folder.open_if_present(SINGLE)? {
             Some(_) => None,
             None => match folder.read_small_if_present(INDEX)? {
@@ -74,20 +76,21 @@ impl WeightStore {
                 }
             }
         }
-        store.refuse_too_large()?;
+        store.refuse_too_large(device)?;
         Ok(store)
     }
 
-    /// Weights are held as f32. What does not fit would end the process without a word.
-    fn refuse_too_large(&self) -> Result<()> {
+    /// What does not fit would end the process without a word.
+    fn refuse_too_large(&self, device: &EngineDevice) -> Result<()> {
         let elements = |file: &SafetensorsFile| -> u64 {
             file.tensors().map(|(_, info)| info.shape.iter().product::<usize>() as u64).sum()
         };
-        let needed_bytes = self.files.iter().map(elements).sum::<u64>() * 4;
+        let needed_bytes = self.files.iter().map(elements).sum::<u64>() * device.bytes_per_value();
         match super::memory::available_bytes() {
             Some(available) if needed_bytes > available => Err(Error::model(format!(
-                "the weights take {:.1} GiB in f32, and {:.1} GiB of memory are free",
+                "the weights take {:.1} GiB in {}, and {:.1} GiB of memory are free",
                 gibibytes(needed_bytes),
+                device.dtype(),
                 gibibytes(available)
             ))
             .at(self.folder.describe(&self.file_names[0]))
@@ -112,8 +115,8 @@ impl WeightStore {
         Ok(())
     }
 
-    /// One tensor, widened to f32. Each is read once.
-    pub fn read_f32(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    /// One tensor in the dtype it is stored in. Each is read once.
+    pub fn read(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let Some(&place) = self.places.get(name) else {
             return Err(Error::model(format!("tensor `{name}` {shape:?} is missing from the weights"))
                 .at(self.folder.describe(&self.file_names[0]))
@@ -121,17 +124,11 @@ impl WeightStore {
                     "config.json and the weights belong to different models, or the download is incomplete",
                 ));
         };
-        let values = self.files[place].read_f32(name, shape)?;
-        let dtype =
-            self.files[place].tensors().find(|(tensor, _)| *tensor == name).map(|(_, info)| info.dtype);
-        self.dtypes.insert(match dtype {
-            Some(Dtype::F32) => "f32",
-            Some(Dtype::BF16) => "bf16",
-            _ => "f16",
-        });
+        let tensor = self.files[place].read(name, shape)?;
+        self.dtypes.insert(tensor.dtype().as_str());
         self.unread.remove(name);
-        self.parameter_count += values.len() as u64;
-        Ok(values)
+        self.parameter_count += tensor.elem_count() as u64;
+        Ok(tensor)
     }
 
     pub fn contains(&self, name: &str) -> bool {

@@ -10,11 +10,14 @@ pub fn repository(path: &str) -> PathBuf {
 }
 
 pub fn decoder(directory: &Path) -> Decoder {
+    decoder_on(directory, &EngineDevice::from_name("cpu").unwrap())
+}
+
+pub fn decoder_on(directory: &Path, device: &EngineDevice) -> Decoder {
     let folder = ModelFolder::Directory(directory.to_owned());
     let config =
         ModelConfig::parse(&folder.read_small("config.json").unwrap(), &directory.join("config.json"));
-    let device = EngineDevice::from_name("cpu").unwrap();
-    load(&folder, &config.unwrap(), &device, &|_, _| ()).unwrap().decoder
+    load(&folder, &config.unwrap(), device, &|_, _| ()).unwrap().decoder
 }
 
 pub fn golden_decoder(name: &str) -> Decoder {

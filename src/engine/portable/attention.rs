@@ -1,10 +1,10 @@
 //! Attention along the path: the rows of a piece attend to the rows of its ancestors and causally to their own.
 //! Nothing else is multiplied. The ancestor-masked attention over the whole stack is the oracle in the tests below.
 
-use super::DecoderConfig;
+use super::super::DecoderConfig;
 use crate::error::Result;
 use crate::packing::PackedBatch;
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{D, Device, Tensor};
 use candle_nn::ops::softmax_last_dim;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -114,7 +114,6 @@ pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
 
 /// RMSNorm over the last dimension of `[T, heads, D]`, with one weight `[D]` for all heads.
 pub fn head_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
-    debug_assert_eq!(x.dtype(), DType::F32);
     debug_assert_eq!(x.dim(D::Minus1)?, weight.dim(0)?);
     Ok(candle_nn::ops::rms_norm(&x.contiguous()?, weight, eps as f32)?)
 }

@@ -1,0 +1,26 @@
+//! The loops that the engine spends its time in, written for each instruction set, behind safe doors. All unsafe code of the
+//! crate is in this folder. Knows nothing of models: words, rows, panels, heads.
+//!
+//! Each kernel stands beside a naive twin and sums in the same order, so that the two agree to the bit.
+#![expect(unsafe_code, reason = "vector instructions and aligned buffers; nowhere else")]
+
+mod attention;
+mod isa;
+mod lanes;
+mod linear;
+#[cfg(test)]
+mod naive;
+pub mod pointwise;
+pub mod reduce;
+mod rows;
+mod tile;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use attention::{HeadRows, QueryPanel, attend};
+pub use isa::Isa;
+pub use linear::{Arithmetic, Kernel};
+pub use rows::{PackedRows, bf16_word};
+pub use words::AlignedWords;

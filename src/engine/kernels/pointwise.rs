@@ -1,0 +1,176 @@
+//! Arithmetic on single values and rows: exponentials, norms, sums with biases. Plain loops, compiled for each instruction
+//! set, with an order of operations that the source fixes.
+
+use super::isa::compiled_for_each_isa;
+
+/// exp(x) in f32, relative error below 3e-7; 0 below −87, and at most exp(88).
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // 1.5 · 2^23: adding it rounds to an integer and leaves that integer in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    // Comparisons that a NaN passes through.
+    let clamped = if x < -87.0 { -87.0 } else { x };
+    let clamped = if clamped > 88.0 { 88.0 } else { clamped };
+    let shifted = clamped.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let power = shifted - ROUND;
+    let rest = power.mul_add(-LN_2_LOW, power.mul_add(-LN_2_HIGH, clamped));
+    // Taylor up to the 7th power: |rest| <= ln(2)/2, so the next term is below 6e-9.
+    let mut sum = 1.0 / 5040.0;
+    for factor in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        sum = rest.mul_add(sum, factor);
+    }
+    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+    let scaled = sum * f32::from_bits(exponent << 23);
+    if x < -87.0 { 0.0 } else { scaled }
+}
+
+/// exp(x) in f64 for x <= 0, relative error below 1e-15; 0 below −708.
+#[inline(always)]
+pub fn exp_f64(x: f64) -> f64 {
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+    const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    let clamped = if x < -708.0 { -708.0 } else { x };
+    let shifted = clamped.mul_add(std::f64::consts::LOG2_E, ROUND);
+    let power = shifted - ROUND;
+    let rest = power.mul_add(-LN_2_LOW, power.mul_add(-LN_2_HIGH, clamped));
+    // Taylor up to the 13th power: the next term is below 5e-18.
+    let mut sum = 1.0 / 6_227_020_800.0;
+    for factor in [
+        1.0 / 479_001_600.0,
+        1.0 / 39_916_800.0,
+        1.0 / 3_628_800.0,
+        1.0 / 362_880.0,
+        1.0 / 40_320.0,
+        1.0 / 5040.0,
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ] {
+        sum = rest.mul_add(sum, factor);
+    }
+    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(1023);
+    let scaled = sum * f64::from_bits(exponent << 52);
+    if x < -708.0 { 0.0 } else { scaled }
+}
+
+/// x · sigmoid(x).
+#[inline(always)]
+pub fn silu(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
+}
+
+/// tanh(x), absolute error below 3e-7.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    1.0 - 2.0 / (exp(2.0 * x) + 1.0)
+}
+
+compiled_for_each_isa! {
+    /// `out = x / sqrt(mean(x²) + eps) · weight`.
+    pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) = rms_norm_body;
+    /// Writes a tile of sums `[rows, columns]`, plus `bias`, into `out` (rows `stride` apart, from its start on).
+    pub fn write_tile(sums: &[f32], columns: usize, bias: &[f32], out: &mut [f32], stride: usize) = write_body;
+    /// Adds a tile of sums, plus `bias`, to `out`.
+    pub fn add_tile(sums: &[f32], columns: usize, bias: &[f32], out: &mut [f32], stride: usize) = add_body;
+    /// Rotates the halves of one head against each other, and multiplies by `scale`.
+    pub fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], scale: f32) = rotate_body;
+}
+
+#[inline(always)]
+fn rms_norm_body(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    let (chunks, rest) = x.as_chunks::<16>();
+    let mut squares = [0f32; 16];
+    for chunk in chunks {
+        for (sum, &value) in squares.iter_mut().zip(chunk) {
+            *sum = value.mul_add(value, *sum);
+        }
+    }
+    for (sum, &value) in squares.iter_mut().zip(rest) {
+        *sum = value.mul_add(value, *sum);
+    }
+    for half in [8, 4, 2, 1] {
+        for at in 0..half {
+            squares[at] += squares[at + half];
+        }
+    }
+    let scale = 1.0 / (squares[0] / x.len() as f32 + eps).sqrt();
+    for ((out, &value), &weight) in out.iter_mut().zip(x).zip(weight) {
+        *out = value * scale * weight;
+    }
+}
+
+/// `out` may be narrower than the tile at the right border: as many columns are written as `bias` has.
+#[inline(always)]
+fn write_body(sums: &[f32], columns: usize, bias: &[f32], out: &mut [f32], stride: usize) {
+    for (row, sums) in sums.chunks(columns).enumerate() {
+        for ((out, &sum), &bias) in out[row * stride..].iter_mut().zip(sums).zip(bias) {
+            *out = sum + bias;
+        }
+    }
+}
+
+#[inline(always)]
+fn add_body(sums: &[f32], columns: usize, bias: &[f32], out: &mut [f32], stride: usize) {
+    for (row, sums) in sums.chunks(columns).enumerate() {
+        for ((out, &sum), &bias) in out[row * stride..].iter_mut().zip(sums).zip(bias) {
+            *out += sum + bias;
+        }
+    }
+}
+
+#[inline(always)]
+fn rotate_body(head: &mut [f32], cos: &[f32], sin: &[f32], scale: f32) {
+    let (low, high) = head.split_at_mut(cos.len());
+    for (((low, high), &cos), &sin) in low.iter_mut().zip(high).zip(cos).zip(sin) {
+        let (a, b) = (*low, *high);
+        *low = (a * cos - b * sin) * scale;
+        *high = (b * cos + a * sin) * scale;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Isa;
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn exponentials_are_close(x in -80f32..80.0, y in -700f64..0.0) {
+            prop_assert!((exp(x) as f64 / (x as f64).exp() - 1.0).abs() < 3e-7);
+            prop_assert!((exp_f64(y) / y.exp() - 1.0).abs() < 2e-15);
+            prop_assert!((tanh(x / 8.0) as f64 - (x as f64 / 8.0).tanh()).abs() < 3e-7);
+        }
+
+        #[test]
+        fn every_instruction_set_gives_the_same_bits(x in prop::collection::vec(-9f32..9.0, 1..70)) {
+            let weight: Vec<f32> = x.iter().map(|x| 1.0 + x / 32.0).collect();
+            let normed = |isa| {
+                let mut out = vec![0.0; x.len()];
+                rms_norm(isa, &x, &weight, 1e-6, &mut out);
+                out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            let mut naive = vec![0.0; x.len()];
+            rms_norm_body(&x, &weight, 1e-6, &mut naive);
+            let naive: Vec<u32> = naive.into_iter().map(f32::to_bits).collect();
+            for isa in Isa::all() {
+                prop_assert_eq!(&normed(isa), &naive);
+            }
+        }
+    }
+
+    #[test]
+    fn exponentials_at_the_borders() {
+        assert_eq!((exp(f32::NEG_INFINITY), exp(0.0), exp_f64(0.0)), (0.0, 1.0, 1.0));
+        assert_eq!(exp_f64(f64::NEG_INFINITY), 0.0);
+        assert!(exp(f32::NAN).is_nan() && exp_f64(f64::NAN).is_nan() && exp(1e9).is_finite());
+        assert_eq!((silu(-200.0), silu(100.0)), (-200.0 / (1.0 + exp(88.0)), 100.0));
+    }
+}

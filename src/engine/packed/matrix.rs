@@ -1,0 +1,272 @@
+//! A weight matrix as the kernel reads it: panels of columns, packed once. Knows projections, not layers.
+
+use super::super::Projection;
+use super::super::kernels::{AlignedWords, Arithmetic, Kernel, PackedRows, bf16_word};
+use crate::error::{Error, Result};
+use candle_core::{CpuStorage, Storage, Tensor};
+use half::{bf16, f16};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Weights `[out, in]`, biases `[out]`, in the kernel's arithmetic.
+#[derive(Debug)]
+pub struct PackedMatrix {
+    kernel: Kernel,
+    words: AlignedWords,
+    panel_words: usize,
+    /// Of each panel's columns, padded with zeros.
+    bias: Vec<f32>,
+    output_len: usize,
+}
+
+/// Which row of which projection becomes a column.
+type Place = Option<(usize, usize)>;
+
+impl PackedMatrix {
+    /// Several projections of one input as one, outputs side by side.
+    pub fn stacked(kernel: Kernel, parts: &[&Projection]) -> Result<Self> {
+        let mut places: Vec<Place> = Vec::new();
+        for (part, projection) in parts.iter().enumerate() {
+            places.extend((0..projection.weight.dim(0)?).map(|row| Some((part, row))));
+        }
+        let output_len = places.len();
+        Self::packed(kernel, parts, places, output_len)
+    }
+
+    /// Gate and up projections, half a panel each, so that a tile holds what has to be multiplied.
+    pub fn gated(kernel: Kernel, gate: &Projection, up: &Projection) -> Result<Self> {
+        let (count, half) = (gate.weight.dim(0)?, kernel.columns() / 2);
+        let place =
+            |first: usize, part| (first..first + half).map(move |row| (row < count).then_some((part, row)));
+        let places = (0..count).step_by(half).flat_map(|first| place(first, 0).chain(place(first, 1)));
+        Self::packed(kernel, &[gate, up], places.collect(), count)
+    }
+
+    fn packed(
+        kernel: Kernel,
+        parts: &[&Projection],
+        mut places: Vec<Place>,
+        output_len: usize,
+    ) -> Result<Self> {
+        let input_len = parts[0].weight.dim(1)?;
+        let columns = kernel.columns();
+        places.resize(places.len().next_multiple_of(columns), None);
+        let panel_words = kernel.padded_words(input_len) * columns;
+        let biases =
+            parts.iter().map(|part| part.bias.as_ref().map(|bias| bias.to_vec1::<f32>()).transpose());
+        let biases = biases.collect::<candle_core::Result<Vec<_>>>()?;
+        let bias_at = |&place: &Place| {
+            place.and_then(|(part, row)| biases[part].as_ref().map(|bias| bias[row])).unwrap_or(0.0)
+        };
+        let bias = places.iter().map(bias_at).collect();
+        let mut words = AlignedWords::zeroed(places.len() / columns * panel_words);
+        with_values(parts, &mut |sources| {
+            words.words_mut().par_chunks_mut(panel_words).zip(places.par_chunks(columns)).for_each(
+                |(panel, places)| {
+                    pack_panel(kernel, sources, places, input_len, panel);
+                },
+            );
+        })?;
+        Ok(PackedMatrix { kernel, words, panel_words, bias, output_len })
+    }
+
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    pub fn output_len(&self) -> usize {
+        self.output_len
+    }
+
+    pub fn panel_count(&self) -> usize {
+        self.bias.len() / self.kernel.columns()
+    }
+
+    /// Biases of a panel's columns.
+    pub fn bias(&self, panel: usize) -> &[f32] {
+        &self.bias[panel * self.kernel.columns()..][..self.kernel.columns()]
+    }
+
+    /// Multiplies all rows with some panels and hands over each tile: panel, first row, sums `[rows, columns]`.
+    pub fn multiply(
+        &self,
+        rows: &PackedRows,
+        panels: Range<usize>,
+        mut each: impl FnMut(usize, usize, &[f32]),
+    ) {
+        let words = self.words.words();
+        let panel_words = |panel: usize| &words[panel * self.panel_words..][..self.panel_words];
+        for panel in panels.clone() {
+            let next = if panel + 1 < panels.end { panel_words(panel + 1) } else { &[] };
+            self.kernel.multiply(rows, panel_words(panel), next, |first_row, _, sums| {
+                each(panel, first_row, sums);
+            });
+        }
+    }
+
+    /// One row of the weights, as the kernel sees it. Only for matrices made of one part, such as an embedding.
+    pub fn row(&self, row: usize, out: &mut [f32]) {
+        let columns = self.kernel.columns();
+        let panel = &self.words.words()[row / columns * self.panel_words..][..self.panel_words];
+        let words = panel[row % columns..].iter().step_by(columns);
+        match self.kernel.arithmetic() {
+            Arithmetic::F32 => {
+                for (out, &word) in out.iter_mut().zip(words) {
+                    *out = f32::from_bits(word);
+                }
+            }
+            Arithmetic::Bf16 => {
+                for (out, &word) in out.chunks_mut(2).zip(words) {
+                    out[0] = f32::from_bits(word << 16);
+                    if let Some(odd) = out.get_mut(1) {
+                        *odd = f32::from_bits(word & 0xffff_0000);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A matrix's values as they are stored, row after row.
+#[derive(Clone, Copy)]
+enum Values<'a> {
+    F32(&'a [f32]),
+    Bf16(&'a [bf16]),
+    F16(&'a [f16]),
+}
+
+impl Values<'_> {
+    fn get(&self, at: usize) -> f32 {
+        match self {
+            Values::F32(values) => values[at],
+            Values::Bf16(values) => values[at].to_f32(),
+            Values::F16(values) => values[at].to_f32(),
+        }
+    }
+}
+
+/// Lends the stored values of all parts.
+fn with_values(parts: &[&Projection], use_them: &mut dyn FnMut(&[Values<'_>])) -> Result<()> {
+    let weights =
+        parts.iter().map(|part| part.weight.contiguous()).collect::<candle_core::Result<Vec<Tensor>>>()?;
+    let guards: Vec<_> = weights.iter().map(Tensor::storage_and_layout).collect();
+    let values = guards.iter().map(|(storage, layout)| {
+        let start = layout.start_offset();
+        match &**storage {
+            Storage::Cpu(CpuStorage::F32(values)) => Ok(Values::F32(&values[start..])),
+            Storage::Cpu(CpuStorage::BF16(values)) => Ok(Values::Bf16(&values[start..])),
+            Storage::Cpu(CpuStorage::F16(values)) => Ok(Values::F16(&values[start..])),
+            _ => Err(Error::model("weights to be packed must be f32, bf16 or f16 in main memory")),
+        }
+    });
+    use_them(&values.collect::<Result<Vec<_>>>()?);
+    Ok(())
+}
+
+/// Transposes the rows that `places` names into a panel, a cache line of each at a time.
+fn pack_panel(kernel: Kernel, sources: &[Values<'_>], places: &[Place], input_len: usize, panel: &mut [u32]) {
+    const BLOCK: usize = 16;
+    let (columns, per_word) = (kernel.columns(), kernel.values_per_word());
+    for (block, panel) in panel.chunks_mut(BLOCK * columns).enumerate() {
+        let first = block * BLOCK * per_word;
+        for (column, place) in places.iter().enumerate() {
+            let Some((part, row)) = *place else { continue };
+            let values = &sources[part];
+            let at = |index: usize| {
+                if index < input_len { values.get(row * input_len + index) } else { 0.0 }
+            };
+            let whole = first + BLOCK * per_word <= input_len;
+            match (kernel.arithmetic(), values) {
+                (Arithmetic::Bf16, Values::Bf16(values)) if whole => {
+                    let line = &values[row * input_len + first..][..2 * BLOCK];
+                    for (word, pair) in line.as_chunks::<2>().0.iter().enumerate() {
+                        panel[word * columns + column] =
+                            pair[0].to_bits() as u32 | (pair[1].to_bits() as u32) << 16;
+                    }
+                }
+                (Arithmetic::Bf16, _) => {
+                    for word in 0..BLOCK {
+                        let index = first + 2 * word;
+                        panel[word * columns + column] = bf16_word(at(index), at(index + 1));
+                    }
+                }
+                (Arithmetic::F32, _) => {
+                    for word in 0..BLOCK {
+                        panel[word * columns + column] = at(first + word).to_bits();
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::kernels::Isa;
+    use super::*;
+    use candle_core::{DType, Device};
+
+    fn projection(output: usize, input: usize, dtype: DType) -> Projection {
+        let values: Vec<f32> = (0..output * input).map(|at| (at % 251) as f32 / 64.0 - 1.5).collect();
+        let weight =
+            Tensor::from_vec(values, (output, input), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        let bias = Tensor::from_vec((0..output).map(|at| at as f32).collect(), output, &Device::Cpu).unwrap();
+        Projection { weight, bias: Some(bias) }
+    }
+
+    fn kernels() -> impl Iterator<Item = Kernel> {
+        let arithmetics = [Arithmetic::F32, Arithmetic::Bf16];
+        Isa::all()
+            .into_iter()
+            .flat_map(move |isa| arithmetics.into_iter().filter_map(move |a| Kernel::new(isa, a)))
+    }
+
+    #[test]
+    fn rows_come_back_as_they_were() {
+        for kernel in kernels() {
+            for dtype in [DType::F32, DType::BF16, DType::F16] {
+                let (first, second) = (projection(37, 45, dtype), projection(5, 45, dtype));
+                let matrix = PackedMatrix::stacked(kernel, &[&first, &second]).unwrap();
+                assert_eq!(matrix.output_len(), 42);
+                let all = Tensor::cat(&[&first.weight, &second.weight], 0).unwrap();
+                let all = all.to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap();
+                for (index, expected) in all.iter().enumerate() {
+                    let mut row = vec![0.0; 45];
+                    matrix.row(index, &mut row);
+                    assert_eq!(&row, expected, "{} row {index}", kernel.name());
+                }
+                assert_eq!(matrix.bias(40 / kernel.columns())[40 % kernel.columns()], 3.0);
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_those_of_the_matrix() {
+        for kernel in kernels() {
+            let first = projection(37, 45, DType::BF16);
+            let matrix = PackedMatrix::stacked(kernel, &[&first]).unwrap();
+            let x: Vec<Vec<f32>> =
+                (0..17).map(|r| (0..45).map(|d| ((r * d) % 7) as f32 - 3.0).collect()).collect();
+            let mut rows = PackedRows::new(kernel);
+            rows.reshape(x.len(), 45);
+            x.iter().enumerate().for_each(|(row, values)| rows.set(row, 0, values));
+            let weights = first.weight.to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap();
+            let mut seen = 0;
+            matrix.multiply(&rows, 0..matrix.panel_count(), |panel, first_row, sums| {
+                for (offset, sums) in sums.chunks(kernel.columns()).enumerate() {
+                    for (column, &sum) in sums.iter().enumerate() {
+                        let Some(weights) = weights.get(panel * kernel.columns() + column) else {
+                            assert_eq!(sum, 0.0);
+                            continue;
+                        };
+                        let expected: f32 =
+                            weights.iter().zip(&x[first_row + offset]).map(|(w, x)| w * x).sum();
+                        assert!((sum - expected).abs() < 1e-3, "{}: {sum} {expected}", kernel.name());
+                        seen += 1;
+                    }
+                }
+            });
+            assert_eq!(seen, 17 * 37);
+        }
+    }
+}

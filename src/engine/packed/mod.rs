@@ -1,0 +1,12 @@
+//! The engine on this project's own kernels, for CPUs that have them: weights packed once, keys and values read in place,
+//! logits reduced where they arise. `portable` is the plain twin.
+
+mod attention;
+mod decoder;
+mod matrix;
+mod plan;
+mod readout;
+mod rope_table;
+mod stack;
+
+pub use decoder::{PackedDecoder, PackedSession};

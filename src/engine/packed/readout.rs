@@ -1,0 +1,228 @@
+//! The readout in one pass: logits of a stretch of the vocabulary, reduced while they are in cache. No whole row of logits is
+//! ever stored. `ReadoutLogits::from_row` is the naive twin.
+//!
+//! A row is reduced stretch by stretch, with borders that depend on the vocabulary alone, so its bits do not depend on the
+//! rows beside it or on the number of threads.
+
+use super::super::kernels::pointwise::write_tile;
+use super::super::kernels::reduce::{exponentials, largest};
+use super::super::kernels::{Isa, PackedRows};
+use super::super::readout::{ReadoutLogits, ReadoutSettings, refuse_logit};
+use super::super::stages::EngineStage;
+use super::super::{DecoderConfig, ReadoutRequest};
+use super::decoder::{PackedDecoder, PackedSession};
+use crate::error::Result;
+use rayon::prelude::*;
+
+/// Columns of a stretch: a multiple of every panel.
+const STRETCH: usize = 1024;
+
+/// Rows that share a walk over the readout matrix.
+const ROW_COUNT_MAX: usize = 240;
+
+/// One row's part in one stretch.
+#[derive(Debug, Clone)]
+struct Partial {
+    /// The first id whose logit is not finite, and that logit.
+    broken: Option<(usize, f32)>,
+    max: f32,
+    /// Σ exp((logit − max) / T), for each temperature.
+    sums: Vec<f64>,
+    /// Σ exp(logit − max), and Σ exp(logit − max) · (logit − max).
+    total: f64,
+    weighted: f64,
+    /// Best first; ties by ascending id.
+    top: Vec<(u32, f32)>,
+    /// Index into the wanted ids, and the logit.
+    wanted: Vec<(usize, f32)>,
+}
+
+impl PackedDecoder {
+    /// Reads behind each row of `hidden` (`[rows, hidden]`, not yet normed): `wanted[row]` lists what is asked there.
+    pub fn read(
+        &self,
+        config: &DecoderConfig,
+        hidden: &[f32],
+        requests: &[ReadoutRequest<'_>],
+        settings: &ReadoutSettings,
+        session: &PackedSession,
+    ) -> Result<Vec<ReadoutLogits>> {
+        let width = config.hidden_size;
+        let mut readouts = Vec::with_capacity(requests.len());
+        for (rows, requests) in hidden.chunks(ROW_COUNT_MAX * width).zip(requests.chunks(ROW_COUNT_MAX)) {
+            let mut packed = PackedRows::new(self.kernel);
+            self.pack_normed(config, rows, &self.final_norm, &mut packed, &mut Vec::new());
+            let sorted: Vec<Vec<(u32, usize)>> = requests.iter().map(by_id).collect();
+            let stretches = (0..config.vocab_size).step_by(STRETCH).collect::<Vec<_>>();
+            let partials: Vec<Vec<Partial>> = stretches
+                .into_par_iter()
+                .map(|first| {
+                    session.clock.time(EngineStage::Readout, || {
+                        self.stretch(&packed, first, config.vocab_size, &sorted, settings)
+                    })
+                })
+                .collect();
+            for (row, request) in requests.iter().enumerate() {
+                let parts: Vec<&Partial> = partials.iter().map(|rows| &rows[row]).collect();
+                readouts.push(merged(&parts, request.wanted.len(), settings)?);
+            }
+        }
+        Ok(readouts)
+    }
+
+    /// All rows' parts in the stretch that begins at `first`.
+    fn stretch(
+        &self,
+        rows: &PackedRows,
+        first: usize,
+        vocab_size: usize,
+        wanted: &[Vec<(u32, usize)>],
+        settings: &ReadoutSettings,
+    ) -> Vec<Partial> {
+        let (matrix, isa) = (self.lm_head(), self.kernel.isa());
+        let columns = self.kernel.columns();
+        let len = STRETCH.min(vocab_size - first);
+        let mut logits = vec![0.0; rows.row_count() * STRETCH];
+        let panels = first / columns..(first + len).div_ceil(columns);
+        matrix.multiply(rows, panels, |panel, first_row, sums| {
+            let at = first_row * STRETCH + panel * columns - first;
+            write_tile(isa, sums, columns, matrix.bias(panel), &mut logits[at..], STRETCH);
+        });
+        let rows = logits.chunks(STRETCH).zip(wanted);
+        rows.map(|(logits, wanted)| partial(isa, &logits[..len], first, wanted, settings)).collect()
+    }
+}
+
+/// Wanted ids in ascending order, each with its place in the request.
+fn by_id(request: &ReadoutRequest<'_>) -> Vec<(u32, usize)> {
+    let mut ids: Vec<(u32, usize)> = request.wanted.iter().copied().zip(0..).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn partial(
+    isa: Isa,
+    logits: &[f32],
+    first: usize,
+    wanted: &[(u32, usize)],
+    settings: &ReadoutSettings,
+) -> Partial {
+    let (max, is_finite) = largest(isa, logits);
+    let broken = match is_finite {
+        true => None,
+        false => logits.iter().position(|logit| !logit.is_finite()).map(|at| (first + at, logits[at])),
+    };
+    let sum = |&temperature: &f64| exponentials(isa, logits, max, temperature.recip()).0;
+    let (total, weighted) = exponentials(isa, logits, max, 1.0);
+    let sums = settings.temperatures.iter().map(|t| if *t == 1.0 { total } else { sum(t) }).collect();
+    let ids = wanted.partition_point(|&(id, _)| (id as usize) < first)
+        ..wanted.partition_point(|&(id, _)| (id as usize) < first + logits.len());
+    let wanted = wanted[ids].iter().map(|&(id, place)| (place, logits[id as usize - first])).collect();
+    Partial { broken, max, sums, total, weighted, top: top(logits, first, settings.top_count), wanted }
+}
+
+/// One row from its parts, in the order of the vocabulary.
+fn merged(parts: &[&Partial], wanted_count: usize, settings: &ReadoutSettings) -> Result<ReadoutLogits> {
+    if let Some((id, logit)) = parts.iter().find_map(|part| part.broken) {
+        return Err(refuse_logit(id, logit));
+    }
+    let max = parts.iter().map(|part| part.max).fold(f32::NEG_INFINITY, f32::max) as f64;
+    let log_sum_exp = settings.temperatures.iter().enumerate().map(|(index, temperature)| {
+        let scaled = |part: &&Partial| part.sums[index] * ((part.max as f64 - max) / temperature).exp();
+        max / temperature + parts.iter().map(scaled).sum::<f64>().ln()
+    });
+    let log_sum_exp = log_sum_exp.collect();
+    let (mut total, mut weighted) = (0.0, 0.0);
+    for part in parts {
+        let below = part.max as f64 - max;
+        total += part.total * below.exp();
+        weighted += (part.weighted + part.total * below) * below.exp();
+    }
+    let mut wanted = vec![0.0; wanted_count];
+    for &(place, logit) in parts.iter().flat_map(|part| &part.wanted) {
+        wanted[place] = logit as f64;
+    }
+    let mut top: Vec<(u32, f32)> = parts.iter().flat_map(|part| part.top.iter().copied()).collect();
+    top.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    top.truncate(settings.top_count);
+    let log_total = max + f64::ln(total);
+    Ok(ReadoutLogits {
+        wanted,
+        log_sum_exp,
+        entropy: (f64::ln(total) - weighted / total).max(0.0),
+        top: top.into_iter().map(|(id, logit)| (id, logit as f64 - log_total)).collect(),
+    })
+}
+
+/// The largest logits of a stretch with their ids. Whole groups that hold none of them are passed over.
+fn top(logits: &[f32], first: usize, count: usize) -> Vec<(u32, f32)> {
+    let mut best: Vec<(u32, f32)> = Vec::with_capacity(count + 1);
+    if count == 0 {
+        return best;
+    }
+    for (group, values) in logits.chunks(16).enumerate() {
+        let bar = if best.len() == count { best[count - 1].1 } else { f32::NEG_INFINITY };
+        if best.len() == count && !values.iter().fold(false, |any, &value| any | (value > bar)) {
+            continue;
+        }
+        for (offset, &value) in values.iter().enumerate() {
+            // Ids ascend, so an equal logit comes behind.
+            let place = best.partition_point(|known| known.1.total_cmp(&value).is_ge());
+            if place < count {
+                best.insert(place, ((first + group * 16 + offset) as u32, value));
+                best.truncate(count);
+            }
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn one_pass_reads_what_the_whole_row_says(
+            row in prop::collection::vec(-30f32..30.0, 1..90), stretch in 1usize..40, ties in any::<bool>(),
+        ) {
+            let row: Vec<f32> = if ties { row.iter().map(|logit| logit.round()).collect() } else { row };
+            let settings = ReadoutSettings { temperatures: vec![0.25, 1.0, 2.0], top_count: 5 };
+            let wanted: Vec<u32> = (0..row.len() as u32).rev().collect();
+            let naive = ReadoutLogits::from_row(&row, &wanted, &settings).unwrap();
+            let sorted = by_id(&ReadoutRequest { wanted: &wanted });
+            for isa in Isa::all() {
+                let parts: Vec<Partial> = row
+                    .chunks(stretch)
+                    .enumerate()
+                    .map(|(index, logits)| partial(isa, logits, index * stretch, &sorted, &settings))
+                    .collect();
+                let read = merged(&parts.iter().collect::<Vec<_>>(), wanted.len(), &settings).unwrap();
+                prop_assert_eq!(&read.wanted, &naive.wanted);
+                for (a, b) in read.log_sum_exp.iter().zip(&naive.log_sum_exp) {
+                    prop_assert!((a - b).abs() < 1e-12 * b.abs().max(1.0));
+                }
+                prop_assert!((read.entropy - naive.entropy).abs() < 1e-12);
+                prop_assert_eq!(read.top.len(), naive.top.len());
+                for (a, b) in read.top.iter().zip(&naive.top) {
+                    prop_assert!(a.0 == b.0 && (a.1 - b.1).abs() < 1e-12);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_logit_is_named() {
+        let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 2 };
+        for isa in Isa::all() {
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut row = vec![1.0; 50];
+                row[33] = bad;
+                let parts = partial(isa, &row, 100, &[], &settings);
+                let error = merged(&[&parts], 0, &settings).unwrap_err();
+                assert!(error.to_string().starts_with("the logit of token 133 is"), "{error}");
+            }
+        }
+    }
+}

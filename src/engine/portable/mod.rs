@@ -1,0 +1,7 @@
+//! The engine in plain candle operations, on any device: what runs on GPUs and on CPUs without vector kernels, and what the
+//! packed path is tested against.
+
+mod attention;
+mod decoder;
+
+pub use decoder::{KvStack, PortableDecoder};

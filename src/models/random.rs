@@ -1,0 +1,257 @@
+//! Decoders of well-known shapes with random weights made in memory. They answer nothing; they are as fast as the real ones,
+//! since speed does not depend on the values.
+
+use crate::engine::{DecoderConfig, LayerWeights, Llama3Scaling, Projection, RopeConfig, WeightSource};
+use crate::error::{Error, Result};
+use candle_core::{Device, Tensor};
+use half::bf16;
+use rayon::prelude::*;
+
+/// Names and shapes, from the config.json that each model was published with.
+const SHAPES: &[(&str, Shape)] = &[
+    (
+        "tiny",
+        Shape {
+            vocab: 1024,
+            hidden: 128,
+            inner: 384,
+            layers: 2,
+            heads: 4,
+            kv_heads: 2,
+            head_dim: 32,
+            ..QWEN2
+        },
+    ),
+    (
+        "qwen2.5-0.5b",
+        Shape { hidden: 896, inner: 4864, layers: 24, heads: 14, kv_heads: 2, head_dim: 64, ..QWEN2 },
+    ),
+    ("qwen2.5-1.5b", Shape { hidden: 1536, inner: 8960, layers: 28, heads: 12, kv_heads: 2, ..QWEN2 }),
+    ("qwen2.5-3b", Shape { hidden: 2048, inner: 11008, layers: 36, heads: 16, kv_heads: 2, ..QWEN2 }),
+    (
+        "qwen2.5-7b",
+        Shape {
+            vocab: 152_064,
+            hidden: 3584,
+            inner: 18944,
+            layers: 28,
+            heads: 28,
+            kv_heads: 4,
+            tied: false,
+            ..QWEN2
+        },
+    ),
+    (
+        "llama-3.2-1b",
+        Shape {
+            hidden: 2048,
+            inner: 8192,
+            layers: 16,
+            heads: 32,
+            head_dim: 64,
+            tied: true,
+            llama3_factor: Some(32.0),
+            ..LLAMA3
+        },
+    ),
+    (
+        "llama-3.2-3b",
+        Shape {
+            hidden: 3072,
+            inner: 8192,
+            layers: 28,
+            heads: 24,
+            tied: true,
+            llama3_factor: Some(32.0),
+            ..LLAMA3
+        },
+    ),
+    ("llama-3.1-8b", Shape { hidden: 4096, inner: 14336, layers: 32, heads: 32, ..LLAMA3 }),
+];
+
+#[derive(Clone, Copy)]
+struct Shape {
+    vocab: usize,
+    hidden: usize,
+    inner: usize,
+    layers: usize,
+    heads: usize,
+    kv_heads: usize,
+    head_dim: usize,
+    tied: bool,
+    theta: f64,
+    qkv_bias: bool,
+    llama3_factor: Option<f64>,
+}
+
+/// What Qwen2.5 models have in common.
+const QWEN2: Shape = Shape {
+    vocab: 151_936,
+    hidden: 0,
+    inner: 0,
+    layers: 0,
+    heads: 0,
+    kv_heads: 0,
+    head_dim: 128,
+    tied: true,
+    theta: 1e6,
+    qkv_bias: true,
+    llama3_factor: None,
+};
+
+/// What Llama 3 models have in common.
+const LLAMA3: Shape = Shape {
+    vocab: 128_256,
+    kv_heads: 8,
+    tied: false,
+    theta: 5e5,
+    qkv_bias: false,
+    llama3_factor: Some(8.0),
+    ..QWEN2
+};
+
+/// Names of the shapes there are.
+pub fn shape_names() -> impl Iterator<Item = &'static str> {
+    SHAPES.iter().map(|(name, _)| *name)
+}
+
+/// The config of a named shape.
+///
+/// # Errors
+/// Kind `Usage` for another name.
+pub fn shape_config(name: &str) -> Result<DecoderConfig> {
+    let Some((_, shape)) = SHAPES.iter().find(|(known, _)| *known == name) else {
+        return Err(Error::usage(format!("unknown shape `{name}`"))
+            .hint(format!("there are {}", shape_names().collect::<Vec<_>>().join(", "))));
+    };
+    let scaling = shape.llama3_factor.map(|factor| Llama3Scaling {
+        factor,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_position_count: 8192.0,
+    });
+    Ok(DecoderConfig {
+        vocab_size: shape.vocab,
+        hidden_size: shape.hidden,
+        intermediate_size: shape.inner,
+        layer_count: shape.layers,
+        head_count: shape.heads,
+        kv_head_count: shape.kv_heads,
+        head_dim: shape.head_dim,
+        norm_eps: if shape.qkv_bias { 1e-6 } else { 1e-5 },
+        rope: RopeConfig { theta: shape.theta, scaling },
+        position_count_max: 32_768,
+        qk_norm: false,
+        qkv_bias: shape.qkv_bias,
+        output_bias: false,
+        mlp_bias: false,
+        tied_embeddings: shape.tied,
+    })
+}
+
+/// Weights drawn from a seed, in bf16 as checkpoints have them: uniform with standard deviation 0.02.
+#[derive(Debug)]
+pub struct RandomWeights<'a> {
+    pub config: &'a DecoderConfig,
+    pub seed: u64,
+    /// Tensors made so far: each has numbers of its own.
+    tensor_count: u64,
+}
+
+impl<'a> RandomWeights<'a> {
+    pub fn new(config: &'a DecoderConfig, seed: u64) -> Self {
+        RandomWeights { config, seed, tensor_count: 0 }
+    }
+
+    fn matrix(&mut self, rows: usize, columns: usize) -> Result<Tensor> {
+        self.tensor_count += 1;
+        let salt = mixed(self.seed ^ self.tensor_count << 40);
+        let half_width = 0.02 * 3f32.sqrt();
+        let value = |at: usize| {
+            let unit = (mixed(salt.wrapping_add(at as u64)) >> 40) as f32 / (1u32 << 23) as f32 - 1.0;
+            bf16::from_f32(unit * half_width)
+        };
+        let values: Vec<bf16> = (0..rows * columns).into_par_iter().map(value).collect();
+        Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
+    }
+
+    fn projection(&mut self, output: usize, input: usize, bias: bool) -> Result<Projection> {
+        let weight = self.matrix(output, input)?;
+        let bias = match bias {
+            true => Some(self.matrix(1, output)?.to_dtype(candle_core::DType::F32)?.flatten_all()?),
+            false => None,
+        };
+        Ok(Projection { weight, bias })
+    }
+
+    fn norm(&self, len: usize) -> Result<Tensor> {
+        Ok(Tensor::ones(len, candle_core::DType::F32, &Device::Cpu)?)
+    }
+}
+
+impl WeightSource for RandomWeights<'_> {
+    fn embedding_and_lm_head(&mut self) -> Result<(Tensor, Option<Tensor>)> {
+        let (vocab, hidden) = (self.config.vocab_size, self.config.hidden_size);
+        let embedding = self.matrix(vocab, hidden)?;
+        let lm_head = if self.config.tied_embeddings { None } else { Some(self.matrix(vocab, hidden)?) };
+        Ok((embedding, lm_head))
+    }
+
+    fn layer(&mut self, _: usize) -> Result<LayerWeights> {
+        let config = self.config;
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        Ok(LayerWeights {
+            attention_norm: self.norm(hidden)?,
+            query: self.projection(config.query_size(), hidden, config.qkv_bias)?,
+            key: self.projection(config.kv_size(), hidden, config.qkv_bias)?,
+            value: self.projection(config.kv_size(), hidden, config.qkv_bias)?,
+            query_norm: None,
+            key_norm: None,
+            output: self.projection(hidden, config.query_size(), false)?,
+            mlp_norm: self.norm(hidden)?,
+            gate: self.projection(inner, hidden, false)?,
+            up: self.projection(inner, hidden, false)?,
+            down: self.projection(hidden, inner, false)?,
+        })
+    }
+
+    fn final_norm(&mut self) -> Result<Tensor> {
+        self.norm(self.config.hidden_size)
+    }
+}
+
+/// A finaliser that spreads every bit of its input over all of its output (splitmix64's).
+fn mixed(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_depend_on_the_seed_alone() {
+        let config = shape_config("tiny").unwrap();
+        let first = |seed| {
+            let weights = RandomWeights::new(&config, seed).layer(0).unwrap();
+            weights.query.weight.to_dtype(candle_core::DType::F32).unwrap().to_vec2::<f32>().unwrap()
+        };
+        assert_eq!(first(1), first(1));
+        assert_ne!(first(1), first(2));
+        let values: Vec<f32> = first(1).into_iter().flatten().collect();
+        let variance = values.iter().map(|v| v * v).sum::<f32>() / values.len() as f32;
+        assert!((variance.sqrt() - 0.02).abs() < 1e-3);
+    }
+
+    #[test]
+    fn every_shape_is_consistent() {
+        for name in shape_names() {
+            let config = shape_config(name).unwrap();
+            assert_eq!(config.head_count % config.kv_head_count, 0, "{name}");
+        }
+        assert!(shape_config("gpt-5").unwrap_err().to_string().starts_with("unknown shape"));
+    }
+}
