@@ -104,13 +104,25 @@ impl PackedRows {
 
     /// Writes `silu(gate) · up` of a tile of sums into rows from `first_row` on: the first half of a row of sums is the
     /// gate, the second half what it opens for, `bias` is added to both; `start` is the first value's place in the depth.
+    /// The rows must be one tile's.
     pub fn set_gated(&mut self, first_row: usize, sums: &[f32], bias: &[f32], start: usize) {
         let columns = self.kernel.columns();
         let count = (columns / 2).min(self.depth - start);
-        let mut gated = [0.0; 16];
-        for (offset, sums) in sums.chunks(columns).enumerate() {
-            gate(self.kernel.isa(), sums, bias, &mut gated);
-            self.set(first_row + offset, start, &gated[..count]);
+        assert!(first_row.is_multiple_of(self.rows_per_tile), "a tile's first row");
+        if count < columns / 2 {
+            // The last panel is not full: by way of plain rows.
+            let mut gated = vec![0.0; sums.len() / 2];
+            gate(self.kernel.isa(), sums, bias, columns, &mut gated);
+            for (offset, gated) in gated.chunks(columns / 2).enumerate() {
+                self.set(first_row + offset, start, &gated[..count]);
+            }
+            return;
+        }
+        let at = self.place(first_row, start / self.kernel.values_per_word());
+        let words = &mut self.words.words_mut()[at..];
+        match self.kernel.arithmetic() {
+            Arithmetic::F32 => gate_f32(self.kernel.isa(), sums, bias, columns, words),
+            Arithmetic::Bf16 => gate_bf16(self.kernel.isa(), sums, bias, columns, words),
         }
     }
 
@@ -124,20 +136,71 @@ impl PackedRows {
 }
 
 compiled_for_each_isa! {
-    fn gate(sums: &[f32], bias: &[f32], out: &mut [f32; 16]) = gate_body;
+    fn gate(sums: &[f32], bias: &[f32], columns: usize, out: &mut [f32]) = gate_body;
+    fn gate_f32(sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) = gate_f32_body;
+    fn gate_bf16(sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) = gate_bf16_body;
     fn pack_f32(words: &mut [u32], stride: usize, values: &[f32]) = pack_f32_body;
     fn pack_bf16(words: &mut [u32], stride: usize, values: &[f32]) = pack_bf16_body;
 }
 
+/// `silu(gate) · up` of one row of a tile; `HALF` is half of its columns.
 #[inline(always)]
-fn gate_body(sums: &[f32], bias: &[f32], out: &mut [f32; 16]) {
-    let (gates, ups) = sums.split_at(sums.len() / 2);
-    let (gate_bias, up_bias) = bias.split_at(bias.len() / 2);
-    let biases = gate_bias.iter().zip(up_bias);
-    for ((out, (&gate, &up)), (&gate_bias, &up_bias)) in out.iter_mut().zip(gates.iter().zip(ups)).zip(biases)
-    {
-        *out = silu(gate + gate_bias) * (up + up_bias);
+fn gated<const HALF: usize>(sums: &[f32], bias: &[f32]) -> [f32; HALF] {
+    let (gates, ups) = sums[..2 * HALF].split_at(HALF);
+    let (gate_bias, up_bias) = bias[..2 * HALF].split_at(HALF);
+    let mut out = [0.0; HALF];
+    for at in 0..HALF {
+        out[at] = silu(gates[at] + gate_bias[at]) * (ups[at] + up_bias[at]);
     }
+    out
+}
+
+/// Calls a function of half a panel's columns, known only at run time.
+macro_rules! with_half {
+    ($columns:expr, $function:ident ( $($argument:expr),* )) => {
+        match $columns {
+            32 => $function::<16>($($argument),*),
+            16 => $function::<8>($($argument),*),
+            8 => $function::<4>($($argument),*),
+            columns => unreachable!("a panel of {columns} columns"),
+        }
+    };
+}
+
+#[inline(always)]
+fn gate_body(sums: &[f32], bias: &[f32], columns: usize, out: &mut [f32]) {
+    #[inline(always)]
+    fn rows<const HALF: usize>(sums: &[f32], bias: &[f32], out: &mut [f32]) {
+        for (sums, out) in sums.chunks_exact(2 * HALF).zip(out.chunks_exact_mut(HALF)) {
+            out.copy_from_slice(&gated::<HALF>(sums, bias));
+        }
+    }
+    with_half!(columns, rows(sums, bias, out));
+}
+
+#[inline(always)]
+fn gate_f32_body(sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) {
+    #[inline(always)]
+    fn rows<const HALF: usize>(sums: &[f32], bias: &[f32], words: &mut [u32]) {
+        for (sums, words) in sums.chunks_exact(2 * HALF).zip(words.chunks_mut(CHUNK)) {
+            words[..HALF].copy_from_slice(&gated::<HALF>(sums, bias).map(f32::to_bits));
+        }
+    }
+    with_half!(columns, rows(sums, bias, words));
+}
+
+#[inline(always)]
+fn gate_bf16_body(sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) {
+    #[inline(always)]
+    fn rows<const HALF: usize>(sums: &[f32], bias: &[f32], words: &mut [u32]) {
+        for (sums, words) in sums.chunks_exact(2 * HALF).zip(words.chunks_mut(CHUNK)) {
+            let values = gated::<HALF>(sums, bias);
+            for (word, pair) in words[..HALF / 2].iter_mut().zip(values.as_chunks::<2>().0) {
+                *word = bf16_word(pair[0], pair[1]);
+            }
+        }
+    }
+    with_half!(columns, rows(sums, bias, words));
 }
 
 #[inline(always)]

@@ -75,17 +75,30 @@ struct BlockScratch {
 pub struct PackedSession {
     stack: KvStack,
     rope: RopeTable,
+    buffers: BatchBuffers,
     blocks: Pool<BlockScratch>,
     attention: Pool<AttentionScratch>,
+    pub(super) logits: Pool<Vec<f32>>,
     pub(super) clock: StageClock,
+}
+
+/// One batch's rows; kept, because fresh memory has to be cleared by the system first.
+#[derive(Debug, Default)]
+struct BatchBuffers {
+    /// `[tokens, hidden]`.
+    x: Vec<f32>,
+    /// Raw queries, keys and values side by side.
+    qkv: Vec<f32>,
+    /// `[tokens, heads * head_dim]`.
+    mixed: Vec<f32>,
 }
 
 /// Scratch buffers, as many as threads ever needed one at once.
 #[derive(Debug)]
-struct Pool<T>(Mutex<Vec<T>>);
+pub(super) struct Pool<T>(Mutex<Vec<T>>);
 
 impl<T> Pool<T> {
-    fn with<R>(&self, new: impl FnOnce() -> T, work: impl FnOnce(&mut T) -> R) -> R {
+    pub fn with<R>(&self, new: impl FnOnce() -> T, work: impl FnOnce(&mut T) -> R) -> R {
         let lock = || self.0.lock().expect("no thread panics while it holds the pool");
         let taken = lock().pop();
         let mut scratch = taken.unwrap_or_else(new);
@@ -115,8 +128,10 @@ impl PackedDecoder {
         PackedSession {
             stack: KvStack::new(config.layer_count, config.kv_head_count, config.head_dim),
             rope: RopeTable::new(&config.rope, config.head_dim),
+            buffers: BatchBuffers::default(),
             blocks: Pool(Mutex::default()),
             attention: Pool(Mutex::default()),
+            logits: Pool(Mutex::default()),
             clock: StageClock::default(),
         }
     }
@@ -166,9 +181,11 @@ impl PackedDecoder {
         let lanes = self.kernel.isa().columns();
         let every_block = all_rows(batch, lanes);
         let (hidden, width) = (config.hidden_size, config.qkv_size());
-        let mut x = self.embed(&batch.token_ids, hidden);
-        let mut qkv = vec![0.0; batch.token_count() * width];
-        let mut mixed = vec![0.0; batch.token_count() * config.query_size()];
+        let BatchBuffers { mut x, mut qkv, mut mixed } = std::mem::take(&mut session.buffers);
+        x.resize(batch.token_count() * hidden, 0.0);
+        qkv.resize(batch.token_count() * width, 0.0);
+        mixed.resize(batch.token_count() * config.query_size(), 0.0);
+        self.embed(&batch.token_ids, &mut x, hidden);
         self.first_projection(config, &x, &mut qkv, session);
         let last = self.layers.len() - 1;
         for index in 0..last {
@@ -178,22 +195,20 @@ impl PackedDecoder {
         }
         // Behind the last layer's keys only rows that are read go on.
         self.push_keys(config, last, &qkv, batch, session);
-        if read_rows.is_empty() {
-            return Vec::new();
-        }
-        let blocks = some_rows(batch, read_rows, lanes);
-        let mut x: Vec<f32> =
+        let mut read: Vec<f32> =
             read_rows.iter().flat_map(|row| &x[row * hidden..][..hidden]).copied().collect();
-        mixed.truncate(read_rows.len() * config.query_size());
-        self.attend(config, last, &blocks, &qkv, batch, &mut mixed, session);
-        self.layer_rows(config, last, &mixed, &mut x, None, session);
-        x
+        if !read_rows.is_empty() {
+            let blocks = some_rows(batch, read_rows, lanes);
+            let mixed = &mut mixed[..read_rows.len() * config.query_size()];
+            self.attend(config, last, &blocks, &qkv, batch, mixed, session);
+            self.layer_rows(config, last, mixed, &mut read, None, session);
+        }
+        session.buffers = BatchBuffers { x, qkv, mixed };
+        read
     }
 
-    fn embed(&self, token_ids: &[u32], hidden: usize) -> Vec<f32> {
-        let mut x = vec![0.0; token_ids.len() * hidden];
+    fn embed(&self, token_ids: &[u32], x: &mut [f32], hidden: usize) {
         x.par_chunks_mut(hidden).zip(token_ids).for_each(|(row, &id)| self.embedding.row(id as usize, row));
-        x
     }
 
     /// Raw queries, keys and values of the first layer.

@@ -5,7 +5,7 @@
 //! rows beside it or on the number of threads.
 
 use super::super::kernels::pointwise::write_tile;
-use super::super::kernels::reduce::{exponentials, largest};
+use super::super::kernels::reduce::{exponentials, largest, top};
 use super::super::kernels::{Isa, PackedRows};
 use super::super::readout::{ReadoutLogits, ReadoutSettings, refuse_logit};
 use super::super::stages::EngineStage;
@@ -58,7 +58,9 @@ impl PackedDecoder {
                 .into_par_iter()
                 .map(|first| {
                     session.clock.time(EngineStage::Readout, || {
-                        self.stretch(&packed, first, config.vocab_size, &sorted, settings)
+                        session.logits.with(Vec::new, |logits| {
+                            self.stretch(&packed, first, config.vocab_size, &sorted, settings, logits)
+                        })
                     })
                 })
                 .collect();
@@ -78,11 +80,12 @@ impl PackedDecoder {
         vocab_size: usize,
         wanted: &[Vec<(u32, usize)>],
         settings: &ReadoutSettings,
+        logits: &mut Vec<f32>,
     ) -> Vec<Partial> {
         let (matrix, isa) = (self.lm_head(), self.kernel.isa());
         let columns = self.kernel.columns();
         let len = STRETCH.min(vocab_size - first);
-        let mut logits = vec![0.0; rows.row_count() * STRETCH];
+        logits.resize(rows.row_count() * STRETCH, 0.0);
         let panels = first / columns..(first + len).div_ceil(columns);
         matrix.multiply(rows, panels, |panel, first_row, sums| {
             let at = first_row * STRETCH + panel * columns - first;
@@ -118,7 +121,9 @@ fn partial(
     let ids = wanted.partition_point(|&(id, _)| (id as usize) < first)
         ..wanted.partition_point(|&(id, _)| (id as usize) < first + logits.len());
     let wanted = wanted[ids].iter().map(|&(id, place)| (place, logits[id as usize - first])).collect();
-    Partial { broken, max, sums, total, weighted, top: top(logits, first, settings.top_count), wanted }
+    let top = top(isa, logits, settings.top_count);
+    let top = top.into_iter().map(|(at, logit)| ((first + at) as u32, logit)).collect();
+    Partial { broken, max, sums, total, weighted, top, wanted }
 }
 
 /// One row from its parts, in the order of the vocabulary.
@@ -152,29 +157,6 @@ fn merged(parts: &[&Partial], wanted_count: usize, settings: &ReadoutSettings) -
         entropy: (f64::ln(total) - weighted / total).max(0.0),
         top: top.into_iter().map(|(id, logit)| (id, logit as f64 - log_total)).collect(),
     })
-}
-
-/// The largest logits of a stretch with their ids. Whole groups that hold none of them are passed over.
-fn top(logits: &[f32], first: usize, count: usize) -> Vec<(u32, f32)> {
-    let mut best: Vec<(u32, f32)> = Vec::with_capacity(count + 1);
-    if count == 0 {
-        return best;
-    }
-    for (group, values) in logits.chunks(16).enumerate() {
-        let bar = if best.len() == count { best[count - 1].1 } else { f32::NEG_INFINITY };
-        if best.len() == count && !values.iter().fold(false, |any, &value| any | (value > bar)) {
-            continue;
-        }
-        for (offset, &value) in values.iter().enumerate() {
-            // Ids ascend, so an equal logit comes behind.
-            let place = best.partition_point(|known| known.1.total_cmp(&value).is_ge());
-            if place < count {
-                best.insert(place, ((first + group * 16 + offset) as u32, value));
-                best.truncate(count);
-            }
-        }
-    }
-    best
 }
 
 #[cfg(test)]
