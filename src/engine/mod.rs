@@ -23,7 +23,7 @@ pub use prefill::{BatchReadouts, Prefill, ReadoutRequest};
 pub use readout::{ReadoutLogits, ReadoutSettings, check_temperatures};
 
 pub use stages::EngineStage;
-pub use weights::{LayerWeights, Projection, WeightSource};
+pub use weights::{LayerWeights, Projection, StoredMatrix, WeightSource};
 
 impl From<candle_core::Error> for crate::error::Error {
     /// Tensor failures only arise while a model is loaded or run.

@@ -12,6 +12,8 @@ pub enum EngineStage {
     Attention,
     /// Norms, and laying rows out for the matrix products.
     Pointwise,
+    /// Quantised weights made into values; wall time, all threads work on it together.
+    Unpack,
     /// The readout matrix, and what is read of its products.
     Readout,
 }
@@ -19,7 +21,7 @@ pub enum EngineStage {
 /// Nanoseconds of all threads together.
 #[derive(Debug, Default)]
 pub struct StageClock {
-    nanoseconds: [AtomicU64; 4],
+    nanoseconds: [AtomicU64; 5],
 }
 
 impl StageClock {

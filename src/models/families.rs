@@ -1,7 +1,7 @@
 //! The names of a family's tensors: the layout that Llama introduced and Qwen2 and Qwen3 share, as a source of weights.
 
 use super::weights::WeightStore;
-use crate::engine::{DecoderConfig, LayerWeights, Projection, WeightSource};
+use crate::engine::{DecoderConfig, LayerWeights, Projection, StoredMatrix, WeightSource};
 use crate::error::{Error, Result};
 use candle_core::{DType, Tensor};
 
@@ -21,24 +21,24 @@ impl NamedWeights<'_> {
 
     /// `[output, input]` and, where the config has it, a bias `[output]`.
     fn projection(&mut self, name: &str, output: usize, input: usize, bias: bool) -> Result<Projection> {
-        let weight = self.store.read(&format!("{name}.weight"), &[output, input])?;
+        let weight = StoredMatrix::Plain(self.store.read(&format!("{name}.weight"), &[output, input])?);
         let bias = if bias { Some(self.vector(&format!("{name}.bias"), output)?) } else { None };
         Ok(Projection { weight, bias })
     }
 }
 
 impl WeightSource for NamedWeights<'_> {
-    fn embedding_and_lm_head(&mut self) -> Result<(Tensor, Option<Tensor>)> {
+    fn embedding_and_lm_head(&mut self) -> Result<(StoredMatrix, Option<StoredMatrix>)> {
         let shape = [self.config.vocab_size, self.config.hidden_size];
         let embedding = self.store.read("model.embed_tokens.weight", &shape)?;
         let lm_head = match self.config.tied_embeddings {
-            false => Some(self.store.read("lm_head.weight", &shape)?),
+            false => Some(StoredMatrix::Plain(self.store.read("lm_head.weight", &shape)?)),
             true => {
                 refuse_other_lm_head(self.store, &embedding, &shape)?;
                 None
             }
         };
-        Ok((embedding, lm_head))
+        Ok((StoredMatrix::Plain(embedding), lm_head))
     }
 
     fn layer(&mut self, index: usize) -> Result<LayerWeights> {

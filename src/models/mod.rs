@@ -5,6 +5,7 @@ mod config;
 mod families;
 mod folder;
 mod memory;
+mod quantise;
 mod random;
 mod safetensors;
 mod weights;
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 pub use config::{Family, ModelConfig};
 pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
+pub use quantise::{Quantisation, QuantisedWeights};
 pub use random::{RandomWeights, shape_config, shape_names};
 
 /// The files that are small and read before anything is computed.

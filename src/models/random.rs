@@ -1,7 +1,9 @@
 //! Decoders of well-known shapes with random weights made in memory. They answer nothing; they are as fast as the real ones,
 //! since speed does not depend on the values.
 
-use crate::engine::{DecoderConfig, LayerWeights, Llama3Scaling, Projection, RopeConfig, WeightSource};
+use crate::engine::{
+    DecoderConfig, LayerWeights, Llama3Scaling, Projection, RopeConfig, StoredMatrix, WeightSource,
+};
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 use half::bf16;
@@ -176,7 +178,7 @@ impl<'a> RandomWeights<'a> {
     }
 
     fn projection(&mut self, output: usize, input: usize, bias: bool) -> Result<Projection> {
-        let weight = self.matrix(output, input)?;
+        let weight = StoredMatrix::Plain(self.matrix(output, input)?);
         let bias = match bias {
             true => Some(self.matrix(1, output)?.to_dtype(candle_core::DType::F32)?.flatten_all()?),
             false => None,
@@ -190,10 +192,13 @@ impl<'a> RandomWeights<'a> {
 }
 
 impl WeightSource for RandomWeights<'_> {
-    fn embedding_and_lm_head(&mut self) -> Result<(Tensor, Option<Tensor>)> {
+    fn embedding_and_lm_head(&mut self) -> Result<(StoredMatrix, Option<StoredMatrix>)> {
         let (vocab, hidden) = (self.config.vocab_size, self.config.hidden_size);
-        let embedding = self.matrix(vocab, hidden)?;
-        let lm_head = if self.config.tied_embeddings { None } else { Some(self.matrix(vocab, hidden)?) };
+        let embedding = StoredMatrix::Plain(self.matrix(vocab, hidden)?);
+        let lm_head = match self.config.tied_embeddings {
+            true => None,
+            false => Some(StoredMatrix::Plain(self.matrix(vocab, hidden)?)),
+        };
         Ok((embedding, lm_head))
     }
 
@@ -237,7 +242,15 @@ mod tests {
         let config = shape_config("tiny").unwrap();
         let first = |seed| {
             let weights = RandomWeights::new(&config, seed).layer(0).unwrap();
-            weights.query.weight.to_dtype(candle_core::DType::F32).unwrap().to_vec2::<f32>().unwrap()
+            weights
+                .query
+                .weight
+                .to_tensor()
+                .unwrap()
+                .to_dtype(candle_core::DType::F32)
+                .unwrap()
+                .to_vec2::<f32>()
+                .unwrap()
         };
         assert_eq!(first(1), first(1));
         assert_ne!(first(1), first(2));

@@ -14,6 +14,7 @@ pub mod pointwise;
 pub mod reduce;
 mod rows;
 mod tile;
+mod unquantise;
 mod words;
 
 #[cfg(test)]
@@ -23,4 +24,5 @@ pub use attention::{HeadRows, QueryPanel, attend};
 pub use isa::Isa;
 pub use linear::{Arithmetic, Kernel};
 pub use rows::{PackedRows, bf16_word};
+pub use unquantise::{Codes, QuantisedPanel};
 pub use words::AlignedWords;

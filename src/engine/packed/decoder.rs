@@ -2,10 +2,10 @@
 //! through a whole layer's linear maps on one thread, so that activations stay in its cache and no small operation waits.
 
 use super::super::kernels::pointwise::{add_tile, rms_norm, rotate, write_tile};
-use super::super::kernels::{Kernel, PackedRows};
+use super::super::kernels::{AlignedWords, Kernel, PackedRows};
 use super::super::readout::{ReadoutLogits, ReadoutSettings};
 use super::super::stages::{EngineStage, StageClock};
-use super::super::{DecoderConfig, LayerWeights, Projection, ReadoutRequest, WeightSource};
+use super::super::{DecoderConfig, LayerWeights, Projection, ReadoutRequest, StoredMatrix, WeightSource};
 use super::attention::{AttentionScratch, LayerAttention};
 use super::matrix::PackedMatrix;
 use super::plan::{QueryBlock, all_rows, some_rows};
@@ -76,10 +76,21 @@ pub struct PackedSession {
     stack: KvStack,
     rope: RopeTable,
     buffers: BatchBuffers,
+    unpacked: UnpackedLayer,
     blocks: Pool<BlockScratch>,
     attention: Pool<AttentionScratch>,
     pub(super) logits: Pool<Vec<f32>>,
     pub(super) clock: StageClock,
+}
+
+/// The matrices of a layer's rows step, unpacked where they are quantised.
+#[derive(Debug, Default)]
+struct UnpackedLayer {
+    output: AlignedWords,
+    gate_up: AlignedWords,
+    down: AlignedWords,
+    /// Of the layer that comes next.
+    qkv: AlignedWords,
 }
 
 /// One batch's rows; kept, because fresh memory has to be cleared by the system first.
@@ -117,7 +128,8 @@ impl PackedSession {
 impl PackedDecoder {
     pub fn new(kernel: Kernel, config: &DecoderConfig, source: &mut dyn WeightSource) -> Result<Self> {
         let (embedding, lm_head) = source.embedding_and_lm_head()?;
-        let pack = |weight| PackedMatrix::stacked(kernel, &[&Projection { weight, bias: None }]);
+        let pack =
+            |weight: StoredMatrix| PackedMatrix::stacked(kernel, &[&Projection { weight, bias: None }]);
         let (embedding, lm_head) = (pack(embedding)?, lm_head.map(pack).transpose()?);
         let layers = (0..config.layer_count).map(|index| PackedLayer::new(kernel, &source.layer(index)?));
         let layers = layers.collect::<Result<Vec<_>>>()?;
@@ -129,6 +141,7 @@ impl PackedDecoder {
             stack: KvStack::new(config.layer_count, config.kv_head_count, config.head_dim),
             rope: RopeTable::new(&config.rope, config.head_dim),
             buffers: BatchBuffers::default(),
+            unpacked: UnpackedLayer::default(),
             blocks: Pool(Mutex::default()),
             attention: Pool(Mutex::default()),
             logits: Pool(Mutex::default()),
@@ -212,12 +225,20 @@ impl PackedDecoder {
     }
 
     /// Raw queries, keys and values of the first layer.
-    fn first_projection(&self, config: &DecoderConfig, x: &[f32], qkv: &mut [f32], session: &PackedSession) {
+    fn first_projection(
+        &self,
+        config: &DecoderConfig,
+        x: &[f32],
+        qkv: &mut [f32],
+        session: &mut PackedSession,
+    ) {
+        self.layers[0].qkv.unpack(&mut session.unpacked.qkv);
+        let session = &*session;
         let rows = block_row_count(x.len() / config.hidden_size);
         let blocks =
             x.par_chunks(rows * config.hidden_size).zip(qkv.par_chunks_mut(rows * config.qkv_size()));
         blocks.for_each(|(x, qkv)| {
-            self.with_scratch(session, |scratch| self.project(config, 0, x, qkv, scratch, &session.clock));
+            self.with_scratch(session, |scratch| self.project(config, 0, x, qkv, scratch, session));
         });
     }
 
@@ -292,6 +313,19 @@ impl PackedDecoder {
         });
     }
 
+    /// Unpacks what the rows step of a layer needs, where it is quantised.
+    fn unpack(&self, index: usize, with_next: bool, session: &mut PackedSession) {
+        let PackedSession { unpacked, clock, .. } = session;
+        clock.time(EngineStage::Unpack, || {
+            self.layers[index].output.unpack(&mut unpacked.output);
+            self.layers[index].gate_up.unpack(&mut unpacked.gate_up);
+            self.layers[index].down.unpack(&mut unpacked.down);
+            if with_next {
+                self.layers[index + 1].qkv.unpack(&mut unpacked.qkv);
+            }
+        });
+    }
+
     /// The rest of a layer behind its attention, and the next layer's projections into `qkv`.
     fn layer_rows(
         &self,
@@ -300,23 +334,24 @@ impl PackedDecoder {
         mixed: &[f32],
         x: &mut [f32],
         qkv: Option<&mut [f32]>,
-        session: &PackedSession,
+        session: &mut PackedSession,
     ) {
+        self.unpack(index, qkv.is_some(), session);
+        let session = &*session;
         let rows = block_row_count(x.len() / config.hidden_size);
         let blocks =
             x.par_chunks_mut(rows * config.hidden_size).zip(mixed.par_chunks(rows * config.query_size()));
-        let clock = &session.clock;
         match qkv {
             None => blocks.for_each(|(x, mixed)| {
-                self.with_scratch(session, |scratch| self.finish(config, index, mixed, x, scratch, clock));
+                self.with_scratch(session, |scratch| self.finish(config, index, mixed, x, scratch, session));
             }),
             Some(qkv) => {
                 blocks.zip(qkv.par_chunks_mut(rows * config.qkv_size())).for_each(|((x, mixed), qkv)| {
                     self.with_scratch(session, |scratch| {
-                        self.finish(config, index, mixed, x, scratch, clock);
-                        self.project(config, index + 1, x, qkv, scratch, clock);
+                        self.finish(config, index, mixed, x, scratch, session);
+                        self.project(config, index + 1, x, qkv, scratch, session);
                     });
-                })
+                });
             }
         }
     }
@@ -329,16 +364,15 @@ impl PackedDecoder {
         x: &[f32],
         qkv: &mut [f32],
         scratch: &mut BlockScratch,
-        clock: &StageClock,
+        session: &PackedSession,
     ) {
-        let layer = &self.layers[index];
+        let (layer, clock) = (&self.layers[index], &session.clock);
+        let BlockScratch { outer, normed, .. } = scratch;
         clock.time(EngineStage::Pointwise, || {
-            self.pack_normed(config, x, &layer.attention_norm, &mut scratch.outer, &mut scratch.normed);
+            self.pack_normed(config, x, &layer.attention_norm, outer, normed)
         });
         clock.time(EngineStage::Linear, || {
-            into_tiles(&layer.qkv, &scratch.outer, qkv, |isa, sums, columns, bias, out, stride| {
-                write_tile(isa, sums, columns, bias, out, stride);
-            });
+            into_tiles(&layer.qkv, &session.unpacked.qkv, outer, qkv, write_tile);
         });
     }
 
@@ -350,24 +384,25 @@ impl PackedDecoder {
         mixed: &[f32],
         x: &mut [f32],
         scratch: &mut BlockScratch,
-        clock: &StageClock,
+        session: &PackedSession,
     ) {
-        let layer = &self.layers[index];
+        let (layer, clock, unpacked) = (&self.layers[index], &session.clock, &session.unpacked);
         let BlockScratch { outer, inner, normed } = scratch;
         let width = config.query_size();
         clock.time(EngineStage::Pointwise, || {
             outer.reshape(mixed.len() / width, width);
             mixed.chunks(width).enumerate().for_each(|(row, values)| outer.set(row, 0, values));
         });
-        clock.time(EngineStage::Linear, || into_tiles(&layer.output, outer, x, add_tile));
+        clock.time(EngineStage::Linear, || into_tiles(&layer.output, &unpacked.output, outer, x, add_tile));
         clock.time(EngineStage::Pointwise, || self.pack_normed(config, x, &layer.mlp_norm, outer, normed));
         clock.time(EngineStage::Linear, || {
             inner.reshape(outer.row_count(), config.intermediate_size);
             let half = self.kernel.columns() / 2;
-            layer.gate_up.multiply(outer, 0..layer.gate_up.panel_count(), |panel, first_row, sums| {
+            let panels = 0..layer.gate_up.panel_count();
+            layer.gate_up.multiply(outer, panels, Some(&unpacked.gate_up), |panel, first_row, sums| {
                 inner.set_gated(first_row, sums, layer.gate_up.bias(panel), panel * half);
             });
-            into_tiles(&layer.down, inner, x, add_tile);
+            into_tiles(&layer.down, &unpacked.down, inner, x, add_tile);
         });
     }
 
@@ -392,12 +427,13 @@ impl PackedDecoder {
 /// Multiplies rows with a whole matrix and brings each tile with its bias to its place in `out`, `[rows, outputs]`.
 fn into_tiles(
     matrix: &PackedMatrix,
+    unpacked: &AlignedWords,
     rows: &PackedRows,
     out: &mut [f32],
     bring: impl Fn(super::super::kernels::Isa, &[f32], usize, &[f32], &mut [f32], usize),
 ) {
     let (columns, width) = (matrix.kernel().columns(), matrix.output_len());
-    matrix.multiply(rows, 0..matrix.panel_count(), |panel, first_row, sums| {
+    matrix.multiply(rows, 0..matrix.panel_count(), Some(unpacked), |panel, first_row, sums| {
         let first = panel * columns;
         let bias = &matrix.bias(panel)[..columns.min(width - first)];
         let out = &mut out[first_row * width + first..];

@@ -1,7 +1,8 @@
 //! A weight matrix as the kernel reads it: panels of columns, packed once. Knows projections, not layers.
 
 use super::super::Projection;
-use super::super::kernels::{AlignedWords, Arithmetic, Kernel, PackedRows, bf16_word};
+use super::super::kernels::{AlignedWords, Arithmetic, Kernel, PackedRows, QuantisedPanel, bf16_word};
+use super::quantised::quantised_panels;
 use crate::error::{Error, Result};
 use candle_core::{CpuStorage, Storage, Tensor};
 use half::{bf16, f16};
@@ -12,22 +13,31 @@ use std::ops::Range;
 #[derive(Debug)]
 pub struct PackedMatrix {
     kernel: Kernel,
-    words: AlignedWords,
+    panels: Panels,
     panel_words: usize,
     /// Of each panel's columns, padded with zeros.
     bias: Vec<f32>,
     output_len: usize,
 }
 
+/// How a matrix is kept.
+#[derive(Debug)]
+enum Panels {
+    /// As the kernel reads it.
+    Words(AlignedWords),
+    /// In fewer bytes; unpacked when it is its turn.
+    Quantised(Vec<QuantisedPanel>),
+}
+
 /// Which row of which projection becomes a column.
-type Place = Option<(usize, usize)>;
+pub type Place = Option<(usize, usize)>;
 
 impl PackedMatrix {
     /// Several projections of one input as one, outputs side by side.
     pub fn stacked(kernel: Kernel, parts: &[&Projection]) -> Result<Self> {
         let mut places: Vec<Place> = Vec::new();
         for (part, projection) in parts.iter().enumerate() {
-            places.extend((0..projection.weight.dim(0)?).map(|row| Some((part, row))));
+            places.extend((0..projection.weight.dims()?.0).map(|row| Some((part, row))));
         }
         let output_len = places.len();
         Self::packed(kernel, parts, places, output_len)
@@ -35,7 +45,7 @@ impl PackedMatrix {
 
     /// Gate and up projections, half a panel each, so that a tile holds what has to be multiplied.
     pub fn gated(kernel: Kernel, gate: &Projection, up: &Projection) -> Result<Self> {
-        let (count, half) = (gate.weight.dim(0)?, kernel.columns() / 2);
+        let (count, half) = (gate.weight.dims()?.0, kernel.columns() / 2);
         let place =
             |first: usize, part| (first..first + half).map(move |row| (row < count).then_some((part, row)));
         let places = (0..count).step_by(half).flat_map(|first| place(first, 0).chain(place(first, 1)));
@@ -48,7 +58,7 @@ impl PackedMatrix {
         mut places: Vec<Place>,
         output_len: usize,
     ) -> Result<Self> {
-        let input_len = parts[0].weight.dim(1)?;
+        let input_len = parts[0].weight.dims()?.1;
         let columns = kernel.columns();
         places.resize(places.len().next_multiple_of(columns), None);
         let panel_words = kernel.padded_words(input_len) * columns;
@@ -59,15 +69,24 @@ impl PackedMatrix {
             place.and_then(|(part, row)| biases[part].as_ref().map(|bias| bias[row])).unwrap_or(0.0)
         };
         let bias = places.iter().map(bias_at).collect();
-        let mut words = AlignedWords::zeroed(places.len() / columns * panel_words);
-        with_values(parts, &mut |sources| {
-            words.words_mut().par_chunks_mut(panel_words).zip(places.par_chunks(columns)).for_each(
-                |(panel, places)| {
-                    pack_panel(kernel, sources, places, input_len, panel);
-                },
-            );
-        })?;
-        Ok(PackedMatrix { kernel, words, panel_words, bias, output_len })
+        let panels = match quantised_panels(parts, &places, columns, input_len)? {
+            Some(panels) => Panels::Quantised(panels),
+            None => {
+                let mut words = AlignedWords::zeroed(places.len() / columns * panel_words);
+                with_values(parts, &mut |sources| {
+                    let panels =
+                        words.words_mut().par_chunks_mut(panel_words).zip(places.par_chunks(columns));
+                    panels.for_each(|(panel, places)| pack_panel(kernel, sources, places, input_len, panel));
+                })?;
+                Panels::Words(words)
+            }
+        };
+        Ok(PackedMatrix { kernel, panels, panel_words, bias, output_len })
+    }
+
+    #[cfg(test)]
+    pub fn is_quantised(&self) -> bool {
+        matches!(self.panels, Panels::Quantised(_))
     }
 
     pub fn kernel(&self) -> Kernel {
@@ -87,14 +106,38 @@ impl PackedMatrix {
         &self.bias[panel * self.kernel.columns()..][..self.kernel.columns()]
     }
 
+    /// Unpacks a quantised matrix whole, for many multiplications that follow; another needs nothing.
+    pub fn unpack(&self, unpacked: &mut AlignedWords) {
+        let Panels::Quantised(panels) = &self.panels else { return };
+        unpacked.ensure(panels.len() * self.panel_words);
+        let words = &mut unpacked.words_mut()[..panels.len() * self.panel_words];
+        words.par_chunks_mut(self.panel_words).zip(panels).for_each(|(words, panel)| {
+            panel.unpack(self.kernel, words);
+        });
+    }
+
     /// Multiplies all rows with some panels and hands over each tile: panel, first row, sums `[rows, columns]`.
+    /// `unpacked` is what [`Self::unpack`] made of this matrix; where it is `None`, panels are unpacked one by one.
     pub fn multiply(
         &self,
         rows: &PackedRows,
         panels: Range<usize>,
+        unpacked: Option<&AlignedWords>,
         mut each: impl FnMut(usize, usize, &[f32]),
     ) {
-        let words = self.words.words();
+        let words = match (&self.panels, unpacked) {
+            (Panels::Words(words), _) => words.words(),
+            (Panels::Quantised(_), Some(unpacked)) => unpacked.words(),
+            (Panels::Quantised(quantised), None) => {
+                let mut words = AlignedWords::zeroed(self.panel_words);
+                let words = &mut words.words_mut()[..self.panel_words];
+                for panel in panels {
+                    quantised[panel].unpack(self.kernel, words);
+                    self.kernel.multiply(rows, words, &[], |first_row, _, sums| each(panel, first_row, sums));
+                }
+                return;
+            }
+        };
         let panel_words = |panel: usize| &words[panel * self.panel_words..][..self.panel_words];
         for panel in panels.clone() {
             let next = if panel + 1 < panels.end { panel_words(panel + 1) } else { &[] };
@@ -106,9 +149,21 @@ impl PackedMatrix {
 
     /// One row of the weights, as the kernel sees it. Only for matrices made of one part, such as an embedding.
     pub fn row(&self, row: usize, out: &mut [f32]) {
-        let columns = self.kernel.columns();
-        let panel = &self.words.words()[row / columns * self.panel_words..][..self.panel_words];
-        let words = panel[row % columns..].iter().step_by(columns);
+        let (panel, column) = (row / self.kernel.columns(), row % self.kernel.columns());
+        let words = match &self.panels {
+            Panels::Words(words) => &words.words()[panel * self.panel_words..][..self.panel_words],
+            Panels::Quantised(panels) => {
+                for (at, out) in out.iter_mut().enumerate() {
+                    let value = panels[panel].value(at, column, self.kernel.columns());
+                    *out = match self.kernel.arithmetic() {
+                        Arithmetic::F32 => value,
+                        Arithmetic::Bf16 => bf16::from_f32(value).to_f32(),
+                    };
+                }
+                return;
+            }
+        };
+        let words = words[column..].iter().step_by(self.kernel.columns());
         match self.kernel.arithmetic() {
             Arithmetic::F32 => {
                 for (out, &word) in out.iter_mut().zip(words) {
@@ -147,8 +202,10 @@ impl Values<'_> {
 
 /// Lends the stored values of all parts.
 fn with_values(parts: &[&Projection], use_them: &mut dyn FnMut(&[Values<'_>])) -> Result<()> {
-    let weights =
-        parts.iter().map(|part| part.weight.contiguous()).collect::<candle_core::Result<Vec<Tensor>>>()?;
+    let weights = parts
+        .iter()
+        .map(|part| Ok(part.weight.to_tensor()?.contiguous()?))
+        .collect::<Result<Vec<Tensor>>>()?;
     let guards: Vec<_> = weights.iter().map(Tensor::storage_and_layout).collect();
     let values = guards.iter().map(|(storage, layout)| {
         let start = layout.start_offset();
@@ -202,6 +259,7 @@ fn pack_panel(kernel: Kernel, sources: &[Values<'_>], places: &[Place], input_le
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::StoredMatrix;
     use super::super::super::kernels::Isa;
     use super::*;
     use candle_core::{DType, Device};
@@ -211,7 +269,7 @@ mod tests {
         let weight =
             Tensor::from_vec(values, (output, input), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
         let bias = Tensor::from_vec((0..output).map(|at| at as f32).collect(), output, &Device::Cpu).unwrap();
-        Projection { weight, bias: Some(bias) }
+        Projection { weight: StoredMatrix::Plain(weight), bias: Some(bias) }
     }
 
     fn kernels() -> impl Iterator<Item = Kernel> {
@@ -228,7 +286,8 @@ mod tests {
                 let (first, second) = (projection(37, 45, dtype), projection(5, 45, dtype));
                 let matrix = PackedMatrix::stacked(kernel, &[&first, &second]).unwrap();
                 assert_eq!(matrix.output_len(), 42);
-                let all = Tensor::cat(&[&first.weight, &second.weight], 0).unwrap();
+                let tensors = [&first, &second].map(|part| part.weight.to_tensor().unwrap());
+                let all = Tensor::cat(&tensors, 0).unwrap();
                 let all = all.to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap();
                 for (index, expected) in all.iter().enumerate() {
                     let mut row = vec![0.0; 45];
@@ -250,9 +309,10 @@ mod tests {
             let mut rows = PackedRows::new(kernel);
             rows.reshape(x.len(), 45);
             x.iter().enumerate().for_each(|(row, values)| rows.set(row, 0, values));
-            let weights = first.weight.to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap();
+            let weights =
+                first.weight.to_tensor().unwrap().to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap();
             let mut seen = 0;
-            matrix.multiply(&rows, 0..matrix.panel_count(), |panel, first_row, sums| {
+            matrix.multiply(&rows, 0..matrix.panel_count(), None, |panel, first_row, sums| {
                 for (offset, sums) in sums.chunks(kernel.columns()).enumerate() {
                     for (column, &sum) in sums.iter().enumerate() {
                         let Some(weights) = weights.get(panel * kernel.columns() + column) else {

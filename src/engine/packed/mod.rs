@@ -3,8 +3,10 @@
 
 mod attention;
 mod decoder;
+mod ggml;
 mod matrix;
 mod plan;
+mod quantised;
 mod readout;
 mod rope_table;
 mod stack;

@@ -87,7 +87,7 @@ impl PackedDecoder {
         let len = STRETCH.min(vocab_size - first);
         logits.resize(rows.row_count() * STRETCH, 0.0);
         let panels = first / columns..(first + len).div_ceil(columns);
-        matrix.multiply(rows, panels, |panel, first_row, sums| {
+        matrix.multiply(rows, panels, None, |panel, first_row, sums| {
             let at = first_row * STRETCH + panel * columns - first;
             write_tile(isa, sums, columns, matrix.bias(panel), &mut logits[at..], STRETCH);
         });

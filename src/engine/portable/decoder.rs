@@ -22,7 +22,7 @@ struct Linear {
 impl Linear {
     /// Several projections of one input as one, outputs side by side.
     fn stacked(parts: &[&Projection], place: &Place) -> Result<Self> {
-        let weights: Vec<&Tensor> = parts.iter().map(|part| &part.weight).collect();
+        let weights = parts.iter().map(|part| part.weight.to_tensor()).collect::<Result<Vec<_>>>()?;
         let biases: Vec<&Tensor> = parts.iter().filter_map(|part| part.bias.as_ref()).collect();
         assert!(
             biases.is_empty() || biases.len() == parts.len(),
@@ -139,8 +139,8 @@ impl PortableDecoder {
     pub fn new(config: &DecoderConfig, source: &mut dyn WeightSource, device: &EngineDevice) -> Result<Self> {
         let place = Place { device: device.device().clone(), dtype: device.candle_dtype() };
         let (embedding, lm_head) = source.embedding_and_lm_head()?;
-        let embedding = place.put(&embedding)?;
-        let lm_head = lm_head.map(|lm_head| place.put(&lm_head)).transpose()?;
+        let embedding = place.put(&embedding.to_tensor()?)?;
+        let lm_head = lm_head.map(|lm_head| place.put(&lm_head.to_tensor()?)).transpose()?;
         let lm_head = lm_head.as_ref().unwrap_or(&embedding).t()?;
         let layers = (0..config.layer_count).map(|index| Layer::new(&source.layer(index)?, &place));
         let layers = layers.collect::<Result<Vec<_>>>()?;
