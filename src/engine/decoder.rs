@@ -18,8 +18,8 @@ pub struct Decoder {
 
 #[derive(Debug)]
 enum Path {
-    Packed(PackedDecoder),
-    Portable(PortableDecoder),
+    Packed(Box<PackedDecoder>),
+    Portable(Box<PortableDecoder>),
 }
 
 /// What a prefill keeps from batch to batch.
@@ -46,8 +46,8 @@ impl Decoder {
     /// The source's, and when the device fails.
     pub fn new(config: DecoderConfig, source: &mut dyn WeightSource, device: &EngineDevice) -> Result<Self> {
         let path = match device.kernel() {
-            Some(kernel) => Path::Packed(PackedDecoder::new(kernel, &config, source)?),
-            None => Path::Portable(PortableDecoder::new(&config, source, device)?),
+            Some(kernel) => Path::Packed(Box::new(PackedDecoder::new(kernel, &config, source)?)),
+            None => Path::Portable(Box::new(PortableDecoder::new(&config, source, device)?)),
         };
         Ok(Decoder { config, path })
     }
@@ -58,7 +58,7 @@ impl Decoder {
 
     pub(super) fn session(&self) -> Session {
         match &self.path {
-            Path::Packed(decoder) => Session::Packed(Box::new(decoder.session(&self.config))),
+            Path::Packed(decoder) => Session::Packed(Box::new(decoder.session())),
             Path::Portable(_) => Session::Portable(KvStack::default()),
         }
     }
@@ -74,7 +74,7 @@ impl Decoder {
         let asked: Vec<_> = batch.readouts.iter().map(|readout| requests[readout.sequence]).collect();
         match (&self.path, session) {
             (Path::Packed(decoder), Session::Packed(session)) => {
-                decoder.run(&self.config, batch, session, &asked, settings)
+                decoder.run(batch, session, &asked, settings)
             }
             (Path::Portable(decoder), Session::Portable(stack)) => {
                 decoder.run(&self.config, batch, stack, &asked, settings)

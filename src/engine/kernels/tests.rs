@@ -146,7 +146,7 @@ proptest! {
                     }
                 }
                 let path = [0..cut, cut + hole..len + hole];
-                let path = if hole == 0 { Vec::from([0..seen]) } else { path.to_vec() };
+                let path = if hole == 0 { std::iter::once(0..seen).collect() } else { path.to_vec() };
                 let mut queries = vec![0.5; dim * lanes];
                 (0..dim).for_each(|d| queries[d * lanes + lane] = value(seed, 99, d));
                 let mut visible = vec![0..1; lanes];

@@ -33,7 +33,7 @@ impl Codes {
             Codes::Bytes(codes) => codes[depth * columns + column] as f32,
             Codes::Nibbles(codes) => {
                 let pair = codes[depth / 2 * columns + column];
-                (if depth % 2 == 0 { pair & 15 } else { pair >> 4 }) as f32
+                (if depth.is_multiple_of(2) { pair & 15 } else { pair >> 4 }) as f32
             }
         }
     }

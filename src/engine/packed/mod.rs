@@ -4,11 +4,14 @@
 mod attention;
 mod decoder;
 mod ggml;
+mod layer;
 mod matrix;
 mod plan;
 mod quantised;
 mod readout;
 mod rope_table;
+mod session;
 mod stack;
 
-pub use decoder::{PackedDecoder, PackedSession};
+pub use decoder::PackedDecoder;
+pub use session::PackedSession;

@@ -4,13 +4,15 @@
 //! A row is reduced stretch by stretch, with borders that depend on the vocabulary alone, so its bits do not depend on the
 //! rows beside it or on the number of threads.
 
+use super::super::ReadoutRequest;
 use super::super::kernels::pointwise::write_tile;
 use super::super::kernels::reduce::{exponentials, largest, top};
 use super::super::kernels::{Isa, PackedRows};
 use super::super::readout::{ReadoutLogits, ReadoutSettings, refuse_logit};
 use super::super::stages::EngineStage;
-use super::super::{DecoderConfig, ReadoutRequest};
-use super::decoder::{PackedDecoder, PackedSession};
+use super::decoder::PackedDecoder;
+use super::layer::pack_normed;
+use super::session::PackedSession;
 use crate::error::Result;
 use rayon::prelude::*;
 
@@ -41,17 +43,16 @@ impl PackedDecoder {
     /// Reads behind each row of `hidden` (`[rows, hidden]`, not yet normed): `wanted[row]` lists what is asked there.
     pub fn read(
         &self,
-        config: &DecoderConfig,
         hidden: &[f32],
         requests: &[ReadoutRequest<'_>],
         settings: &ReadoutSettings,
         session: &PackedSession,
     ) -> Result<Vec<ReadoutLogits>> {
-        let width = config.hidden_size;
+        let (config, width) = (&self.config, self.config.hidden_size);
         let mut readouts = Vec::with_capacity(requests.len());
         for (rows, requests) in hidden.chunks(ROW_COUNT_MAX * width).zip(requests.chunks(ROW_COUNT_MAX)) {
             let mut packed = PackedRows::new(self.kernel);
-            self.pack_normed(config, rows, &self.final_norm, &mut packed, &mut Vec::new());
+            pack_normed(config, rows, &self.final_norm, &mut packed, &mut Vec::new());
             let sorted: Vec<Vec<(u32, usize)>> = requests.iter().map(by_id).collect();
             let stretches = (0..config.vocab_size).step_by(STRETCH).collect::<Vec<_>>();
             let partials: Vec<Vec<Partial>> = stretches
