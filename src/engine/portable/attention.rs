@@ -1,5 +1,5 @@
 //! Attention along the path: the rows of a piece attend to the rows of its ancestors and causally to their own.
-//! Nothing else is multiplied. The ancestor-masked attention over the whole stack is the oracle in the tests below.
+//! Nothing else is multiplied. `dense_attention.rs` is the same under a mask, and the oracle.
 
 use super::super::DecoderConfig;
 use crate::error::Result;
@@ -59,12 +59,9 @@ impl PathAttention {
 
     /// `q`: `[T, heads, D]`; `k`, `v`: the whole stack `[S, kv_heads, D]`. Returns `[T, heads * D]`.
     pub fn forward(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
-        let one = |piece: &PiecePath| self.piece(piece, q, k, v);
-        // Pieces are small and many: on the CPU they are the unit of parallel work.
-        let outputs: Vec<Tensor> = match q.device().is_cpu() {
-            true => self.pieces.par_iter().map(one).collect::<Result<_>>()?,
-            false => self.pieces.iter().map(one).collect::<Result<_>>()?,
-        };
+        // Pieces are small and many: they are the unit of parallel work.
+        let outputs: Vec<Tensor> =
+            self.pieces.par_iter().map(|piece| self.piece(piece, q, k, v)).collect::<Result<_>>()?;
         Ok(Tensor::cat(&outputs, 0)?)
     }
 

@@ -4,6 +4,7 @@ use super::super::readout::{ReadoutLogits, ReadoutSettings};
 use super::super::rope::Rope;
 use super::super::{DecoderConfig, EngineDevice, LayerWeights, Projection, ReadoutRequest, WeightSource};
 use super::attention::{PathAttention, head_norm, rotate};
+use super::dense_attention::DenseAttention;
 use crate::error::Result;
 use crate::packing::PackedBatch;
 use candle_core::{DType, Device, Tensor};
@@ -182,7 +183,7 @@ impl PortableDecoder {
     ) -> Result<Option<Tensor>> {
         let device = &self.place.device;
         stack.keep(&batch.kept_rows, device)?;
-        let attention = PathAttention::new(batch, config, device)?;
+        let attention = Attention::new(batch, config, device)?;
         let (cos, sin) = self.rope.at(&batch.position_ids)?;
         let (cos, sin) = (cos.to_dtype(self.place.dtype)?, sin.to_dtype(self.place.dtype)?);
         let ids = Tensor::new(batch.token_ids.as_slice(), device)?;
@@ -226,6 +227,28 @@ impl PortableDecoder {
         let gate_up = layer.gate_up.forward(&norm(x, &layer.mlp_norm, config)?)?; // [T, 2 * intermediate]
         let gate = gate_up.narrow(1, 0, width)?.contiguous()?.silu()?;
         layer.down.forward(&(gate * gate_up.narrow(1, width, width)?)?)
+    }
+}
+
+/// The way of attending that suits the device.
+enum Attention {
+    Path(PathAttention),
+    Dense(DenseAttention),
+}
+
+impl Attention {
+    fn new(batch: &PackedBatch, config: &DecoderConfig, device: &Device) -> Result<Self> {
+        Ok(match device.is_cpu() {
+            true => Attention::Path(PathAttention::new(batch, config, device)?),
+            false => Attention::Dense(DenseAttention::new(batch, config, device)?),
+        })
+    }
+
+    fn forward(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+        match self {
+            Attention::Path(attention) => attention.forward(q, k, v),
+            Attention::Dense(attention) => attention.forward(q, k, v),
+        }
     }
 }
 

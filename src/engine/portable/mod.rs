@@ -3,5 +3,6 @@
 
 mod attention;
 mod decoder;
+mod dense_attention;
 
 pub use decoder::{KvStack, PortableDecoder};
