@@ -7,7 +7,7 @@
 mod config;
 mod decoder;
 mod device;
-mod kernels;
+pub mod kernels;
 mod packed;
 mod portable;
 mod prefill;
