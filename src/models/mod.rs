@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use config::{Family, ModelConfig};
 pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
-pub use random::{RandomWeights, shape_config, shape_names};
+pub use random::{RandomWeights, random_decoder, shape_config, shape_names};
 
 /// The files that are small and read before anything is computed.
 #[derive(Debug)]
@@ -97,6 +97,14 @@ pub fn load(
         stored_dtype: store.stored_dtype(),
         weights_sha256: store.sha256()?,
     })
+}
+
+/// Reads a folder's weight files once, for the time that it takes. Returns their bytes.
+///
+/// # Errors
+/// Kind `Model`, as [`load`].
+pub fn read_weight_files(folder: &ModelFolder, device: &EngineDevice) -> Result<u64> {
+    weights::WeightStore::open(folder, device)?.read_through()
 }
 
 /// Lower-case hex of the sha256 of `bytes`.

@@ -1,0 +1,155 @@
+//! What this machine can do at most, measured with the threads that will do the work: the register tile fed from the first
+//! cache, and a walk through memory. Knows no model.
+
+use super::EngineDevice;
+use super::kernels::{AlignedWords, Arithmetic, Isa, Kernel, PackedRows};
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+/// Words of depth of the measured tile. With 12 rows and 32 columns it takes 28 KiB: within any CPU's first cache.
+const DEPTH_WORDS: usize = 160;
+/// Tiles between two looks at the clock: some tens of microseconds.
+const TILES_PER_LOOK: usize = 64;
+const WINDOW: Duration = Duration::from_millis(20);
+const WINDOW_COUNT: usize = 20;
+
+/// Larger than any cache that a thread has to itself.
+const BUFFER_BYTES: usize = 512 << 20;
+const WALK_COUNT: usize = 5;
+
+/// The fastest that a kernel's register tile was seen to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TilePeak {
+    /// Such as `avx512-bf16`.
+    pub kernel_name: String,
+    /// Of all threads together; a multiply-add is two operations.
+    pub operations_per_second: f64,
+}
+
+impl TilePeak {
+    /// Of the device's kernel; on the portable path the best f32 tile that the CPU has. `None` where there is neither.
+    pub fn measure(device: &EngineDevice) -> Option<Self> {
+        if !device.is_cpu() {
+            return None;
+        }
+        let best = || Kernel::new(*Isa::all().first()?, Arithmetic::F32);
+        let kernel = device.kernel().or_else(best)?;
+        Some(TilePeak { kernel_name: kernel.name(), operations_per_second: tile_rate(kernel) })
+    }
+}
+
+/// Bytes that all threads together read from memory in a second; `None` off the CPU, or where there is no memory for it.
+pub fn read_bandwidth(device: &EngineDevice) -> Option<f64> {
+    if !device.is_cpu() {
+        return None;
+    }
+    let mut words: Vec<u64> = Vec::new();
+    words.try_reserve_exact(BUFFER_BYTES / size_of::<u64>()).ok()?;
+    // Written, so that every page is there.
+    words.resize(BUFFER_BYTES / size_of::<u64>(), 1);
+    let part_len = words.len().div_ceil(rayon::current_num_threads());
+    let walk = |thread: usize| {
+        let part = words.chunks(part_len).nth(thread).unwrap_or_default();
+        black_box(sum(part));
+        size_of_val(part) as f64
+    };
+    best_rate(WALK_COUNT, walk)
+}
+
+/// Enough sums at once to keep loads in flight.
+fn sum(words: &[u64]) -> u64 {
+    let (lines, rest) = words.as_chunks::<32>();
+    let mut sums = [0u64; 32];
+    for line in lines {
+        for (sum, word) in sums.iter_mut().zip(line) {
+            *sum = sum.wrapping_add(*word);
+        }
+    }
+    sums.iter().chain(rest).fold(0, |sum, word| sum.wrapping_add(*word))
+}
+
+fn tile_rate(kernel: Kernel) -> f64 {
+    let depth = DEPTH_WORDS * kernel.values_per_word();
+    let mut rows = PackedRows::new(kernel);
+    rows.reshape(kernel.tile_rows(), depth);
+    for row in 0..kernel.tile_rows() {
+        rows.set(row, 0, &vec![0.5; depth]);
+    }
+    let mut panel = AlignedWords::zeroed(DEPTH_WORDS * kernel.columns());
+    panel.words_mut().fill(match kernel.arithmetic() {
+        Arithmetic::F32 => 0.5f32.to_bits(),
+        Arithmetic::Bf16 => super::kernels::bf16_word(0.5, 0.25),
+    });
+    let panel = &panel.words()[..DEPTH_WORDS * kernel.columns()];
+    let tile_operations = (2 * kernel.tile_rows() * kernel.columns() * depth) as f64;
+    let work = |_| {
+        let start = Instant::now();
+        let mut tile_count = 0;
+        while start.elapsed() < WINDOW {
+            for _ in 0..TILES_PER_LOOK {
+                kernel.multiply(black_box(&rows), black_box(panel), &[], |_, _, sums| {
+                    black_box(sums);
+                });
+            }
+            tile_count += TILES_PER_LOOK;
+        }
+        tile_count as f64 * tile_operations
+    };
+    best_rate(WINDOW_COUNT, work).expect("at least one window was measured")
+}
+
+/// The largest amount per second that all threads together reached in one of several rounds. `work` gets its thread's index
+/// and returns an amount. A round lasts from the first thread's start to the last one's end, so that threads which wait for
+/// each other are not counted as if they did not.
+fn best_rate(round_count: usize, work: impl Fn(usize) -> f64 + Sync) -> Option<f64> {
+    let barrier = Barrier::new(rayon::current_num_threads());
+    let round = || {
+        let spans = rayon::broadcast(|context| {
+            barrier.wait();
+            let start = Instant::now();
+            let amount = work(context.index());
+            (start, Instant::now(), amount)
+        });
+        let start = spans.iter().map(|span| span.0).min()?;
+        let end = spans.iter().map(|span| span.1).max()?;
+        Some(spans.iter().map(|span| span.2).sum::<f64>() / (end - start).as_secs_f64())
+    };
+    (0..round_count).filter_map(|_| round()).max_by(f64::total_cmp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::EngineDtype;
+
+    #[test]
+    fn every_kernel_has_a_peak() {
+        for isa in Isa::all() {
+            for arithmetic in [Arithmetic::F32, Arithmetic::Bf16] {
+                if let Some(kernel) = Kernel::new(isa, arithmetic) {
+                    let rate = tile_rate(kernel);
+                    assert!((1e9..1e15).contains(&rate), "{}: {rate} operations per second", kernel.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_portable_path_is_held_against_the_best_f32_tile() {
+        let device = EngineDevice::new("cpu", EngineDtype::F32, "portable").unwrap();
+        let peak = TilePeak::measure(&device);
+        assert_eq!(
+            peak.map(|peak| peak.kernel_name),
+            Isa::all().first().map(|isa| format!("{}-f32", isa.name()))
+        );
+    }
+
+    #[test]
+    fn memory_is_read_whole() {
+        let words: Vec<u64> = (0..1000).collect();
+        assert_eq!(sum(&words), 499_500);
+        let rate = read_bandwidth(&EngineDevice::from_name("cpu").unwrap()).unwrap();
+        assert!((1e8..1e14).contains(&rate), "{rate} bytes per second");
+    }
+}
