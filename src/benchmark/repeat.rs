@@ -47,6 +47,11 @@ impl EngineThreadSeconds {
     }
 }
 
+/// For whoever asked to stop.
+pub fn stopped() -> Error {
+    Error::new(ErrorKind::Interrupted, "stopped before all repeats were done")
+}
+
 /// The trie of some prompts.
 pub fn trie_of(prompts: &[Prompt]) -> PrefixTrie {
     let views: Vec<_> = prompts.iter().map(|prompt| TokenSequence::new(&prompt.ids, &[])).collect();
@@ -81,7 +86,7 @@ pub fn run_once(
         done += batch.token_count as u64;
         advanced(done);
         if stop() {
-            return Err(Error::new(ErrorKind::Interrupted, "stopped; nothing was measured to the end"));
+            return Err(stopped());
         }
     }
     let wall_seconds = start.elapsed().as_secs_f64();

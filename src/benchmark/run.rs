@@ -4,7 +4,7 @@ use super::events::{BenchmarkEvent, BenchmarkStep};
 use super::machine::{cpu_model, forget_peak_memory, peak_memory_bytes};
 use super::model::BenchmarkModel;
 use super::record::{BenchmarkRecord, MachineCard, StageCard, VerificationCard, WorkloadCard};
-use super::repeat::{Repeat, run_once, trie_of};
+use super::repeat::{Repeat, run_once, stopped, trie_of};
 use super::verify::{Reference, sampled};
 use super::workload::Workload;
 use crate::engine::{Decoder, EngineDevice, EngineDtype, PrefillFlops, TilePeak, read_bandwidth};
@@ -44,7 +44,7 @@ pub struct BenchmarkOutcome {
 ///
 /// # Errors
 /// Kind `Model` when the model cannot be loaded or its log-probs fail the check; `Interrupted` when asked to stop, which is
-/// looked at between batches.
+/// looked at between steps and batches.
 pub fn run_benchmark(
     settings: &BenchmarkSettings,
     device: &EngineDevice,
@@ -114,6 +114,9 @@ impl Running<'_> {
     }
 
     fn step<T>(&self, step: BenchmarkStep, total: u64, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        if (self.stop)() {
+            return Err(stopped());
+        }
         (self.events)(BenchmarkEvent::Started { step, total });
         let start = Instant::now();
         let outcome = work()?;

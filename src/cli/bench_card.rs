@@ -17,7 +17,7 @@ pub fn bench_card(record: &BenchmarkRecord) -> String {
     let workload = &record.workload;
     let _ = writeln!(
         text,
-        "{}: {} prompts of {} tokens, {} in the prefix trie ({:.1} times fewer), {} batches of at most {}\n",
+        "{}: {} prompts, {} tokens, {} in the prefix trie ({:.1} times fewer), {} batches of at most {}\n",
         workload.name,
         HumanCount(workload.prompt_count as u64),
         HumanCount(workload.flat_token_count),
@@ -31,7 +31,7 @@ pub fn bench_card(record: &BenchmarkRecord) -> String {
     if let Some(check) = &record.verification {
         let _ = writeln!(
             text,
-            "\nchecked: {} log-probs of {} prompts, at most {:.1e} nats from {} (allowed: {:.0e})",
+            "\nchecked: {} log-probs of {} prompts, at most {:.1e} nats from {} (allowed: {})",
             check.log_prob_count,
             check.prompt_count,
             check.largest_difference_nats,
@@ -67,7 +67,7 @@ fn figures(record: &BenchmarkRecord) -> Table {
         ("prompts", per_second(record.prompts_per_second), String::new()),
         ("tokens", per_second(record.logical_tokens_per_second), "as if nothing were shared".to_owned()),
         ("", per_second(record.computed_tokens_per_second), "computed".to_owned()),
-        ("operations", teraflops(record.flops.total_flops), operations(record)),
+        ("operations", scaled(record.flops.total_flops), operations(record)),
         ("peak", optional(machine.peak_gops_per_second, |gops| format!("{gops:.0} Gop/s")), peak_of),
         (
             "",
@@ -112,9 +112,9 @@ fn operations(record: &BenchmarkRecord) -> String {
     let flops = &record.flops;
     format!(
         "linear {}, attention {}, readout {}",
-        teraflops(flops.linear_flops),
-        teraflops(flops.attention_flops),
-        teraflops(flops.readout_flops)
+        scaled(flops.linear_flops),
+        scaled(flops.attention_flops),
+        scaled(flops.readout_flops)
     )
 }
 
@@ -174,8 +174,11 @@ fn per_second(rate: f64) -> String {
     }
 }
 
-fn teraflops(flops: u64) -> String {
-    format!("{:.3} T", flops as f64 / 1e12)
+fn scaled(flops: u64) -> String {
+    match flops < 1_000_000_000_000 {
+        true => format!("{:.2} G", flops as f64 / 1e9),
+        false => format!("{:.2} T", flops as f64 / 1e12),
+    }
 }
 
 #[cfg(test)]

@@ -24,10 +24,16 @@ pub fn execute(command: &BenchCommand, stop: &Stop) -> Result<()> {
     let events = |event| progress.on_event(event);
     let outcome = run_benchmark(&settings, &device, &events, &|| stop.is_requested());
     progress.clear();
-    let outcome = outcome?;
-    if let Some(file) = log_probs_file {
-        write_log_probs(file, &outcome.log_probs)?;
-    }
+    let outcome = match (outcome, log_probs_file) {
+        (Ok(outcome), Some(file)) => {
+            write_log_probs(file, &outcome.log_probs)?;
+            outcome
+        }
+        (outcome, file) => {
+            file.into_iter().for_each(PartialFile::discard);
+            outcome?
+        }
+    };
     match command.json {
         false => print_out(&bench_card(&outcome.record)),
         true => {

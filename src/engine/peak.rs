@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 /// Words of depth of the measured tile. With 12 rows and 32 columns it takes 28 KiB: within any CPU's first cache.
 const DEPTH_WORDS: usize = 160;
-/// Tiles between two looks at the clock: some tens of microseconds.
-const TILES_PER_LOOK: usize = 64;
-const WINDOW: Duration = Duration::from_millis(20);
-const WINDOW_COUNT: usize = 20;
+/// Tiles between two looks at the clock: some microseconds.
+const TILES_PER_LOOK: usize = 16;
+/// The fastest window counts, of all threads at once. Shorter than a scheduler's turn, so that other processes do not pass
+/// for a slow machine.
+const WINDOW: Duration = Duration::from_millis(2);
+const WINDOW_COUNT: usize = 250;
 
 /// Larger than any cache that a thread has to itself.
 const BUFFER_BYTES: usize = 512 << 20;
@@ -83,20 +85,36 @@ fn tile_rate(kernel: Kernel) -> f64 {
     });
     let panel = &panel.words()[..DEPTH_WORDS * kernel.columns()];
     let tile_operations = (2 * kernel.tile_rows() * kernel.columns() * depth) as f64;
-    let work = |_| {
-        let start = Instant::now();
-        let mut tile_count = 0;
-        while start.elapsed() < WINDOW {
+    let origin = Instant::now();
+    let windows = rayon::broadcast(|_| {
+        let mut windows = [0.0; WINDOW_COUNT];
+        let mut start = origin.elapsed();
+        while start < WINDOW * WINDOW_COUNT as u32 {
             for _ in 0..TILES_PER_LOOK {
                 kernel.multiply(black_box(&rows), black_box(panel), &[], |_, _, sums| {
                     black_box(sums);
                 });
             }
-            tile_count += TILES_PER_LOOK;
+            let end = origin.elapsed();
+            spread(&mut windows, start, end, TILES_PER_LOOK as f64 * tile_operations);
+            start = end;
         }
-        tile_count as f64 * tile_operations
-    };
-    best_rate(WINDOW_COUNT, work).expect("at least one window was measured")
+        windows
+    });
+    let together = |at: usize| windows.iter().map(|thread| thread[at]).sum::<f64>();
+    (0..WINDOW_COUNT).map(together).fold(0.0, f64::max) / WINDOW.as_secs_f64()
+}
+
+/// Shares an amount out over the windows in which it was done, evenly in time.
+fn spread(windows: &mut [f64], start: Duration, end: Duration, amount: f64) {
+    let place = |time: Duration| time.as_secs_f64() / WINDOW.as_secs_f64();
+    let (start, end) = (place(start), place(end));
+    for index in start as usize..=end as usize {
+        if let Some(window) = windows.get_mut(index) {
+            let inside = end.min(index as f64 + 1.0) - start.max(index as f64);
+            *window += amount * inside / (end - start).max(f64::MIN_POSITIVE);
+        }
+    }
 }
 
 /// The largest amount per second that all threads together reached in one of several rounds. `work` gets its thread's index
@@ -143,6 +161,16 @@ mod tests {
             peak.map(|peak| peak.kernel_name),
             Isa::all().first().map(|isa| format!("{}-f32", isa.name()))
         );
+    }
+
+    #[test]
+    fn work_counts_where_it_was_done() {
+        let mut windows = [0.0; 3];
+        spread(&mut windows, WINDOW / 2, WINDOW * 2, 3.0);
+        spread(&mut windows, WINDOW * 2, WINDOW * 4, 2.0);
+        for (found, expected) in windows.iter().zip([1.0, 2.0, 1.0]) {
+            assert!((found - expected).abs() < 1e-9, "{windows:?}");
+        }
     }
 
     #[test]
