@@ -61,4 +61,6 @@ pub mod report;
 
 pub mod evaluate;
 
+pub mod benchmark;
+
 pub mod cli;

@@ -21,6 +21,9 @@ mod main_job;
 // The engine as a plain tool.
 mod score;
 
+// Inference throughput.
+mod bench;
+
 // Every command of the README.
 mod readme;
 

@@ -38,7 +38,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "report",
         ],
     ),
-    ("cli", &["evaluate", "engine", "models", "output", "prompts", "report", "scoring"]),
+    ("benchmark", &["packing", "engine", "models"]),
+    ("cli", &["evaluate", "benchmark", "engine", "models", "output", "prompts", "report", "scoring"]),
 ];
 
 /// Modules that may name candle.

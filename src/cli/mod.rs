@@ -1,6 +1,9 @@
 //! What was typed, and what is meant by it. Data goes to stdout or files, talk to stderr.
 
 mod args;
+mod bench_card;
+mod bench_command;
+mod bench_progress;
 mod progress;
 mod run_command;
 mod score_command;
@@ -40,6 +43,7 @@ fn dispatch(args: Args) -> Result<()> {
         None => run_command::execute(None, &args.run, &STOP),
         Some(Command::Run(run)) => run_command::execute(run.study.as_deref(), &run.options, &STOP),
         Some(Command::Score(score)) => score_command::execute(&score, &STOP),
+        Some(Command::Bench(bench)) => bench_command::execute(&bench, &STOP),
         Some(Command::Report(report)) => remake_report(&report),
     }
 }

@@ -62,6 +62,11 @@ impl DecoderConfig {
         1.0 / (self.head_dim as f64).sqrt()
     }
 
+    /// Values in the matrices of one layer.
+    pub fn layer_parameter_count(&self) -> usize {
+        self.hidden_size * (self.qkv_size() + self.query_size() + 3 * self.intermediate_size)
+    }
+
     /// Width of all key heads together; the same for values.
     pub fn kv_size(&self) -> usize {
         self.kv_head_count * self.head_dim

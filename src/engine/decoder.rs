@@ -1,13 +1,14 @@
 //! A decoder ready to run, on whichever path its device has: packed kernels on a CPU that has the instructions, candle's
 //! operations everywhere else.
 
+use super::flops::{LastLayer, PrefillFlops};
 use super::packed::{PackedDecoder, PackedSession};
 use super::portable::{KvStack, PortableDecoder};
 use super::readout::{ReadoutLogits, ReadoutSettings};
 use super::stages::EngineStage;
 use super::{DecoderConfig, EngineDevice, ReadoutRequest, WeightSource};
 use crate::error::Result;
-use crate::packing::PackedBatch;
+use crate::packing::{PackedBatch, PrefixTrie};
 
 /// Weights on a device, and how to run them.
 #[derive(Debug)]
@@ -54,6 +55,15 @@ impl Decoder {
 
     pub fn config(&self) -> &DecoderConfig {
         &self.config
+    }
+
+    /// What a prefill of this trie computes, whatever its batches.
+    pub fn flops(&self, trie: &PrefixTrie) -> PrefillFlops {
+        let last_layer = match self.path {
+            Path::Packed(_) => LastLayer::ReadRows,
+            Path::Portable(_) => LastLayer::AllRows,
+        };
+        PrefillFlops::count(&self.config, trie, last_layer)
     }
 
     pub(super) fn session(&self) -> Session {

@@ -64,6 +64,10 @@ impl EngineDevice {
         Ok(EngineDevice { device, dtype, kernel: None })
     }
 
+    pub fn is_cpu(&self) -> bool {
+        self.device.is_cpu()
+    }
+
     pub fn dtype(&self) -> EngineDtype {
         self.dtype
     }

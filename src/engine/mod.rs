@@ -7,8 +7,10 @@
 mod config;
 mod decoder;
 mod device;
+mod flops;
 pub mod kernels;
 mod packed;
+mod peak;
 mod portable;
 mod prefill;
 mod readout;
@@ -19,6 +21,8 @@ mod weights;
 pub use config::{DecoderConfig, Llama3Scaling, RopeConfig};
 pub use decoder::Decoder;
 pub use device::{EngineDevice, EngineDtype};
+pub use flops::PrefillFlops;
+pub use peak::{TilePeak, read_bandwidth};
 pub use prefill::{BatchReadouts, Prefill, ReadoutRequest};
 pub use readout::{ReadoutLogits, ReadoutSettings, check_temperatures};
 

@@ -6,6 +6,7 @@ use super::readout::{ReadoutLogits, ReadoutSettings};
 use super::stages::EngineStage;
 use crate::error::Result;
 use crate::packing::{Batches, PackedBatch, PrefixTrie};
+use std::time::{Duration, Instant};
 
 /// Which ids are wanted where a sequence ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub struct Prefill<'a> {
     session: Session,
     requests: &'a [ReadoutRequest<'a>],
     settings: &'a ReadoutSettings,
+    packing_time: Duration,
 }
 
 impl<'a> Prefill<'a> {
@@ -44,13 +46,24 @@ impl<'a> Prefill<'a> {
         settings: &'a ReadoutSettings,
         token_budget: usize,
     ) -> Self {
-        let batches = Batches::new(trie, token_budget);
-        Prefill { decoder, batches, session: decoder.session(), requests, settings }
+        Prefill {
+            decoder,
+            batches: Batches::new(trie, token_budget),
+            session: decoder.session(),
+            requests,
+            settings,
+            packing_time: Duration::ZERO,
+        }
     }
 
     /// Seconds that all threads together have spent in a stage; `None` where the path of the device is not timed.
     pub fn thread_seconds(&self, stage: EngineStage) -> Option<f64> {
         self.session.thread_seconds(stage)
+    }
+
+    /// Seconds spent in cutting batches, on one thread.
+    pub fn packing_wall_seconds(&self) -> f64 {
+        self.packing_time.as_secs_f64()
     }
 
     fn run(&mut self, batch: &PackedBatch) -> Result<BatchReadouts> {
@@ -68,7 +81,10 @@ impl Iterator for Prefill<'_> {
     type Item = Result<BatchReadouts>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.batches.next()?;
+        let start = Instant::now();
+        let batch = self.batches.next();
+        self.packing_time += start.elapsed();
+        let batch = batch?;
         Some(self.run(&batch))
     }
 }

@@ -12,7 +12,7 @@ pub enum EngineStage {
     Attention,
     /// Norms, and laying rows out for the matrix products.
     Pointwise,
-    /// Quantised weights made into values; wall time, all threads work on it together.
+    /// Quantised weights made into values.
     Unpack,
     /// The readout matrix, and what is read of its products.
     Readout,
@@ -29,6 +29,15 @@ impl StageClock {
         let start = Instant::now();
         let outcome = work();
         self.nanoseconds[stage as usize].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        outcome
+    }
+
+    /// Times work that all threads do together, for each of them.
+    pub fn time_all_threads<R>(&self, stage: EngineStage, work: impl FnOnce() -> R) -> R {
+        let start = Instant::now();
+        let outcome = work();
+        let nanoseconds = start.elapsed().as_nanos() as u64 * rayon::current_num_threads() as u64;
+        self.nanoseconds[stage as usize].fetch_add(nanoseconds, Ordering::Relaxed);
         outcome
     }
 

@@ -12,6 +12,6 @@ mod written;
 
 pub use events::{Event, Stage, Stop};
 pub use plan::{RunPlan, RunSettings, Selection};
-pub use run::{RunSummary, run};
+pub use run::{RunSummary, run, versions};
 pub use score::{ScoreListener, ScoreSettings, ScoreTally, Scorer};
 pub use speaker::Speaker;

@@ -227,7 +227,7 @@ fn manifest(
 }
 
 /// This program's version, and those of the libraries that numbers depend on, as locked.
-fn versions() -> BTreeMap<String, String> {
+pub fn versions() -> BTreeMap<String, String> {
     let lock: toml::Table =
         toml::from_str(include_str!("../../Cargo.lock")).expect("cargo writes valid TOML");
     let mut versions = BTreeMap::from([("respondent".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);

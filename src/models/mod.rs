@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 pub use config::{Family, ModelConfig};
 pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
 pub use quantise::{Quantisation, QuantisedWeights};
-pub use random::{RandomWeights, shape_config, shape_names};
+pub use random::{RandomWeights, random_decoder, shape_config, shape_names};
 
 /// The files that are small and read before anything is computed.
 #[derive(Debug)]
@@ -89,9 +89,29 @@ pub fn load(
     device: &EngineDevice,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<LoadedModel> {
+    load_quantised(folder, config, None, device, progress)
+}
+
+/// The same with the weights quantised on the way, as a GGML file would hold them.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_quantised(
+    folder: &ModelFolder,
+    config: &ModelConfig,
+    quantisation: Option<Quantisation>,
+    device: &EngineDevice,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<LoadedModel> {
     let mut store = weights::WeightStore::open(folder, device)?;
     let mut source = families::NamedWeights { store: &mut store, config: &config.decoder, progress };
-    let decoder = Decoder::new(config.decoder.clone(), &mut source, device)?;
+    let decoder = match quantisation {
+        None => Decoder::new(config.decoder.clone(), &mut source, device)?,
+        Some(quantisation) => {
+            let mut source = QuantisedWeights { source: &mut source, quantisation };
+            Decoder::new(config.decoder.clone(), &mut source, device)?
+        }
+    };
     store.refuse_unread()?;
     Ok(LoadedModel {
         decoder,
@@ -99,6 +119,14 @@ pub fn load(
         stored_dtype: store.stored_dtype(),
         weights_sha256: store.sha256()?,
     })
+}
+
+/// Reads a folder's weight files once, for the time that it takes. Returns their bytes.
+///
+/// # Errors
+/// Kind `Model`, as [`load`].
+pub fn read_weight_files(folder: &ModelFolder, device: &EngineDevice) -> Result<u64> {
+    weights::WeightStore::open(folder, device)?.read_through()
 }
 
 /// Lower-case hex of the sha256 of `bytes`.

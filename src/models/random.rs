@@ -1,8 +1,11 @@
 //! Decoders of well-known shapes with random weights made in memory. They answer nothing; they are as fast as the real ones,
 //! since speed does not depend on the values.
 
+use super::weights::gibibytes;
+use super::{Quantisation, QuantisedWeights};
 use crate::engine::{
-    DecoderConfig, LayerWeights, Llama3Scaling, Projection, RopeConfig, StoredMatrix, WeightSource,
+    Decoder, DecoderConfig, EngineDevice, LayerWeights, Llama3Scaling, Projection, RopeConfig, StoredMatrix,
+    WeightSource,
 };
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -149,6 +152,64 @@ pub fn shape_config(name: &str) -> Result<DecoderConfig> {
         mlp_bias: false,
         tied_embeddings: shape.tied,
     })
+}
+
+/// A decoder with random weights, quantised if asked for. `progress` is told layers made and layers in all.
+///
+/// # Errors
+/// Kind `Model` when they do not fit the memory, or the device fails.
+pub fn random_decoder(
+    config: &DecoderConfig,
+    seed: u64,
+    quantisation: Option<Quantisation>,
+    device: &EngineDevice,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Decoder> {
+    let matrices = if config.tied_embeddings { 1 } else { 2 } * config.vocab_size * config.hidden_size
+        + config.layer_count * config.layer_parameter_count();
+    let needed_bytes = matrices as u64 * device.bytes_per_value();
+    match super::memory::available_bytes() {
+        Some(available) if device.is_cpu() && needed_bytes > available => {
+            return Err(Error::model(format!(
+                "weights of this shape take {:.1} GiB in {}, and {:.1} GiB of memory are free",
+                gibibytes(needed_bytes),
+                device.dtype(),
+                gibibytes(available)
+            ))
+            .hint("use a smaller shape, or --dtype bf16"));
+        }
+        _ => {}
+    }
+    let mut source = Told { weights: RandomWeights::new(config, seed), progress };
+    match quantisation {
+        None => Decoder::new(config.clone(), &mut source, device),
+        Some(quantisation) => {
+            let mut source = QuantisedWeights { source: &mut source, quantisation };
+            Decoder::new(config.clone(), &mut source, device)
+        }
+    }
+}
+
+/// Random weights that tell how far they are.
+struct Told<'a> {
+    weights: RandomWeights<'a>,
+    progress: &'a dyn Fn(u64, u64),
+}
+
+impl WeightSource for Told<'_> {
+    fn embedding_and_lm_head(&mut self) -> Result<(StoredMatrix, Option<StoredMatrix>)> {
+        self.weights.embedding_and_lm_head()
+    }
+
+    fn layer(&mut self, index: usize) -> Result<LayerWeights> {
+        let layer = self.weights.layer(index)?;
+        (self.progress)(index as u64 + 1, self.weights.config.layer_count as u64);
+        Ok(layer)
+    }
+
+    fn final_norm(&mut self) -> Result<Tensor> {
+        self.weights.final_norm()
+    }
 }
 
 /// Weights drawn from a seed, in bf16 as checkpoints have them: uniform with standard deviation 0.02.

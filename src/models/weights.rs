@@ -175,13 +175,31 @@ impl WeightStore {
         Ok(super::hex(&all.finalize()))
     }
 
+    /// Reads all files once and does nothing with them. Returns their bytes.
+    ///
+    /// # Errors
+    /// Kind `Model` when one cannot be read.
+    pub fn read_through(&self) -> Result<u64> {
+        let mut byte_count = 0;
+        for name in &self.file_names {
+            self.each_block(name, |block| byte_count += std::hint::black_box(block).len() as u64)?;
+        }
+        Ok(byte_count)
+    }
+
     fn file_sha256(&self, name: &str) -> Result<String> {
+        let mut hash = Sha256::new();
+        self.each_block(name, |block| hash.update(block))?;
+        Ok(super::hex(&hash.finalize()))
+    }
+
+    fn each_block(&self, name: &str, mut each: impl FnMut(&[u8])) -> Result<()> {
         let (mut file, _) = self.folder.open(name)?;
-        let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+        let mut buffer = vec![0; 1 << 20];
         loop {
             match file.read(&mut buffer) {
-                Ok(0) => return Ok(super::hex(&hash.finalize())),
-                Ok(len) => hash.update(&buffer[..len]),
+                Ok(0) => return Ok(()),
+                Ok(len) => each(&buffer[..len]),
                 Err(source) => {
                     return Err(Error::model("cannot be read")
                         .at(self.folder.describe(name))
@@ -192,7 +210,7 @@ impl WeightStore {
     }
 }
 
-fn gibibytes(bytes: u64) -> f64 {
+pub fn gibibytes(bytes: u64) -> f64 {
     bytes as f64 / (1u64 << 30) as f64
 }
 

@@ -33,6 +33,12 @@ impl PartialFile {
         Ok(PartialFile { file: BufWriter::new(file), partial_path, final_path: final_path.to_owned() })
     }
 
+    /// Takes the unfinished file away.
+    pub fn discard(self) {
+        // What cannot be removed stays behind under a name that says what it is.
+        let _ = std::fs::remove_file(&self.partial_path);
+    }
+
     /// Puts the bytes on disk first and under the final name second, so that the name never stands for half a file.
     ///
     /// # Errors
@@ -105,6 +111,13 @@ mod tests {
         drop(file);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert!(partial_path(&path).exists());
+    }
+
+    #[test]
+    fn discarded_it_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        PartialFile::create(&folder.path().join("rows.txt")).unwrap().discard();
+        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl PackedDecoder {
             let (cos, sin) = rope.at(batch.position_ids[row]);
             rotate(isa, key, cos, sin, 1.0);
         };
-        clock.time(EngineStage::Attention, || {
+        clock.time_all_threads(EngineStage::Attention, || {
             stack.push(index, qkv, config.qkv_size(), config.query_size(), finish);
         });
     }
@@ -192,7 +192,7 @@ impl PackedDecoder {
         let (config, layer) = (&self.config, &self.layers[index]);
         let PackedSession { unpacked, clock, .. } = session;
         let next = qkv.as_ref().map(|_| &self.layers[index + 1]);
-        clock.time(EngineStage::Unpack, || {
+        clock.time_all_threads(EngineStage::Unpack, || {
             layer.unpack(unpacked);
             next.into_iter().for_each(|next| next.qkv.unpack(&mut unpacked.qkv));
         });
