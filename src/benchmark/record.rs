@@ -38,7 +38,7 @@ pub struct BenchmarkRecord {
     /// What is shared counted once.
     pub computed_tokens_per_second: f64,
     pub flops: FlopsCard,
-    /// FLOPs of the linear layers by the time that threads spent in them, against the peak.
+    /// FLOPs of the linear layers in a second that a thread spent in them, against a thread's part of the peak.
     pub linear_peak_fraction: Option<f64>,
     /// All FLOPs by the median wall time, against the peak.
     pub whole_peak_fraction: Option<f64>,
@@ -98,6 +98,8 @@ pub struct MachineCard {
     pub cpu_model: Option<String>,
     /// The kernel whose register tile, fed from the first cache by all threads, is the peak.
     pub peak_kernel: Option<String>,
+    /// Threads that ran it at once: fewer than asked for where there are fewer cores.
+    pub peak_thread_count: Option<usize>,
     /// The larger of the two below; a multiply-add is two operations.
     pub peak_gops_per_second: Option<f64>,
     pub peak_before_gops_per_second: Option<f64>,

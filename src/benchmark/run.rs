@@ -183,7 +183,8 @@ impl Running<'_> {
         let wall = (middle.wall_seconds + sorted[sorted.len() / 2].wall_seconds) / 2.0;
         let stages = StageCard::new(middle, thread_count);
         let peak = machine.peak_gops_per_second.map(|gops| gops * 1e9);
-        let linear_wall = stages.thread_seconds.map(|times| times.linear / thread_count as f64);
+        let thread_peak = peak.zip(machine.peak_thread_count).map(|(peak, count)| peak / count as f64);
+        let linear_seconds = stages.thread_seconds.map(|times| times.linear);
         let workload = workload_card(&settings.workload, middle);
         BenchmarkRecord {
             model: settings.model.name(),
@@ -205,8 +206,8 @@ impl Running<'_> {
             prompts_per_second: workload.prompt_count as f64 / wall,
             logical_tokens_per_second: workload.flat_token_count as f64 / wall,
             computed_tokens_per_second: workload.trie_token_count as f64 / wall,
-            linear_peak_fraction: peak
-                .zip(linear_wall)
+            linear_peak_fraction: thread_peak
+                .zip(linear_seconds)
                 .map(|(peak, seconds)| flops.linear as f64 / seconds / peak),
             whole_peak_fraction: peak.map(|peak| flops.total() as f64 / wall / peak),
             flops: flops.into(),
@@ -225,6 +226,7 @@ fn machine_card(before: Option<TilePeak>, after: Option<TilePeak>, bandwidth: Op
     let (first, second) = (gops(&before), gops(&after));
     MachineCard {
         cpu_model: cpu_model(),
+        peak_thread_count: before.as_ref().map(|peak| peak.thread_count),
         peak_kernel: before.map(|peak| peak.kernel_name),
         peak_gops_per_second: first.zip(second).map(|(first, second)| first.max(second)),
         peak_before_gops_per_second: first,

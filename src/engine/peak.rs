@@ -30,6 +30,8 @@ pub struct TilePeak {
     pub kernel_name: String,
     /// Of all threads together; a multiply-add is two operations.
     pub operations_per_second: f64,
+    /// Threads that ran at once: those of the pool, or the cores where these are fewer.
+    pub thread_count: usize,
 }
 
 impl TilePeak {
@@ -40,7 +42,12 @@ impl TilePeak {
         }
         let best = || Kernel::new(*Isa::all().first()?, Arithmetic::F32);
         let kernel = device.kernel().or_else(best)?;
-        Some(TilePeak { kernel_name: kernel.name(), operations_per_second: tile_rate(kernel) })
+        let rates = thread_rates(kernel);
+        Some(TilePeak {
+            kernel_name: kernel.name(),
+            operations_per_second: rates.iter().sum(),
+            thread_count: rates.len(),
+        })
     }
 }
 
@@ -74,7 +81,8 @@ fn sum(words: &[u64]) -> u64 {
     sums.iter().chain(rest).fold(0, |sum, word| sum.wrapping_add(*word))
 }
 
-fn tile_rate(kernel: Kernel) -> f64 {
+/// Operations per second of each thread that has a core.
+fn thread_rates(kernel: Kernel) -> Vec<f64> {
     let depth = DEPTH_WORDS * kernel.values_per_word();
     let mut rows = PackedRows::new(kernel);
     rows.reshape(kernel.tile_rows(), depth);
@@ -108,7 +116,8 @@ fn tile_rate(kernel: Kernel) -> f64 {
     let core_count = std::thread::available_parallelism().map_or(windows.len(), usize::from);
     let mut rates: Vec<f64> = windows.into_iter().map(thread_rate).collect();
     rates.sort_by(|a, b| b.total_cmp(a));
-    rates.iter().take(core_count).sum()
+    rates.truncate(core_count);
+    rates
 }
 
 /// Operations per second of one thread, from its windows.
@@ -158,7 +167,7 @@ mod tests {
         for isa in Isa::all() {
             for arithmetic in [Arithmetic::F32, Arithmetic::Bf16] {
                 if let Some(kernel) = Kernel::new(isa, arithmetic) {
-                    let rate = tile_rate(kernel);
+                    let rate: f64 = thread_rates(kernel).iter().sum();
                     assert!((1e9..1e15).contains(&rate), "{}: {rate} operations per second", kernel.name());
                 }
             }
