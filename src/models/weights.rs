@@ -83,7 +83,7 @@ impl WeightStore {
     /// What does not fit would end the process without a word.
     fn refuse_too_large(&self, device: &EngineDevice) -> Result<()> {
         let elements = |file: &SafetensorsFile| -> u64 {
-            file.tensors().map(|(_, info)| info.shape.iter().product::<usize>() as u64).sum()
+            file.tensors().map(|(_, info)| padded_count(&info.shape)).sum()
         };
         let needed_bytes = self.files.iter().map(elements).sum::<u64>() * device.bytes_per_value();
         match super::memory::available_bytes() {
@@ -207,6 +207,14 @@ impl WeightStore {
                 }
             }
         }
+    }
+}
+
+/// Values that a tensor takes once it is packed: rows fill whole chunks of the kernels, and columns whole panels.
+fn padded_count(shape: &[usize]) -> u64 {
+    match *shape {
+        [rows, columns] => rows.next_multiple_of(32) as u64 * columns.next_multiple_of(32) as u64,
+        _ => shape.iter().product::<usize>() as u64,
     }
 }
 

@@ -91,7 +91,11 @@ impl Kernel {
         each: impl FnMut(usize, usize, &[f32]),
     ) {
         assert_eq!(rows.kernel(), self, "rows were packed for another kernel");
-        assert_eq!(panel.len(), rows.depth_words() * self.columns(), "a panel of another depth");
+        assert_eq!(
+            Some(panel.len()),
+            rows.depth_words().checked_mul(self.columns()),
+            "a panel of another depth"
+        );
         // SAFETY: an `Isa` of a level exists only where the CPU was found to have its features, bf16 was asked for in
         // `new`, and the lengths have just been checked.
         unsafe {

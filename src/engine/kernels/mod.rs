@@ -1,7 +1,8 @@
 //! The loops that the engine spends its time in, written for each instruction set, behind safe doors. All unsafe code of the
 //! crate is in this folder. Knows nothing of models: words, rows, panels, heads.
 //!
-//! Each kernel stands beside a naive twin and sums in the same order, so that the two agree to the bit.
+//! Products stand beside a naive twin that sums in the same order, and agree with it to the bit; attention and reductions are held
+//! against plain f64. Soft caps and windows of attention are for families that have them; none of today's does.
 #![expect(unsafe_code, reason = "vector instructions and aligned buffers; nowhere else")]
 
 mod attention;

@@ -100,7 +100,9 @@ fn rms_norm_body(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
             squares[at] += squares[at + half];
         }
     }
-    let scale = 1.0 / (squares[0] / x.len() as f32 + eps).sqrt();
+    let mean = squares[0] / x.len() as f32;
+    // A sum beyond f32 must not pass for a row of zeros.
+    let scale = if mean.is_finite() { 1.0 / (mean + eps).sqrt() } else { f32::NAN };
     for ((out, &value), &weight) in out.iter_mut().zip(x).zip(weight) {
         *out = value * scale * weight;
     }

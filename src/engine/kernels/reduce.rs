@@ -58,6 +58,10 @@ fn exponentials_body(values: &[f32], max: f32, inverse: f64) -> (f64, f64) {
 #[inline(always)]
 fn top_body(values: &[f32], count: usize) -> Vec<(usize, f32)> {
     const GROUP: usize = 32;
+    let count = count.min(values.len());
+    if count == 0 {
+        return Vec::new();
+    }
     // The count-th best group's largest value is a bar that the count-th best value does not fall below.
     let mut largest = Vec::with_capacity(values.len().div_ceil(GROUP));
     for values in values.chunks(GROUP) {
@@ -68,18 +72,22 @@ fn top_body(values: &[f32], count: usize) -> Vec<(usize, f32)> {
         largest.push(best);
     }
     let mut bar = f32::NEG_INFINITY;
-    if 0 < count && count < largest.len() {
+    if count < largest.len() {
         let mut sorted = largest.clone();
         bar = *sorted.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a)).1;
     }
-    let mut best = Vec::with_capacity(2 * count);
+    let mut best: Vec<(usize, f32)> = Vec::with_capacity(2 * count);
     for (group, values) in values.chunks(GROUP).enumerate() {
         if largest[group] >= bar {
             let places = group * GROUP..;
             best.extend(places.zip(values.iter().copied()).filter(|(_, value)| *value >= bar));
         }
     }
-    best.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    best.truncate(count);
+    let order = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if best.len() > count {
+        best.select_nth_unstable_by(count - 1, order);
+        best.truncate(count);
+    }
+    best.sort_unstable_by(order);
     best
 }

@@ -33,7 +33,8 @@ impl PackedRows {
         self.rows_per_tile = row_count.div_ceil(tile_count.max(1)).max(1);
         self.depth = depth;
         self.depth_words = self.kernel.padded_words(depth);
-        self.words.ensure(self.tile_count() * tile_rows * self.depth_words);
+        let word_count = (self.tile_count() * tile_rows).checked_mul(self.depth_words);
+        self.words.ensure(word_count.expect("rows fit the memory"));
         if self.depth_words * self.kernel.values_per_word() != depth {
             self.words.words_mut().fill(0);
         }

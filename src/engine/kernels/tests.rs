@@ -1,4 +1,4 @@
-//! Every kernel against its naive twin, to the bit, and against itself with other rows beside.
+//! Products against their naive twin, to the bit; attention against plain f64; each against itself in other company.
 
 use super::linear::{Arithmetic, Kernel};
 use super::naive::{dot, word_value};

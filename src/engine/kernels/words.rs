@@ -17,7 +17,7 @@ impl AlignedWords {
         AlignedWords { lines: vec![Line([0; 16]); count.div_ceil(16)] }
     }
 
-    /// Makes room for `count` words; what was there before is not kept in any order.
+    /// Makes room for `count` words; what was there before stays.
     pub fn ensure(&mut self, count: usize) {
         self.lines.resize(count.div_ceil(16).max(self.lines.len()), Line([0; 16]));
     }

@@ -62,6 +62,10 @@ impl PackedDecoder {
         requests: &[ReadoutRequest<'_>],
         settings: &ReadoutSettings,
     ) -> Result<Vec<ReadoutLogits>> {
+        let vocab = self.config.vocab_size;
+        assert!(batch.token_ids.iter().all(|&id| (id as usize) < vocab), "ids are the vocabulary's");
+        let mut wanted = requests.iter().flat_map(|request| request.wanted);
+        assert!(wanted.all(|&id| (id as usize) < vocab), "wanted ids are the vocabulary's");
         let mut rows: Vec<usize> = batch.readouts.iter().map(|readout| readout.row).collect();
         rows.sort_unstable();
         rows.dedup();
@@ -112,7 +116,8 @@ impl PackedDecoder {
     /// Raw queries, keys and values of the first layer.
     fn first_projection(&self, x: &[f32], qkv: &mut [f32], session: &mut PackedSession) {
         let (config, layer) = (&self.config, &self.layers[0]);
-        layer.qkv.unpack(&mut session.unpacked.qkv);
+        let PackedSession { unpacked, clock, .. } = session;
+        clock.time_all_threads(EngineStage::Unpack, || layer.qkv.unpack(&mut unpacked.qkv));
         let PackedSession { unpacked, clock, blocks, .. } = &*session;
         let rows = block_row_count(x.len() / config.hidden_size);
         let pairs = x.par_chunks(rows * config.hidden_size).zip(qkv.par_chunks_mut(rows * config.qkv_size()));
@@ -225,6 +230,6 @@ impl PackedDecoder {
 /// Rows of a block: as even as possible, a multiple of blocks for each thread.
 fn block_row_count(row_count: usize) -> usize {
     let threads = rayon::current_num_threads();
-    let blocks = row_count.div_ceil(BLOCK_ROW_COUNT).next_multiple_of(threads);
-    row_count.div_ceil(blocks).max(BLOCK_ROW_COUNT_MIN).min(row_count.max(1))
+    let blocks = row_count.div_ceil(BLOCK_ROW_COUNT).max(1).next_multiple_of(threads);
+    row_count.div_ceil(blocks).max(BLOCK_ROW_COUNT_MIN)
 }

@@ -50,7 +50,10 @@ impl PackedDecoder {
     ) -> Result<Vec<ReadoutLogits>> {
         let (config, width) = (&self.config, self.config.hidden_size);
         let mut readouts = Vec::with_capacity(requests.len());
-        for (rows, requests) in hidden.chunks(ROW_COUNT_MAX * width).zip(requests.chunks(ROW_COUNT_MAX)) {
+        // Even groups, so that no walk over the whole matrix is for a few rows.
+        let walks = requests.len().div_ceil(ROW_COUNT_MAX).max(1);
+        let row_count = requests.len().div_ceil(walks).max(1);
+        for (rows, requests) in hidden.chunks(row_count * width).zip(requests.chunks(row_count)) {
             let mut packed = PackedRows::new(self.kernel);
             pack_normed(config, rows, &self.final_norm, &mut packed, &mut Vec::new());
             let sorted: Vec<Vec<(u32, usize)>> = requests.iter().map(by_id).collect();
@@ -65,10 +68,11 @@ impl PackedDecoder {
                     })
                 })
                 .collect();
-            for (row, request) in requests.iter().enumerate() {
+            let read = requests.par_iter().enumerate().map(|(row, request)| {
                 let parts: Vec<&Partial> = partials.iter().map(|rows| &rows[row]).collect();
-                readouts.push(merged(&parts, request.wanted.len(), settings)?);
-            }
+                merged(&parts, request.wanted.len(), settings)
+            });
+            readouts.extend(read.collect::<Result<Vec<_>>>()?);
         }
         Ok(readouts)
     }
@@ -141,8 +145,9 @@ fn merged(parts: &[&Partial], wanted_count: usize, settings: &ReadoutSettings) -
     let (mut total, mut weighted) = (0.0, 0.0);
     for part in parts {
         let below = part.max as f64 - max;
-        total += part.total * below.exp();
-        weighted += (part.weighted + part.total * below) * below.exp();
+        let scale = below.exp();
+        total += part.total * scale;
+        weighted += (part.weighted + part.total * below) * scale;
     }
     let mut wanted = vec![0.0; wanted_count];
     for &(place, logit) in parts.iter().flat_map(|part| &part.wanted) {
