@@ -58,7 +58,7 @@ fn a_small_shape_is_measured_and_checked() {
     }
     let shares = record["stages"]["thread_share"].as_object().unwrap();
     let total: f64 = shares.values().map(|share| share.as_f64().unwrap()).sum();
-    assert_eq!(shares.len(), 6);
+    assert_eq!(shares.len(), 7);
     assert!((total - 1.0).abs() < 1e-6, "{shares:?}");
 
     let read = log_probs(&place.path().join("read.jsonl"));
@@ -141,4 +141,18 @@ fn what_cannot_be_measured_is_refused_first() {
     let outcome = respondent(place.path(), &["bench", "--shape", "tiny", "--log-probs", "no/such/file"]);
     assert_eq!(outcome.code, 6, "{outcome:?}");
     assert!(!outcome.stderr.contains("peak"), "nothing was measured: {}", outcome.stderr);
+}
+
+#[test]
+fn quantised_weights_give_what_candle_makes_of_them() {
+    let place = tempfile::tempdir().unwrap();
+    for quantisation in ["q8_0", "q6_k", "q4_k"] {
+        let arguments =
+            ["bench", "--shape", "tiny", "--quantise", quantisation, "--verify", "--repeat", "1", "--json"];
+        let outcome = respondent(place.path(), &arguments);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        let record: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        assert_eq!(record["quantisation"], quantisation);
+        assert!(record["verification"]["largest_difference_nats"].as_f64().unwrap() < 1e-4);
+    }
 }

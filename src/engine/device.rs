@@ -122,9 +122,12 @@ fn cpu_kernel(dtype: EngineDtype, name: &str) -> Result<Option<Kernel>> {
         name => match known.iter().find(|kernel| kernel.isa().name() == name) {
             Some(kernel) => Some(*kernel),
             None => {
-                let names: Vec<&str> = known.iter().map(|kernel| kernel.isa().name()).collect();
+                let mut names: Vec<&str> = known.iter().map(|kernel| kernel.isa().name()).collect();
+                if dtype == EngineDtype::F32 {
+                    names.push("portable");
+                }
                 return Err(Error::usage(format!("this CPU has no kernel `{name}` for {dtype}"))
-                    .hint(format!("it has: auto, portable, {}", names.join(", "))));
+                    .hint(format!("it has: {}", names.join(", "))));
             }
         },
     };

@@ -180,3 +180,27 @@ fn naive_mix(query: &[f64], rows: &[usize], head: HeadRows<'_>, soft_cap: Option
     };
     (0..dim).map(mix).collect()
 }
+
+#[test]
+fn a_size_beyond_the_memory_is_refused_and_not_wrapped() {
+    for kernel in kernels() {
+        let lying = std::panic::catch_unwind(|| {
+            let mut rows = PackedRows::new(kernel);
+            rows.reshape(1, 1 << 62);
+            kernel.multiply(&rows, &[], &[], |_, _, _| ());
+        });
+        assert!(lying.is_err(), "{}", kernel.name());
+    }
+}
+
+#[test]
+fn the_best_may_be_none_or_all() {
+    let values: Vec<f32> = (0..100).map(|at| value(5, 0, at)).collect();
+    let mut sorted: Vec<(usize, f32)> = values.iter().copied().enumerate().collect();
+    sorted.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    for isa in Isa::all() {
+        for count in [0, 1, 3, 4, 50, 100, usize::MAX] {
+            assert_eq!(reduce::top(isa, &values, count), sorted[..count.min(100)]);
+        }
+    }
+}
