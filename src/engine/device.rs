@@ -58,7 +58,7 @@ impl EngineDevice {
         }
         let device = Device::new_cuda(ordinal).map_err(|source| {
             Error::usage(format!("device `{name}` is not available"))
-                .because(source)
+                .because(super::first_line(&source))
                 .hint("use `--device cpu`")
         })?;
         Ok(EngineDevice { device, dtype, kernel: None })
