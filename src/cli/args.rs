@@ -133,13 +133,13 @@ pub struct EngineOptions {
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
 
-    /// Numbers that weights and activations are multiplied in: `f32` is exact, `bf16` twice as fast where the CPU has
-    /// AVX512-BF16, and in half the memory. Sums, norms and attention are f32 either way on a CPU.
+    /// Numbers that weights and activations are multiplied in: `f32`, or `bf16`, which is faster, rounds more and takes
+    /// half the memory; on a CPU it needs AVX512-BF16. Sums, norms and attention are f32 either way on a CPU.
     #[arg(long, value_name = "DTYPE", default_value = "f32", value_enum)]
     pub dtype: DtypeArgument,
 
     /// The CPU's arithmetic: `auto` takes the best it has; `avx512`, `avx2` or `neon` that one; `portable` candle's plain
-    /// operations. All but `portable` give the same bytes in f32.
+    /// operations. In f32 `avx512` and `avx2` give the same bytes.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub kernel: String,
 

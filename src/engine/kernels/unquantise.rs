@@ -72,134 +72,71 @@ impl QuantisedPanel {
 compiled_for_each_isa! {
     fn bytes_bf16(
         codes: &[i8], scales: &[f32], minima: &[f32], block_len: usize, columns: usize, words: &mut [u32],
-    ) = bytes_bf16_body;
+    ) = unpack_body::<i8, true>;
     fn bytes_f32(
         codes: &[i8], scales: &[f32], minima: &[f32], block_len: usize, columns: usize, words: &mut [u32],
-    ) = bytes_f32_body;
+    ) = unpack_body::<i8, false>;
     fn nibbles_bf16(
         codes: &[u8], scales: &[f32], minima: &[f32], block_len: usize, columns: usize, words: &mut [u32],
-    ) = nibbles_bf16_body;
+    ) = unpack_body::<u8, true>;
     fn nibbles_f32(
         codes: &[u8], scales: &[f32], minima: &[f32], block_len: usize, columns: usize, words: &mut [u32],
-    ) = nibbles_f32_body;
+    ) = unpack_body::<u8, false>;
 }
 
-/// For each block: two rows of codes, the scales and minima of their columns, and where their words go.
-macro_rules! for_each_pair {
-    ($codes:expr, $rows:expr, $scales:expr, $minima:expr, $block_len:expr, $columns:expr, $words:expr, $words_per_pair:expr,
-     |$pair:ident, $scale:ident, $minimum:ident, $word:ident, $column:ident| $body:block) => {
-        let pairs_per_block = $block_len / 2;
-        let mut pairs =
-            $codes.chunks_exact($rows * $columns).zip($words.chunks_exact_mut($words_per_pair * $columns));
-        for (scales, minima) in $scales.chunks_exact($columns).zip($minima.chunks_exact($columns)) {
-            for ($pair, $word) in pairs.by_ref().take(pairs_per_block) {
-                for $column in 0..$columns {
-                    let ($scale, $minimum) = (scales[$column], minima[$column]);
-                    $body
+/// How two neighbours along the depth are kept.
+trait CodePair: Sized {
+    /// Rows of `columns` codes that hold a pair.
+    const ROWS: usize;
+    /// The even and the odd code of a column.
+    fn pair(codes: &[Self], column: usize, columns: usize) -> (f32, f32);
+}
+
+/// A byte each, one row behind the other.
+impl CodePair for i8 {
+    const ROWS: usize = 2;
+
+    #[inline(always)]
+    fn pair(codes: &[i8], column: usize, columns: usize) -> (f32, f32) {
+        (codes[column] as f32, codes[columns + column] as f32)
+    }
+}
+
+/// Two in a byte, the even one in the low half.
+impl CodePair for u8 {
+    const ROWS: usize = 1;
+
+    #[inline(always)]
+    fn pair(codes: &[u8], column: usize, _: usize) -> (f32, f32) {
+        ((codes[column] & 15) as f32, (codes[column] >> 4) as f32)
+    }
+}
+
+#[inline(always)]
+fn unpack_body<C: CodePair, const IS_BF16: bool>(
+    codes: &[C],
+    scales: &[f32],
+    minima: &[f32],
+    block_len: usize,
+    columns: usize,
+    words: &mut [u32],
+) {
+    let words_per_pair = if IS_BF16 { 1 } else { 2 };
+    let codes = codes.chunks_exact(C::ROWS * columns);
+    let mut pairs = codes.zip(words.chunks_exact_mut(words_per_pair * columns));
+    for (scales, minima) in scales.chunks_exact(columns).zip(minima.chunks_exact(columns)) {
+        for (codes, words) in pairs.by_ref().take(block_len / 2) {
+            for column in 0..columns {
+                let (even, odd) = C::pair(codes, column, columns);
+                let even = even * scales[column] - minima[column];
+                let odd = odd * scales[column] - minima[column];
+                if IS_BF16 {
+                    words[column] = bf16_word(even, odd);
+                } else {
+                    words[column] = even.to_bits();
+                    words[columns + column] = odd.to_bits();
                 }
             }
         }
-    };
-}
-
-#[inline(always)]
-fn bytes_bf16_body(
-    codes: &[i8],
-    scales: &[f32],
-    minima: &[f32],
-    block_len: usize,
-    columns: usize,
-    words: &mut [u32],
-) {
-    for_each_pair!(
-        codes,
-        2,
-        scales,
-        minima,
-        block_len,
-        columns,
-        words,
-        1,
-        |pair, scale, minimum, word, column| {
-            let even = pair[column] as f32 * scale - minimum;
-            let odd = pair[columns + column] as f32 * scale - minimum;
-            word[column] = bf16_word(even, odd);
-        }
-    );
-}
-
-#[inline(always)]
-fn bytes_f32_body(
-    codes: &[i8],
-    scales: &[f32],
-    minima: &[f32],
-    block_len: usize,
-    columns: usize,
-    words: &mut [u32],
-) {
-    for_each_pair!(
-        codes,
-        2,
-        scales,
-        minima,
-        block_len,
-        columns,
-        words,
-        2,
-        |pair, scale, minimum, word, column| {
-            word[column] = (pair[column] as f32 * scale - minimum).to_bits();
-            word[columns + column] = (pair[columns + column] as f32 * scale - minimum).to_bits();
-        }
-    );
-}
-
-#[inline(always)]
-fn nibbles_bf16_body(
-    codes: &[u8],
-    scales: &[f32],
-    minima: &[f32],
-    block_len: usize,
-    columns: usize,
-    words: &mut [u32],
-) {
-    for_each_pair!(
-        codes,
-        1,
-        scales,
-        minima,
-        block_len,
-        columns,
-        words,
-        1,
-        |pair, scale, minimum, word, column| {
-            let even = (pair[column] & 15) as f32 * scale - minimum;
-            let odd = (pair[column] >> 4) as f32 * scale - minimum;
-            word[column] = bf16_word(even, odd);
-        }
-    );
-}
-
-#[inline(always)]
-fn nibbles_f32_body(
-    codes: &[u8],
-    scales: &[f32],
-    minima: &[f32],
-    block_len: usize,
-    columns: usize,
-    words: &mut [u32],
-) {
-    for_each_pair!(
-        codes,
-        1,
-        scales,
-        minima,
-        block_len,
-        columns,
-        words,
-        2,
-        |pair, scale, minimum, word, column| {
-            word[column] = ((pair[column] & 15) as f32 * scale - minimum).to_bits();
-            word[columns + column] = ((pair[column] >> 4) as f32 * scale - minimum).to_bits();
-        }
-    );
+    }
 }
