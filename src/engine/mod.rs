@@ -22,6 +22,7 @@ pub use config::{DecoderConfig, Llama3Scaling, RopeConfig};
 pub use decoder::Decoder;
 pub use device::{EngineDevice, EngineDtype};
 pub use flops::PrefillFlops;
+pub use packed::dequantise;
 pub use peak::{TilePeak, read_bandwidth};
 pub use prefill::{BatchReadouts, Prefill, ReadoutRequest};
 pub use readout::{ReadoutLogits, ReadoutSettings, check_temperatures};

@@ -4,6 +4,7 @@
 mod config;
 mod families;
 mod folder;
+pub mod gguf;
 mod memory;
 mod quantise;
 mod random;

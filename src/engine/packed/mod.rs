@@ -14,4 +14,5 @@ mod session;
 mod stack;
 
 pub use decoder::PackedDecoder;
+pub use ggml::dequantise;
 pub use session::PackedSession;

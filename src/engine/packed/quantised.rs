@@ -1,9 +1,9 @@
 //! Panels of quantised weights: GGML's blocks of the rows that become a panel's columns, transposed. Knows projections, not
 //! layers.
 
-use super::super::kernels::{Codes, QuantisedPanel};
+use super::super::kernels::{CentredPair, Codes, QuantisedPanel};
 use super::super::{Projection, StoredMatrix};
-use super::ggml::{self, CodeLayout};
+use super::ggml::{self, CodeLayout, CodeRange};
 use super::matrix::Place;
 use crate::error::Result;
 use candle_core::quantized::GgmlDType;
@@ -58,7 +58,13 @@ fn panel(
             transpose(&row.minima, column, columns, &mut minima);
         }
     }
-    let codes = if layout.is_nibble { nibbles(&codes, columns) } else { Codes::Bytes(codes) };
+    let codes = match layout.range {
+        CodeRange::Byte => Codes::Bytes(codes),
+        CodeRange::Nibble => {
+            Codes::Nibbles(pairs(&codes, columns, |even, odd| even as u8 | (odd as u8) << 4))
+        }
+        CodeRange::CentredNibble => Codes::CentredNibbles(pairs(&codes, columns, CentredPair::new)),
+    };
     Some(QuantisedPanel { codes, scales, minima, block_len: layout.block_len })
 }
 
@@ -69,14 +75,10 @@ fn transpose<T: Copy>(row: &[T], column: usize, columns: usize, out: &mut [T]) {
     }
 }
 
-/// Two neighbours along the depth in one byte.
-fn nibbles(codes: &[i8], columns: usize) -> Codes {
-    let mut pairs = Vec::with_capacity(codes.len() / 2);
-    for two in codes.chunks_exact(2 * columns) {
-        let (even, odd) = two.split_at(columns);
-        pairs.extend(even.iter().zip(odd).map(|(&even, &odd)| even as u8 | (odd as u8) << 4));
-    }
-    Codes::Nibbles(pairs)
+/// Two neighbours along the depth as one.
+fn pairs<T>(codes: &[i8], columns: usize, pair: impl Fn(i8, i8) -> T) -> Vec<T> {
+    let twos = codes.chunks_exact(2 * columns).map(|two| two.split_at(columns));
+    twos.flat_map(|(even, odd)| even.iter().zip(odd).map(|(&even, &odd)| pair(even, odd))).collect()
 }
 
 #[cfg(test)]
