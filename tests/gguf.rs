@@ -1,0 +1,443 @@
+//! GGUF files: what the `gguf` package wrote is read to the bit, and what is damaged or lies is refused.
+
+use super::harness::repository;
+use proptest::prelude::*;
+use respondent::error::Error;
+use respondent::models::gguf::{GgmlType, GgufFile, TensorInfo, Value};
+use std::path::{Path, PathBuf};
+
+fn golden(name: &str) -> PathBuf {
+    repository("tests/goldens/gguf").join(name)
+}
+
+fn open(name: &str) -> GgufFile {
+    GgufFile::open(&golden(name)).unwrap()
+}
+
+/// What opening a file of these bytes says.
+fn refusal(bytes: &[u8]) -> Error {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    std::fs::write(&path, bytes).unwrap();
+    GgufFile::open(&path).err().expect("it should be refused")
+}
+
+fn assert_refused(bytes: &[u8], message: &str) {
+    let error = refusal(bytes);
+    assert!(error.to_string().contains(message), "{error}");
+    assert!(error.to_string().contains("model.gguf"), "{error}");
+    assert!(error.hint_text().is_some(), "{error}");
+}
+
+/// A header put together by hand.
+struct Forged(Vec<u8>);
+
+impl Forged {
+    fn new(tensor_count: u64, entry_count: u64) -> Self {
+        let mut forged = Forged(b"GGUF\x03\0\0\0".to_vec());
+        forged.u64(tensor_count).u64(entry_count);
+        forged
+    }
+
+    fn u32(&mut self, value: u32) -> &mut Self {
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+
+    fn u64(&mut self, value: u64) -> &mut Self {
+        self.0.extend(value.to_le_bytes());
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.u64(text.len() as u64);
+        self.0.extend(text.as_bytes());
+        self
+    }
+
+    fn tensor(&mut self, name: &str, sizes: &[u64], kind: u32, offset: u64) -> &mut Self {
+        self.text(name).u32(sizes.len() as u32);
+        for &size in sizes {
+            self.u64(size);
+        }
+        self.u32(kind).u64(offset)
+    }
+
+    /// Pads to 32 bytes and adds data.
+    fn data(&mut self, len: usize) -> &[u8] {
+        self.0.resize(self.0.len().next_multiple_of(32) + len, 0);
+        &self.0
+    }
+}
+
+#[test]
+fn values_are_the_reference_s_to_the_bit() {
+    let file = open("types.gguf");
+    let expected: Vec<u32> = std::fs::read(golden("types.f32"))
+        .unwrap()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&bytes| u32::from_le_bytes(bytes))
+        .collect();
+    let mut at = 0;
+    for tensor in file.tensors() {
+        let bits: Vec<u32> = file.read_f32(tensor).unwrap().into_iter().map(f32::to_bits).collect();
+        assert_eq!(bits, expected[at..][..bits.len()], "{}", tensor.name());
+        at += bits.len();
+    }
+    assert_eq!(at, expected.len());
+    assert_eq!(file.tensors().len(), 25);
+}
+
+#[test]
+fn rows_are_read_one_by_one_from_many_threads() {
+    let file = open("types.gguf");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for tensor in file.tensors() {
+                    let (mut whole, mut row_bytes) = (Vec::new(), Vec::new());
+                    file.read_rows(tensor, 0..tensor.row_count(), &mut whole).unwrap();
+                    for row in 0..tensor.row_count() {
+                        file.read_rows(tensor, row..row + 1, &mut row_bytes).unwrap();
+                        assert_eq!(row_bytes, whole[row * row_bytes.len()..][..row_bytes.len()]);
+                    }
+                    file.read_rows(tensor, 0..0, &mut row_bytes).unwrap();
+                    assert!(row_bytes.is_empty());
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn shapes_are_outermost_first() {
+    let file = open("types.gguf");
+    let shape = |name: &str| file.tensor(name).map(TensorInfo::shape);
+    assert_eq!(shape("experts.Q8_0"), Some(&[2, 3, 64][..]));
+    assert_eq!(shape("random.Q4_K"), Some(&[4, 256][..]));
+    assert_eq!(shape("vector.F32"), Some(&[5][..]));
+    let experts = file.tensor("experts.Q8_0").unwrap();
+    assert_eq!((experts.row_count(), experts.row_len(), experts.row_bytes()), (6, 64, Some(68)));
+    let vector = file.tensor("vector.F32").unwrap();
+    assert_eq!((vector.row_count(), vector.row_len()), (1, 5));
+    assert!(file.tensor("vector").is_none());
+}
+
+#[test]
+fn types_are_those_of_ggml() {
+    let table: Vec<(u32, String, usize, usize)> =
+        serde_json::from_slice(&std::fs::read(golden("types.json")).unwrap()).unwrap();
+    for (id, name, len, bytes) in &table {
+        let kind = GgmlType::from_id(*id);
+        assert!(kind.name().unwrap().eq_ignore_ascii_case(name), "{kind} {name}");
+        assert_eq!(kind.block(), Some((*len, *bytes)), "{name}");
+    }
+    let known = (0..1000).filter(|&id| GgmlType::from_id(id).block().is_some()).count();
+    assert_eq!(known, table.len());
+}
+
+#[test]
+fn other_types_are_listed_and_refused_by_name() {
+    let file = open("unreadable.gguf");
+    for tensor in file.tensors() {
+        let mut bytes = Vec::new();
+        let read = file.read_rows(tensor, 0..1, &mut bytes);
+        if tensor.name() == "readable" {
+            read.unwrap();
+            assert_eq!(file.read_f32(tensor).unwrap(), [0.0, 1.0, 2.0, 3.0]);
+            continue;
+        }
+        assert_eq!(tensor.shape(), [2, 256]);
+        assert_eq!(tensor.kind().to_string(), tensor.name());
+        let error = read.unwrap_err();
+        let name = tensor.name();
+        assert!(error.to_string().contains(&format!("`{name}` is of type {name}")), "{error}");
+        assert!(error.hint_text().unwrap().contains("Q2_K to Q6_K"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    std::fs::write(&path, Forged::new(1, 0).tensor("new", &[7], 99, 0).data(1)).unwrap();
+    let file = GgufFile::open(&path).unwrap();
+    let error = file.read_f32(&file.tensors()[0]).unwrap_err();
+    assert!(error.to_string().contains("`new` is of type unknown type 99"), "{error}");
+}
+
+#[test]
+fn metadata_of_every_type_is_read() {
+    let file = open("metadata.gguf");
+    let metadata = file.metadata();
+    let get = |key: &str| metadata.require::<u64>(key).unwrap();
+    assert_eq!((get("one.uint8"), get("one.uint16"), get("one.uint32")), (255, 65_535, 4_294_967_295));
+    assert_eq!(get("one.uint64"), u64::MAX);
+    let get = |key: &str| metadata.require::<i64>(key).unwrap();
+    assert_eq!((get("one.int8"), get("one.int16"), get("one.int32")), (-128, -32_768, -2_147_483_648));
+    assert_eq!(get("one.int64"), i64::MIN);
+    assert_eq!(metadata.require::<f32>("one.float32").unwrap(), 0.1);
+    assert_eq!(metadata.require::<f64>("one.float64").unwrap(), 0.1);
+    assert!(metadata.require::<bool>("one.bool").unwrap());
+    assert_eq!(metadata.require::<&str>("one.string").unwrap(), "naïve ▁text\n");
+    assert_eq!(metadata.require::<&str>("one.empty_string").unwrap(), "");
+    assert_eq!(metadata.require::<&str>("general.architecture").unwrap(), "llama");
+    for (key, value) in [("many.uint8", 255), ("many.uint16", 65_535), ("many.uint32", 4_294_967_295)] {
+        assert_eq!(metadata.require::<Vec<u32>>(key).unwrap(), [value, 1]);
+    }
+    for (key, value) in [("many.int8", -128), ("many.int16", -32_768), ("many.int32", -2_147_483_648)] {
+        assert_eq!(metadata.require::<Vec<i32>>(key).unwrap(), [value, 1]);
+    }
+    assert_eq!(metadata.require::<Vec<i64>>("many.int64").unwrap(), [i64::MIN, 1]);
+    assert_eq!(metadata.require::<Vec<u64>>("many.uint64").unwrap(), [u64::MAX, 1]);
+    assert_eq!(metadata.require::<Vec<f32>>("many.float32").unwrap(), [0.1, 1.0]);
+    assert_eq!(metadata.require::<Vec<f64>>("many.float64").unwrap(), [0.1, 1.0]);
+    assert_eq!(metadata.require::<Vec<bool>>("many.bool").unwrap(), [true, true]);
+    assert_eq!(metadata.require::<Vec<&str>>("many.string").unwrap(), ["", "▁a", "b\0c"]);
+    let nested: Vec<Vec<Vec<u16>>> = metadata.require("nested").unwrap();
+    assert_eq!(nested, [vec![vec![1, 2], vec![3]], vec![vec![4]]]);
+    assert_eq!(metadata.require::<Vec<Vec<&str>>>("nested_text").unwrap(), [vec!["a", "bc"], vec!["d"]]);
+    assert_eq!(metadata.get::<u32>("absent").unwrap(), None);
+    let bytes = metadata.iter().find(|(key, _)| *key == "one.bytes").unwrap().1;
+    assert_eq!(bytes, Value::String(b"\xff\xfe"));
+    assert_eq!(metadata.iter().count(), 31);
+    assert_eq!(file.read_f32(file.tensor("second").unwrap()).unwrap(), [0.0, 1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn metadata_that_does_not_fit_is_named() {
+    let file = open("metadata.gguf");
+    let metadata = file.metadata();
+    let check = |error: Option<Error>, expected: &str| {
+        let error = error.unwrap();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.to_string().contains("metadata.gguf") && error.hint_text().is_some());
+    };
+    check(metadata.require::<u32>("llama.block_count").err(), "`llama.block_count` is missing");
+    check(
+        metadata.get::<u32>("one.uint64").err(),
+        "the integer 18446744073709551615 where an integer that fits u32",
+    );
+    check(metadata.get::<u32>("one.int8").err(), "the integer -128 where an integer that fits u32");
+    check(metadata.get::<u32>("one.string").err(), "a string where an integer");
+    check(metadata.get::<&str>("one.bytes").err(), "text that is not UTF-8 where UTF-8 text");
+    check(metadata.get::<&str>("many.string").err(), "an array of 3 string where text");
+    check(metadata.get::<Vec<&str>>("many.bytes").err(), "at [1] text that is not UTF-8");
+    check(metadata.get::<Vec<u32>>("one.uint8").err(), "the integer 255 where an array");
+    check(metadata.get::<f32>("one.float64").err(), "the f64 0.1 where an f32");
+}
+
+#[test]
+fn a_split_model_opens_from_any_part() {
+    for part in 1..=3 {
+        let file = open(&format!("split-0000{part}-of-00003.gguf"));
+        assert_eq!(file.metadata().require::<&str>("general.name").unwrap(), "split in three");
+        assert_eq!(file.paths().count(), 3);
+        assert_eq!(file.tensors().len(), 5);
+        for (index, tensor) in file.tensors().iter().enumerate() {
+            assert_eq!(tensor.name(), format!("tensor.{index}"));
+            assert_eq!(file.read_f32(tensor).unwrap(), [index as f32; 6]);
+        }
+    }
+}
+
+/// The parts of the split golden, changed by `change`, opened by the part `opened`.
+fn changed_split(opened: u16, change: impl Fn(&Path)) -> Error {
+    let folder = tempfile::tempdir().unwrap();
+    for part in 1..=3 {
+        let name = format!("split-0000{part}-of-00003.gguf");
+        std::fs::copy(golden(&name), folder.path().join(name)).unwrap();
+    }
+    change(folder.path());
+    let path = folder.path().join(format!("split-0000{opened}-of-00003.gguf"));
+    GgufFile::open(&path).err().expect("it should be refused")
+}
+
+#[test]
+fn parts_that_do_not_belong_together_are_refused() {
+    let part = |folder: &Path, part: u16| folder.join(format!("split-0000{part}-of-00003.gguf"));
+    let error = changed_split(1, |folder| std::fs::remove_file(part(folder, 2)).unwrap());
+    assert!(error.to_string().contains("part 2 of 3 is missing"), "{error}");
+    assert!(error.to_string().contains("split-00002-of-00003.gguf"), "{error}");
+    let copy = |folder: &Path, from: u16, to: u16| {
+        std::fs::copy(part(folder, from), part(folder, to)).unwrap();
+    };
+    let error = changed_split(1, |folder| copy(folder, 3, 2));
+    assert!(error.to_string().contains("part 2 of 3, by its metadata part 3 of 3"), "{error}");
+    let error = changed_split(3, |folder| copy(folder, 2, 3));
+    assert!(error.to_string().contains("its name does not end in `-00002-of-00003.gguf`"), "{error}");
+    let error = changed_split(1, |folder| {
+        std::fs::write(part(folder, 2), std::fs::read(golden("types.gguf")).unwrap()).unwrap();
+    });
+    assert!(error.to_string().contains("`split.no` is missing"), "{error}");
+    let replace = |path: PathBuf, from: &[u8], to: &[u8]| {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        bytes[at..at + from.len()].copy_from_slice(to);
+        std::fs::write(path, bytes).unwrap();
+    };
+    let error = changed_split(1, |folder| replace(part(folder, 3), b"tensor.4", b"tensor.0"));
+    assert!(error.to_string().contains("`tensor.0` is there twice"), "{error}");
+    let count = |count: u8| [b"split.tensors.count\x05\0\0\0", &[count][..]].concat();
+    let error = changed_split(2, |folder| replace(part(folder, 3), &count(5), &count(6)));
+    assert!(error.to_string().contains("`split.tensors.count` is not what the first part says"), "{error}");
+    let error = changed_split(2, |folder| {
+        (1..=3).for_each(|number| replace(part(folder, number), &count(5), &count(6)));
+    });
+    assert!(error.to_string().contains("should hold 6 tensors, but hold 5"), "{error}");
+}
+
+#[test]
+fn a_part_under_another_name_says_how_it_should_be_called() {
+    let error = refusal(&std::fs::read(golden("split-00002-of-00003.gguf")).unwrap());
+    assert!(error.to_string().contains("does not end in `-00002-of-00003.gguf`"), "{error}");
+}
+
+#[test]
+fn version_2_is_version_3() {
+    let mut bytes = std::fs::read(golden("types.gguf")).unwrap();
+    bytes[4] = 2;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(GgufFile::open(&path).unwrap().tensors(), open("types.gguf").tensors());
+}
+
+#[test]
+fn what_is_not_gguf_or_another_version_is_refused_by_name() {
+    let bytes = std::fs::read(golden("types.gguf")).unwrap();
+    let with_version = |version: [u8; 4]| [b"GGUF", &version[..], &bytes[8..]].concat();
+    assert_refused(&with_version([1, 0, 0, 0]), "GGUF version 1 is not read");
+    assert_refused(&with_version([4, 0, 0, 0]), "GGUF version 4 is not known");
+    assert_refused(&with_version([0, 0, 0, 3]), "big-endian");
+    assert_refused(b"", "the magic number takes 4 bytes, but only 0 are left");
+    assert_refused(b"PK\x03\x04----", "not a GGUF file");
+    assert_refused(b"GGUF\x03\0", "the version takes 4 bytes, but only 2 are left");
+    let folder = tempfile::tempdir().unwrap();
+    let error = GgufFile::open(folder.path()).err().unwrap();
+    assert!(error.to_string().contains("is not a file"), "{error}");
+}
+
+#[test]
+fn counts_and_lengths_that_lie_are_refused() {
+    assert_refused(&Forged::new(u64::MAX, 0).0, "the number of tensors is 18446744073709551615");
+    assert_refused(&Forged::new(0, 1 << 60).0, "the number of metadata entries is 1152921504606846976");
+    let mut long_key = Forged::new(0, 1);
+    assert_refused(&long_key.u64(1 << 40).u64(0).0, "a metadata key takes 1099511627776 bytes");
+    let entry = |kind: u32| {
+        let mut forged = Forged::new(0, 1);
+        forged.text("key").u32(kind);
+        forged
+    };
+    assert_refused(&entry(8).u64(u64::MAX).0, "metadata `key` takes 18446744073709551615 bytes");
+    assert_refused(&entry(13).u64(0).0, "metadata `key` has the unknown type 13");
+    assert_refused(&entry(9).u32(10).u64(1 << 61).0, "elements of metadata `key` is 2305843009213693952");
+    assert_refused(&entry(9).u32(8).u64(u64::MAX / 8).0, "the number of elements of metadata `key`");
+    assert_refused(&entry(9).u32(77).u64(0).0, "metadata `key` has the unknown type 77");
+    let mut bool = entry(7);
+    bool.0.push(2);
+    assert_refused(&bool.0, "metadata `key` is 2, which is neither true nor false");
+    let mut deep = entry(9);
+    for _ in 0..9 {
+        deep.u32(9).u64(1);
+    }
+    assert_refused(&deep.0, "more than 4 deep");
+    assert_refused(
+        &Forged::new(0, 2).text("a").u32(4).u32(1).text("a").u32(4).u32(1).0,
+        "`a` stands there twice",
+    );
+    let mut not_text = Forged::new(0, 1);
+    not_text.u64(1).0.extend(b"\xff\x04\0\0\0\x01\0\0\0");
+    assert_refused(&not_text.0, "a metadata key is not UTF-8 text");
+}
+
+#[test]
+fn tensors_that_lie_are_refused() {
+    let one = |sizes: &[u64], kind: u32, offset: u64| {
+        let mut forged = Forged::new(1, 0);
+        forged.tensor("t", sizes, kind, offset);
+        forged.data(64).to_vec()
+    };
+    assert_refused(
+        &one(&[17], 0, 0),
+        "tensor `t` takes 68 bytes from 0 of the data, but the file ends after 64",
+    );
+    assert_refused(&one(&[1], 0, 64), "tensor `t` takes 4 bytes from 64");
+    assert_refused(&one(&[1], 0, u64::MAX - 31), "tensor `t` takes 4 bytes from 18446744073709551584");
+    assert_refused(&one(&[1], 0, 8), "tensor `t` lies at 8, which is no multiple of the alignment 32");
+    assert_refused(&one(&[4, 0], 0, 0), "tensor `t` has a size of 0");
+    assert_refused(&one(&[1 << 32, 1 << 32], 0, 0), "tensor `t` has impossible sizes");
+    assert_refused(&one(&[0, u64::MAX, u64::MAX], 0, 0), "tensor `t` has");
+    assert_refused(&one(&[48], 8, 0), "rows of 48, which are no whole blocks of 32 Q8_0 values");
+    assert_refused(&one(&[1; 5], 0, 0), "tensor `t` has 5 dimensions");
+    assert_refused(&one(&[1], 99, 64), "tensor `t` takes 1 bytes from 64");
+    let two = |name: &str, offset: u64| {
+        let mut forged = Forged::new(2, 0);
+        forged.tensor("a", &[9], 0, 0).tensor(name, &[1], 0, offset);
+        forged.data(64).to_vec()
+    };
+    assert_refused(&two("b", 32), "tensors `a` and `b` overlap");
+    assert_refused(&two("a", 64), "tensor `a` takes 4 bytes from 64");
+    let mut twice = Forged::new(2, 0);
+    twice.tensor("a", &[1], 0, 0).tensor("a", &[1], 0, 32);
+    assert_refused(twice.data(64), "tensor `a` is there twice");
+    let alignment = |alignment: u32| {
+        let mut forged = Forged::new(0, 1);
+        forged.text("general.alignment").u32(4).u32(alignment);
+        forged.0
+    };
+    assert_refused(&alignment(24), "`general.alignment` is 24, no power of two");
+    assert_refused(&alignment(0), "`general.alignment` is 0, no power of two");
+}
+
+/// Opens the file and reads whatever can be read.
+fn read_everything(path: &Path) {
+    let Ok(file) = GgufFile::open(path) else { return };
+    for (key, _) in file.metadata().iter() {
+        let _ = file.metadata().get::<Vec<Vec<&str>>>(key);
+        let _ = file.metadata().get::<Vec<i64>>(key);
+        let _ = file.metadata().get::<&str>(key);
+    }
+    for tensor in file.tensors() {
+        let _ = file.read_f32(tensor);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn damage_never_panics(
+        name in prop::sample::select(vec!["metadata.gguf", "types.gguf", "unreadable.gguf", "split-00001-of-00003.gguf"]),
+        changes in prop::collection::vec((0usize..2200, any::<u8>()), 0..6),
+        len in 0usize..4000,
+        keeps_len in any::<bool>(),
+    ) {
+        let mut bytes = std::fs::read(golden(name)).unwrap();
+        for (at, value) in changes {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = value;
+            }
+        }
+        if !keeps_len {
+            bytes.resize(len, 7);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("split-00001-of-00003.gguf");
+        std::fs::write(&path, bytes).unwrap();
+        read_everything(&path);
+    }
+
+    #[test]
+    fn forged_headers_never_panic(
+        counts in (0u64..4, 0u64..4),
+        words in prop::collection::vec(prop_oneof![0u32..14, Just(u32::MAX), any::<u32>()], 0..60),
+    ) {
+        let mut forged = Forged::new(counts.0, counts.1);
+        for word in words {
+            forged.u32(word);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        std::fs::write(&path, forged.0).unwrap();
+        read_everything(&path);
+    }
+}
