@@ -226,6 +226,48 @@ fn metadata_that_does_not_fit_is_named() {
 }
 
 #[test]
+fn a_long_vocabulary_is_read_in_no_time() {
+    const COUNT: u64 = 150_000;
+    let mut forged = Forged::new(0, 2);
+    forged.text("tokenizer.ggml.tokens").u32(9).u32(8).u64(COUNT);
+    (0..COUNT).for_each(|id| _ = forged.text(&format!("token {id}")));
+    forged.text("tokenizer.ggml.scores").u32(9).u32(6).u64(COUNT);
+    (0..COUNT).for_each(|id| _ = forged.u32((id as f32).to_bits()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    std::fs::write(&path, &forged.0).unwrap();
+    let start = std::time::Instant::now();
+    let file = GgufFile::open(&path).unwrap();
+    let tokens: Vec<&str> = file.metadata().require("tokenizer.ggml.tokens").unwrap();
+    let scores: Vec<f32> = file.metadata().require("tokenizer.ggml.scores").unwrap();
+    let elapsed = start.elapsed();
+    assert_eq!((tokens.len(), tokens[149_999]), (150_000, "token 149999"));
+    assert_eq!((scores.len(), scores[149_999]), (150_000, 149_999.0));
+    eprintln!("{COUNT} tokens and scores: {elapsed:?}");
+    // A hundred times what it takes, so that only a change of kind fails on a busy machine.
+    assert!(elapsed.as_millis() < 1_000, "{elapsed:?}");
+}
+
+#[test]
+fn real_vocabularies_are_read() {
+    let folder = repository("../shared/data/gguf-vocab");
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is not there", folder.display());
+        return;
+    }
+    for (name, model, count) in
+        [("gpt-2", "gpt2", 50_257), ("llama-spm", "llama", 32_000), ("phi-3", "llama", 32_064)]
+    {
+        let file = GgufFile::open(&folder.join(format!("ggml-vocab-{name}.gguf"))).unwrap();
+        let metadata = file.metadata();
+        assert_eq!(metadata.require::<&str>("tokenizer.ggml.model").unwrap(), model);
+        assert_eq!(metadata.require::<Vec<&str>>("tokenizer.ggml.tokens").unwrap().len(), count);
+        assert_eq!(metadata.require::<Vec<i32>>("tokenizer.ggml.token_type").unwrap().len(), count);
+        assert_eq!(metadata.get::<Vec<f32>>("tokenizer.ggml.scores").unwrap().is_some(), model == "llama");
+    }
+}
+
+#[test]
 fn a_split_model_opens_from_any_part() {
     for part in 1..=3 {
         let file = open(&format!("split-0000{part}-of-00003.gguf"));
