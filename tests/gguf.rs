@@ -70,6 +70,13 @@ impl Forged {
     }
 }
 
+fn values(file: &GgufFile, tensor: &TensorInfo) -> Vec<f32> {
+    let matrix = file.matrix(tensor).unwrap();
+    let mut bytes = Vec::new();
+    matrix.read(0..tensor.row_count(), &mut bytes).unwrap();
+    matrix.format().to_f32(&bytes, tensor.row_len()).unwrap()
+}
+
 #[test]
 fn values_are_the_reference_s_to_the_bit() {
     let file = open("types.gguf");
@@ -82,7 +89,7 @@ fn values_are_the_reference_s_to_the_bit() {
         .collect();
     let mut at = 0;
     for tensor in file.tensors() {
-        let bits: Vec<u32> = file.read_f32(tensor).unwrap().into_iter().map(f32::to_bits).collect();
+        let bits: Vec<u32> = values(&file, tensor).into_iter().map(f32::to_bits).collect();
         assert_eq!(bits, expected[at..][..bits.len()], "{}", tensor.name());
         at += bits.len();
     }
@@ -98,13 +105,12 @@ fn rows_are_read_one_by_one_from_many_threads() {
             scope.spawn(|| {
                 for tensor in file.tensors() {
                     let (mut whole, mut row_bytes) = (Vec::new(), Vec::new());
-                    file.read_rows(tensor, 0..tensor.row_count(), &mut whole).unwrap();
+                    let matrix = file.matrix(tensor).unwrap();
+                    matrix.read(0..tensor.row_count(), &mut whole).unwrap();
                     for row in 0..tensor.row_count() {
-                        file.read_rows(tensor, row..row + 1, &mut row_bytes).unwrap();
+                        matrix.read(row..row + 1, &mut row_bytes).unwrap();
                         assert_eq!(row_bytes, whole[row * row_bytes.len()..][..row_bytes.len()]);
                     }
-                    file.read_rows(tensor, 0..0, &mut row_bytes).unwrap();
-                    assert!(row_bytes.is_empty());
                 }
             });
         }
@@ -142,16 +148,13 @@ fn types_are_those_of_ggml() {
 fn other_types_are_listed_and_refused_by_name() {
     let file = open("unreadable.gguf");
     for tensor in file.tensors() {
-        let mut bytes = Vec::new();
-        let read = file.read_rows(tensor, 0..1, &mut bytes);
         if tensor.name() == "readable" {
-            read.unwrap();
-            assert_eq!(file.read_f32(tensor).unwrap(), [0.0, 1.0, 2.0, 3.0]);
+            assert_eq!(values(&file, tensor), [0.0, 1.0, 2.0, 3.0]);
             continue;
         }
         assert_eq!(tensor.shape(), [2, 256]);
         assert_eq!(tensor.kind().to_string(), tensor.name());
-        let error = read.unwrap_err();
+        let error = file.matrix(tensor).unwrap_err();
         let name = tensor.name();
         assert!(error.to_string().contains(&format!("`{name}` is of type {name}")), "{error}");
         assert!(error.hint_text().unwrap().contains("Q2_K to Q6_K"));
@@ -160,7 +163,7 @@ fn other_types_are_listed_and_refused_by_name() {
     let path = folder.path().join("model.gguf");
     std::fs::write(&path, Forged::new(1, 0).tensor("new", &[7], 99, 0).data(1)).unwrap();
     let file = GgufFile::open(&path).unwrap();
-    let error = file.read_f32(&file.tensors()[0]).unwrap_err();
+    let error = file.matrix(&file.tensors()[0]).unwrap_err();
     assert!(error.to_string().contains("`new` is of type unknown type 99"), "{error}");
 }
 
@@ -199,7 +202,7 @@ fn metadata_of_every_type_is_read() {
     let bytes = metadata.iter().find(|(key, _)| *key == "one.bytes").unwrap().1;
     assert_eq!(bytes, Value::String(b"\xff\xfe"));
     assert_eq!(metadata.iter().count(), 31);
-    assert_eq!(file.read_f32(file.tensor("second").unwrap()).unwrap(), [0.0, 1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(values(&file, file.tensor("second").unwrap()), [0.0, 1.0, 2.0, 3.0, 4.0]);
 }
 
 #[test]
@@ -272,11 +275,11 @@ fn a_split_model_opens_from_any_part() {
     for part in 1..=3 {
         let file = open(&format!("split-0000{part}-of-00003.gguf"));
         assert_eq!(file.metadata().require::<&str>("general.name").unwrap(), "split in three");
-        assert_eq!(file.paths().count(), 3);
+        assert_eq!(file.files().count(), 3);
         assert_eq!(file.tensors().len(), 5);
         for (index, tensor) in file.tensors().iter().enumerate() {
             assert_eq!(tensor.name(), format!("tensor.{index}"));
-            assert_eq!(file.read_f32(tensor).unwrap(), [index as f32; 6]);
+            assert_eq!(values(&file, tensor), [index as f32; 6]);
         }
     }
 }
@@ -430,6 +433,26 @@ fn tensors_that_lie_are_refused() {
     assert_refused(&alignment(0), "`general.alignment` is 0, no power of two");
 }
 
+#[test]
+fn plain_values_that_are_no_numbers_are_counted() {
+    for (kind, bytes) in [(0u32, f32::NAN.to_le_bytes().to_vec()), (1, vec![0, 0x7c]), (30, vec![0x80, 0xff])]
+    {
+        let mut forged = Forged::new(1, 0);
+        forged.tensor("t", &[3, 2], kind, 0);
+        let mut file = forged.data(24).to_vec();
+        let at = file.len() - 24 + 4 * bytes.len();
+        file[at..at + bytes.len()].copy_from_slice(&bytes);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        std::fs::write(&path, file).unwrap();
+        let file = GgufFile::open(&path).unwrap();
+        let matrix = file.matrix(&file.tensors()[0]).unwrap();
+        matrix.read(0..1, &mut Vec::new()).unwrap();
+        let error = matrix.read(1..2, &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("tensor `t` holds 1 values that are NaN or infinite"), "{error}");
+    }
+}
+
 /// Opens the file and reads whatever can be read.
 fn read_everything(path: &Path) {
     let Ok(file) = GgufFile::open(path) else { return };
@@ -439,7 +462,7 @@ fn read_everything(path: &Path) {
         let _ = file.metadata().get::<&str>(key);
     }
     for tensor in file.tensors() {
-        let _ = file.read_f32(tensor);
+        let _ = file.matrix(tensor).and_then(|matrix| matrix.to_tensor());
     }
 }
 

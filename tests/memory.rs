@@ -8,7 +8,7 @@ mod decoders;
 use decoders::golden_decoder;
 use peak_alloc::PeakAlloc;
 use proptest::prelude::*;
-use respondent::engine::{Decoder, Prefill, ReadoutRequest, ReadoutSettings};
+use respondent::engine::{Decoder, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use respondent::models::gguf::GgufFile;
 use respondent::packing::{PrefixTrie, TokenSequence};
 use std::path::Path;
@@ -37,7 +37,7 @@ fn peak(decoder: &Decoder, prompt_count: u32) -> (usize, usize) {
     let views: Vec<_> = prompts.iter().map(|ids| TokenSequence::new(ids, &[])).collect();
     let trie = PrefixTrie::new(&views);
     let requests = vec![ReadoutRequest { wanted: &[4, 5] }; prompts.len()];
-    let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 2 };
+    let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 2 };
     HEAP.reset_peak_usage();
     let before = HEAP.current_usage();
     let (mut read_count, mut kv_row_count_max) = (0, 0);
@@ -73,7 +73,7 @@ fn gguf_peak(path: &Path) -> usize {
             let _ = file.metadata().get::<Vec<i64>>(key);
         }
         for tensor in file.tensors() {
-            let _ = file.read_f32(tensor);
+            let _ = file.matrix(tensor).and_then(|matrix| matrix.to_tensor());
         }
     }
     HEAP.peak_usage() - before

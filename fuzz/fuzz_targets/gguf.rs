@@ -12,6 +12,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let _ = file.metadata().get::<Vec<Vec<i64>>>(key);
     }
     for tensor in file.tensors() {
-        let _ = file.read_f32(tensor);
+        let _ = file.matrix(tensor).and_then(|matrix| matrix.to_tensor());
     }
 });

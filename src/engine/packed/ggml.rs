@@ -1,8 +1,8 @@
-//! Blocks of GGML's quantised types taken apart into codes, scales and minima, or into values. Layouts as ggml's `ggml-common.h`
+//! Blocks of GGML's quantised types taken apart into codes, scales and minima. Layouts as ggml's `ggml-common.h`
 //! defines them; values are, bit for bit, those of `dequantize` in the `gguf` package.
 
 use candle_core::quantized::GgmlDType;
-use half::{bf16, f16};
+use half::f16;
 
 /// One row of a matrix: values are `code · scale − minimum`. Whatever the codes are, a value is finite where its scale and
 /// minimum are, because these are products of a 16-bit float and a few bits.
@@ -65,27 +65,6 @@ pub fn take_apart(dtype: GgmlDType, bytes: &[u8]) -> QuantisedRow {
         }
     }
     row
-}
-
-/// The values that bytes stand for, added to `values`: f32, f16, bf16, or whole blocks of a type that has a [`layout`].
-pub fn dequantise(dtype: GgmlDType, bytes: &[u8], values: &mut Vec<f32>) {
-    match dtype {
-        GgmlDType::F32 => values.extend(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes))),
-        GgmlDType::F16 => {
-            values.extend(bytes.as_chunks().0.iter().map(|&bytes| f16::from_le_bytes(bytes).to_f32()));
-        }
-        GgmlDType::BF16 => {
-            values.extend(bytes.as_chunks().0.iter().map(|&bytes| bf16::from_le_bytes(bytes).to_f32()));
-        }
-        _ => {
-            let row = take_apart(dtype, bytes);
-            let block_len = row.codes.len() / row.scales.len().max(1);
-            values.extend(row.codes.iter().enumerate().map(|(at, &code)| {
-                let scaled = code as f32 * row.scales[at / block_len];
-                row.minima.get(at / block_len).map_or(scaled, |minimum| scaled - minimum)
-            }));
-        }
-    }
 }
 
 fn half_at(block: &[u8], at: usize) -> f32 {

@@ -6,6 +6,7 @@ mod decoder;
 mod ggml;
 mod layer;
 mod matrix;
+mod panels;
 mod plan;
 mod quantised;
 mod readout;
@@ -14,5 +15,4 @@ mod session;
 mod stack;
 
 pub use decoder::PackedDecoder;
-pub use ggml::dequantise;
 pub use session::PackedSession;

@@ -1,18 +1,20 @@
 //! A whole GGUF model, whatever number of files it lies in: what is in it, and the bytes of its tensors.
 
+use super::super::file::ModelFile;
 use super::metadata::Metadata;
-use super::part::{Part, PositionedFile};
+use super::part::Part;
 use super::split;
 use super::tensors::TensorInfo;
-use crate::engine::dequantise;
+use crate::engine::{StoredFormat, StoredMatrix, StoredRows};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-/// An open model. Reading needs no exclusive access, so that many threads may read at once.
+/// An open model.
 pub struct GgufFile {
-    files: Vec<PositionedFile>,
+    files: Vec<Arc<ModelFile>>,
     metadata: Metadata,
     tensors: Vec<TensorInfo>,
     /// Name to index.
@@ -38,7 +40,7 @@ impl GgufFile {
                 }
                 tensors.push(info);
             }
-            files.push(file);
+            files.push(Arc::new(file));
             metadata.get_or_insert(own);
         }
         let metadata = metadata.expect("there is one part at least");
@@ -60,38 +62,62 @@ impl GgufFile {
     }
 
     /// The files, in the order of the parts.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(PositionedFile::path)
+    pub fn files(&self) -> impl Iterator<Item = &ModelFile> {
+        self.files.iter().map(Arc::as_ref)
     }
 
-    /// The bytes of some rows of a tensor of this file, in place of what was in `bytes`.
+    /// A tensor of this file as a matrix of rows along its innermost dimension; a vector is one row. Nothing is read yet.
     ///
     /// # Errors
-    /// Kind `Model` when the tensor's type cannot be read as weights, or reading fails.
-    ///
-    /// # Panics
-    /// When there are no such rows.
-    pub fn read_rows(&self, tensor: &TensorInfo, rows: Range<usize>, bytes: &mut Vec<u8>) -> Result<()> {
+    /// Kind `Model` when the tensor's type cannot be read as weights.
+    pub fn matrix(&self, tensor: &TensorInfo) -> Result<StoredMatrix> {
         let file = &self.files[tensor.part];
-        tensor.refuse_unreadable(file.path())?;
-        assert!(rows.start <= rows.end && rows.end <= tensor.row_count(), "rows {rows:?} of {tensor:?}");
-        let row_bytes = tensor.row_bytes().expect("readable types have a size");
-        bytes.clear();
-        bytes.resize(rows.len() * row_bytes, 0);
-        file.read_at(tensor.offset + rows.start as u64 * row_bytes as u64, bytes).map_err(|source| {
-            Error::model(format!("tensor `{}` cannot be read", tensor.name())).at(file.path()).because(source)
-        })
+        let format = tensor.format(file.path())?;
+        let (row_count, row_len) = (tensor.row_count(), tensor.row_len());
+        let rows = FileRows {
+            file: file.clone(),
+            tensor: tensor.clone(),
+            row_bytes: format.row_bytes(row_len),
+            format,
+        };
+        Ok(StoredMatrix::new(row_count, row_len, format, Arc::new(rows)))
     }
+}
 
-    /// All values of a tensor of this file, as f32.
-    ///
-    /// # Errors
-    /// As [`Self::read_rows`].
-    pub fn read_f32(&self, tensor: &TensorInfo) -> Result<Vec<f32>> {
-        let mut bytes = Vec::new();
-        self.read_rows(tensor, 0..tensor.row_count(), &mut bytes)?;
-        let mut values = Vec::with_capacity(tensor.value_count());
-        dequantise(tensor.kind().readable().expect("read_rows refuses others"), &bytes, &mut values);
-        Ok(values)
+/// Rows of one tensor.
+struct FileRows {
+    file: Arc<ModelFile>,
+    tensor: TensorInfo,
+    row_bytes: usize,
+    format: StoredFormat,
+}
+
+impl StoredRows for FileRows {
+    fn read(&self, rows: Range<usize>, bytes: &mut [u8]) -> Result<()> {
+        self.file.read_at(self.tensor.offset + (rows.start * self.row_bytes) as u64, bytes)?;
+        match not_finite_count(self.format, bytes) {
+            0 => Ok(()),
+            count => Err(Error::model(format!(
+                "tensor `{}` holds {count} values that are NaN or infinite in its rows {rows:?}",
+                self.tensor.name()
+            ))
+            .at(self.file.path())
+            .hint("the weights are damaged; verify the file against its publisher's hash")),
+        }
+    }
+}
+
+/// Plain values whose exponent is all ones. Blocks are looked at when they are taken apart.
+fn not_finite_count(format: StoredFormat, bytes: &[u8]) -> usize {
+    let halves =
+        |mask: u16| bytes.as_chunks().0.iter().filter(|&&two| u16::from_le_bytes(two) & mask == mask).count();
+    match format {
+        StoredFormat::Bf16 => halves(0x7f80),
+        StoredFormat::F16 => halves(0x7c00),
+        StoredFormat::F32 => {
+            let mask = 0x7f80_0000;
+            bytes.as_chunks().0.iter().filter(|&&four| u32::from_le_bytes(four) & mask == mask).count()
+        }
+        StoredFormat::Ggml(_) => 0,
     }
 }

@@ -1,7 +1,7 @@
 //! Reads a header from front to back, in pieces that grow with what is asked for. Knows numbers and strings, and that nothing
 //! may be longer than the rest of the file.
 
-use super::part::PositionedFile;
+use super::super::file::ModelFile;
 use crate::error::{Error, Result};
 use std::ops::Range;
 use std::path::Path;
@@ -14,13 +14,13 @@ const PIECE_BYTES: u64 = 64 << 10;
 
 /// A place in a file's header, and everything that was read up to it.
 pub struct HeaderReader<'a> {
-    file: &'a PositionedFile,
+    file: &'a ModelFile,
     bytes: Vec<u8>,
     at: usize,
 }
 
 impl<'a> HeaderReader<'a> {
-    pub fn new(file: &'a PositionedFile) -> Self {
+    pub fn new(file: &'a ModelFile) -> Self {
         HeaderReader { file, bytes: Vec::new(), at: 0 }
     }
 
@@ -78,9 +78,7 @@ impl<'a> HeaderReader<'a> {
         }
         let target = end.max(2 * len).max(PIECE_BYTES).min(self.file.len());
         self.bytes.resize(target as usize, 0);
-        self.file
-            .read_at(len, &mut self.bytes[len as usize..])
-            .map_err(|source| Error::model("the header cannot be read").at(self.path()).because(source))
+        self.file.read_at(len, &mut self.bytes[len as usize..])
     }
 
     fn array<const SIZE: usize>(&mut self, what: &str) -> Result<[u8; SIZE]> {

@@ -1,26 +1,35 @@
-//! One file of GGUF, and reading it at any place from many threads. Does not know whether there are other parts.
+//! One file of GGUF and its header. Does not know whether there are other parts.
 
+use super::super::file::ModelFile;
+use super::super::folder::ModelFolder;
 use super::header::{HeaderReader, broken};
 use super::metadata::{Metadata, MetadataEntries};
 use super::tensors::{self, TensorInfo};
 use crate::error::{Error, Result};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Alignment of tensors in files that do not say.
 const ALIGNMENT_DEFAULT: u32 = 32;
 
 /// An open file with its header.
 pub struct Part {
-    pub file: PositionedFile,
+    pub file: ModelFile,
     pub metadata: Metadata,
     pub tensors: Vec<TensorInfo>,
 }
 
 impl Part {
-    /// Reads and checks the header.
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = PositionedFile::open(path)?;
+    /// Reads and checks the header; `None` where there is no such file.
+    pub fn open_if_present(path: &Path) -> Result<Option<Self>> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
+        else {
+            return Err(Error::model("not the name of a file").at(path));
+        };
+        let file = ModelFolder::Directory(folder.to_owned()).open_if_present(name)?;
+        file.map(|file| Self::read(file, path)).transpose()
+    }
+
+    fn read(file: ModelFile, path: &Path) -> Result<Self> {
         let mut header = HeaderReader::new(&file);
         check_version(&mut header)?;
         let tensor_count = tensors::read_count(&mut header)?;
@@ -65,55 +74,5 @@ fn alignment(metadata: &Metadata) -> Result<u64> {
     match alignment.is_power_of_two() {
         true => Ok(alignment.into()),
         false => Err(broken(metadata.path(), format!("metadata `{KEY}` is {alignment}, no power of two"))),
-    }
-}
-
-/// A file of a known length that many threads may read at once.
-pub struct PositionedFile {
-    file: File,
-    path: PathBuf,
-    len: u64,
-    #[cfg(not(unix))]
-    cursor: std::sync::Mutex<()>,
-}
-
-impl PositionedFile {
-    pub fn open(path: &Path) -> Result<Self> {
-        let failed = |source: std::io::Error| Error::model("cannot be read").at(path).because(source);
-        // Looked at before it is opened: opening a pipe would wait for a writer.
-        let metadata = std::fs::metadata(path).map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(Error::model("is not a file").at(path));
-        }
-        Ok(PositionedFile {
-            file: File::open(path).map_err(failed)?,
-            path: path.to_owned(),
-            len: metadata.len(),
-            #[cfg(not(unix))]
-            cursor: std::sync::Mutex::new(()),
-        })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// Reads exactly `buffer.len()` bytes at `offset`.
-    #[cfg(unix)]
-    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, offset)
-    }
-
-    /// Reads exactly `buffer.len()` bytes at `offset`, one thread at a time.
-    #[cfg(not(unix))]
-    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
-        use std::io::{Read, Seek, SeekFrom};
-        let _cursor = self.cursor.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        (&self.file).seek(SeekFrom::Start(offset))?;
-        (&self.file).read_exact(buffer)
     }
 }

@@ -13,7 +13,7 @@ const TENSOR_COUNT: &str = "split.tensors.count";
 
 /// All parts in their order; the file itself where it is whole.
 pub fn open_all(path: &Path) -> Result<Vec<Part>> {
-    let opened = Part::open(path)?;
+    let opened = Part::open_if_present(path)?.ok_or_else(|| Error::model("no such file").at(path))?;
     let count = opened.metadata.get::<u16>(COUNT)?.unwrap_or(1);
     if count <= 1 {
         return Ok(vec![opened]);
@@ -34,12 +34,11 @@ pub fn open_all(path: &Path) -> Result<Vec<Part>> {
 }
 
 fn open_other(path: &Path, at: u16, count: u16) -> Result<Part> {
-    if !path.exists() {
+    let Some(part) = Part::open_if_present(path)? else {
         return Err(Error::model(format!("part {} of {count} is missing", at + 1))
             .at(path)
             .hint("all parts of a split model have to lie beside each other"));
-    }
-    let part = Part::open(path)?;
+    };
     let (said, said_count) = (part.metadata.require::<u16>(NUMBER)?, part.metadata.require::<u16>(COUNT)?);
     if (said, said_count) != (at, count) {
         let message = format!(

@@ -2,6 +2,7 @@
 
 use super::header::HeaderReader;
 use super::types::GgmlType;
+use crate::engine::StoredFormat;
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -53,26 +54,20 @@ impl TensorInfo {
         self.kind.block().map(|(len, bytes)| self.row_len() / len * bytes)
     }
 
-    pub fn value_count(&self) -> usize {
-        self.row_len() * self.row_count()
-    }
-
     fn byte_count(&self) -> Option<u64> {
         self.row_bytes().map(|bytes| bytes as u64 * self.row_count() as u64)
     }
 
+    /// How the engine knows this tensor's numbers.
+    ///
     /// # Errors
     /// Kind `Model` when the type is none that can be read as weights.
-    pub fn refuse_unreadable(&self, path: &Path) -> Result<()> {
-        match self.kind.readable() {
-            Some(_) => Ok(()),
-            None => Err(Error::model(format!(
-                "tensor `{}` is of type {}, which cannot be read",
-                self.name, self.kind
-            ))
-            .at(path)
-            .hint(format!("take a file of the model in other types: {} are read", GgmlType::READABLE))),
-        }
+    pub(super) fn format(&self, path: &Path) -> Result<StoredFormat> {
+        self.kind.format().ok_or_else(|| {
+            Error::model(format!("tensor `{}` is of type {}, which cannot be read", self.name, self.kind))
+                .at(path)
+                .hint(format!("take a file of the model in other types: {} are read", GgmlType::READABLE))
+        })
     }
 }
 

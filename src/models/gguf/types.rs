@@ -1,5 +1,6 @@
 //! The tensor types of ggml: their ids, names and blocks, and which of them can be read as weights.
 
+use crate::engine::StoredFormat;
 use candle_core::quantized::GgmlDType;
 use std::fmt;
 
@@ -78,21 +79,21 @@ impl GgmlType {
     }
 
     /// The same type as the engine knows it; `None` where it cannot be read as weights.
-    pub fn readable(self) -> Option<GgmlDType> {
+    pub fn format(self) -> Option<StoredFormat> {
         Some(match self.0 {
-            0 => GgmlDType::F32,
-            1 => GgmlDType::F16,
-            2 => GgmlDType::Q4_0,
-            3 => GgmlDType::Q4_1,
-            6 => GgmlDType::Q5_0,
-            7 => GgmlDType::Q5_1,
-            8 => GgmlDType::Q8_0,
-            10 => GgmlDType::Q2K,
-            11 => GgmlDType::Q3K,
-            12 => GgmlDType::Q4K,
-            13 => GgmlDType::Q5K,
-            14 => GgmlDType::Q6K,
-            30 => GgmlDType::BF16,
+            0 => StoredFormat::F32,
+            1 => StoredFormat::F16,
+            2 => StoredFormat::Ggml(GgmlDType::Q4_0),
+            3 => StoredFormat::Ggml(GgmlDType::Q4_1),
+            6 => StoredFormat::Ggml(GgmlDType::Q5_0),
+            7 => StoredFormat::Ggml(GgmlDType::Q5_1),
+            8 => StoredFormat::Ggml(GgmlDType::Q8_0),
+            10 => StoredFormat::Ggml(GgmlDType::Q2K),
+            11 => StoredFormat::Ggml(GgmlDType::Q3K),
+            12 => StoredFormat::Ggml(GgmlDType::Q4K),
+            13 => StoredFormat::Ggml(GgmlDType::Q5K),
+            14 => StoredFormat::Ggml(GgmlDType::Q6K),
+            30 => StoredFormat::Bf16,
             _ => return None,
         })
     }
@@ -117,12 +118,13 @@ mod tests {
 
     #[test]
     fn blocks_of_readable_types_are_those_of_the_engine() {
-        let readable: Vec<_> =
-            (0..64).map(GgmlType::from_id).filter(|kind| kind.readable().is_some()).collect();
-        assert_eq!(readable.len(), 13);
-        for kind in readable {
-            let dtype = kind.readable().unwrap();
-            assert_eq!(kind.block(), Some((dtype.block_size(), dtype.type_size())), "{kind}");
+        let readable = (0..64).map(GgmlType::from_id).filter_map(|kind| Some((kind, kind.format()?)));
+        let mut count = 0;
+        for (kind, format) in readable {
+            let (len, bytes) = kind.block().unwrap();
+            assert_eq!(format.row_bytes(4 * len), 4 * bytes, "{kind}");
+            count += 1;
         }
+        assert_eq!(count, 13);
     }
 }
