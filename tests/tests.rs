@@ -36,6 +36,9 @@ mod interrupt;
 // House rules.
 mod tidy;
 
+// GGUF files: values to the bit, and refusals.
+mod gguf;
+
 // Chat templates against what transformers renders.
 mod templates;
 

@@ -5,6 +5,7 @@ mod config;
 mod families;
 mod file;
 mod folder;
+pub mod gguf;
 mod memory;
 mod quantise;
 mod random;

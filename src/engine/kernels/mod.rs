@@ -25,5 +25,5 @@ pub use attention::{HeadRows, QueryPanel, attend};
 pub use isa::Isa;
 pub use linear::{Arithmetic, Kernel};
 pub use rows::{PackedRows, bf16_word};
-pub use unquantise::{Codes, QuantisedPanel};
+pub use unquantise::{CentredPair, Codes, QuantisedPanel};
 pub use words::{AlignedWords, MatrixWords};

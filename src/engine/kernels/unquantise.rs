@@ -24,6 +24,29 @@ pub enum Codes {
     Bytes(Vec<i8>),
     /// From 0 to 15: at `[depth / 2, columns]` the code of the even depth in the low half, of the odd one in the high half.
     Nibbles(Vec<u8>),
+    /// From -8 to 7, in the same places.
+    CentredNibbles(Vec<CentredPair>),
+}
+
+/// Two codes from -8 to 7 in one byte, 8 added to each. The subtraction is done on codes, not as a minimum of values, so that
+/// a code of 0 keeps its scale's sign, as it does in ggml.
+#[derive(Debug, Clone, Copy)]
+pub struct CentredPair(u8);
+
+impl CentredPair {
+    pub fn new(even: i8, odd: i8) -> Self {
+        CentredPair((even + 8) as u8 | ((odd + 8) as u8) << 4)
+    }
+
+    #[inline(always)]
+    fn even(self) -> f32 {
+        ((self.0 & 15) as i8 - 8) as f32
+    }
+
+    #[inline(always)]
+    fn odd(self) -> f32 {
+        ((self.0 >> 4) as i8 - 8) as f32
+    }
 }
 
 impl Codes {
@@ -34,6 +57,10 @@ impl Codes {
             Codes::Nibbles(codes) => {
                 let pair = codes[depth / 2 * columns + column];
                 (if depth.is_multiple_of(2) { pair & 15 } else { pair >> 4 }) as f32
+            }
+            Codes::CentredNibbles(codes) => {
+                let pair = codes[depth / 2 * columns + column];
+                if depth.is_multiple_of(2) { pair.even() } else { pair.odd() }
             }
         }
     }
@@ -59,11 +86,17 @@ impl QuantisedPanel {
             (Codes::Nibbles(codes), Arithmetic::Bf16) => {
                 nibbles_bf16(isa, codes, &self.scales, minima, self.block_len, columns, words);
             }
+            (Codes::CentredNibbles(codes), Arithmetic::Bf16) => {
+                centred_bf16(isa, codes, &self.scales, minima, self.block_len, columns, words);
+            }
             (Codes::Bytes(codes), Arithmetic::F32) => {
                 bytes_f32(isa, codes, &self.scales, minima, self.block_len, columns, words);
             }
             (Codes::Nibbles(codes), Arithmetic::F32) => {
                 nibbles_f32(isa, codes, &self.scales, minima, self.block_len, columns, words);
+            }
+            (Codes::CentredNibbles(codes), Arithmetic::F32) => {
+                centred_f32(isa, codes, &self.scales, minima, self.block_len, columns, words);
             }
         }
     }
@@ -82,6 +115,12 @@ compiled_for_each_isa! {
     fn nibbles_f32(
         codes: &[u8], scales: &[f32], minima: &[f32], block_len: usize, columns: usize, words: &mut [u32],
     ) = unpack_body::<u8, false>;
+    fn centred_bf16(
+        codes: &[CentredPair], scales: &[f32], minima: &[f32], block_len: usize, columns: usize, words: &mut [u32],
+    ) = unpack_body::<CentredPair, true>;
+    fn centred_f32(
+        codes: &[CentredPair], scales: &[f32], minima: &[f32], block_len: usize, columns: usize, words: &mut [u32],
+    ) = unpack_body::<CentredPair, false>;
 }
 
 /// How two neighbours along the depth are kept.
@@ -109,6 +148,16 @@ impl CodePair for u8 {
     #[inline(always)]
     fn pair(codes: &[u8], column: usize, _: usize) -> (f32, f32) {
         ((codes[column] & 15) as f32, (codes[column] >> 4) as f32)
+    }
+}
+
+/// As two in a byte.
+impl CodePair for CentredPair {
+    const ROWS: usize = 1;
+
+    #[inline(always)]
+    fn pair(codes: &[CentredPair], column: usize, _: usize) -> (f32, f32) {
+        (codes[column].even(), codes[column].odd())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Panels of quantised weights: GGML's blocks of the rows that become a panel's columns, transposed. Knows projections, not
 //! layers.
 
-use super::super::kernels::{Codes, QuantisedPanel};
+use super::super::kernels::{CentredPair, Codes, QuantisedPanel};
 use super::super::{Projection, StoredFormat};
-use super::ggml::{self, CodeLayout};
+use super::ggml::{self, CodeLayout, CodeRange};
 use super::matrix::Place;
 use super::panels::{Run, runs};
 use crate::error::{Error, Result};
@@ -68,7 +68,13 @@ fn panel(
             }
         }
     }
-    let codes = if layout.is_nibble { nibbles(&codes, columns) } else { Codes::Bytes(codes) };
+    let codes = match layout.range {
+        CodeRange::Byte => Codes::Bytes(codes),
+        CodeRange::Nibble => {
+            Codes::Nibbles(pairs(&codes, columns, |even, odd| even as u8 | (odd as u8) << 4))
+        }
+        CodeRange::CentredNibble => Codes::CentredNibbles(pairs(&codes, columns, CentredPair::new)),
+    };
     Ok(QuantisedPanel { codes, scales, minima, block_len: layout.block_len })
 }
 
@@ -79,100 +85,11 @@ fn transpose<T: Copy>(row: &[T], column: usize, columns: usize, out: &mut [T]) {
     }
 }
 
-/// Two neighbours along the depth in one byte.
-fn nibbles(codes: &[i8], columns: usize) -> Codes {
-    let mut pairs = Vec::with_capacity(codes.len() / 2);
-    for two in codes.chunks_exact(2 * columns) {
-        let (even, odd) = two.split_at(columns);
-        pairs.extend(even.iter().zip(odd).map(|(&even, &odd)| even as u8 | (odd as u8) << 4));
-    }
-    Codes::Nibbles(pairs)
+/// Two neighbours along the depth as one.
+fn pairs<T>(codes: &[i8], columns: usize, pair: impl Fn(i8, i8) -> T) -> Vec<T> {
+    let twos = codes.chunks_exact(2 * columns).map(|two| two.split_at(columns));
+    twos.flat_map(|(even, odd)| even.iter().zip(odd).map(|(&even, &odd)| pair(even, odd))).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::super::StoredMatrix;
-    use super::super::super::kernels::{AlignedWords, Arithmetic, Isa, Kernel, PackedRows};
-    use super::super::matrix::PackedMatrix;
-    use super::*;
-    use candle_core::quantized::QTensor;
-    use candle_core::{Device, Tensor};
-    use half::bf16;
-
-    const DEPTH: usize = 512;
-    const ROWS: usize = 40;
-
-    fn quantised(dtype: GgmlDType) -> Projection {
-        let values: Vec<f32> = (0..ROWS * DEPTH).map(|at| (at * 37 % 251) as f32 / 64.0 - 1.5).collect();
-        let plain = Tensor::from_vec(values, (ROWS, DEPTH), &Device::Cpu).unwrap();
-        let blocks = QTensor::quantize(&plain, dtype).unwrap().data().unwrap().into_owned();
-        let weight = StoredMatrix::in_memory(ROWS, DEPTH, StoredFormat::Ggml(dtype), blocks);
-        Projection { weight, bias: None }
-    }
-
-    /// What candle makes of the blocks, as the kernel would see it.
-    fn expected(kernel: Kernel, part: &Projection) -> Vec<Vec<f32>> {
-        let mut rows = part.weight.to_tensor().unwrap().to_vec2::<f32>().unwrap();
-        if kernel.arithmetic() == Arithmetic::Bf16 {
-            rows.iter_mut().flatten().for_each(|value| *value = bf16::from_f32(*value).to_f32());
-        }
-        rows
-    }
-
-    fn kernels() -> Vec<Kernel> {
-        let of =
-            |isa| [Arithmetic::F32, Arithmetic::Bf16].into_iter().filter_map(move |a| Kernel::new(isa, a));
-        Isa::all().into_iter().flat_map(of).collect()
-    }
-
-    #[test]
-    fn rows_are_what_candle_makes_of_them() {
-        for dtype in [GgmlDType::Q8_0, GgmlDType::Q4K, GgmlDType::Q6K, GgmlDType::Q5_0] {
-            let part = quantised(dtype);
-            for kernel in kernels() {
-                let matrix = PackedMatrix::stacked(kernel, &[&part]).unwrap();
-                assert_eq!(matrix.is_quantised(), dtype != GgmlDType::Q5_0);
-                for (index, expected) in expected(kernel, &part).iter().enumerate() {
-                    let mut row = vec![0.0; DEPTH];
-                    matrix.row(index, &mut row);
-                    assert_eq!(&row, expected, "{dtype:?} {} row {index}", kernel.name());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn products_are_the_same_unpacked_whole_or_by_panel() {
-        for dtype in [GgmlDType::Q8_0, GgmlDType::Q4K, GgmlDType::Q6K] {
-            let part = quantised(dtype);
-            for kernel in kernels() {
-                let matrix = PackedMatrix::stacked(kernel, &[&part]).unwrap();
-                let expected = expected(kernel, &part);
-                let mut unpacked = AlignedWords::default();
-                matrix.unpack(&mut unpacked);
-                let mut rows = PackedRows::new(kernel);
-                rows.reshape(DEPTH, DEPTH);
-                for at in 0..DEPTH {
-                    let mut unit = vec![0.0; DEPTH];
-                    unit[at] = 1.0;
-                    rows.set(at, 0, &unit);
-                }
-                for unpacked in [None, Some(&unpacked)] {
-                    let mut seen = 0;
-                    matrix.multiply(&rows, 0..matrix.panel_count(), unpacked, |panel, first_row, sums| {
-                        for (offset, sums) in sums.chunks(kernel.columns()).enumerate() {
-                            for (column, &sum) in sums.iter().enumerate() {
-                                let Some(row) = expected.get(panel * kernel.columns() + column) else {
-                                    continue;
-                                };
-                                assert_eq!(sum, row[first_row + offset], "{dtype:?} {}", kernel.name());
-                                seen += 1;
-                            }
-                        }
-                    });
-                    assert_eq!(seen, ROWS * DEPTH);
-                }
-            }
-        }
-    }
-}
+mod tests;
