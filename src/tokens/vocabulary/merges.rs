@@ -2,9 +2,12 @@
 //!
 //! SentencePiece and tiktoken merge, again and again, the two neighbours that make the best-ranked entry, the leftmost
 //! where several rank alike. The `tokenizers` crate wants a list of pairs instead, each with a rank of its own. The
-//! two agree if each entry's pairs stand together, in the order of the entries. Where pairs of the *same* entry could
-//! compete for one symbol (x y and y z, both spelling `aaa`), the one that would stand on the left goes first.
+//! two agree if each entry's pairs stand together, in the order of the entries. Where pairs of equal rank could compete
+//! for one symbol, the one that would stand on the left goes first. That is decided for pairs of one entry (x y and
+//! y z, both spelling `aaa`), and for entries that are runs of one character, which Llama 2 has for spaces, all with one
+//! score. Other ties are refused.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
@@ -39,8 +42,8 @@ pub(super) fn derive(entries: &[Mergeable<'_>]) -> Result<Vec<(String, String)>>
         pairs.extend(cuts(text, &known)?.into_iter().map(|left_len| Pair { entry, left_len }));
     }
     let alike = |a: &Pair, b: &Pair| entries[a.entry].rank == entries[b.entry].rank;
-    for tied in pairs.chunk_by(alike) {
-        refuse_competing(tied, entries)?;
+    for tied in pairs.chunk_by_mut(alike) {
+        order_tied(tied, entries)?;
     }
     let spelled = pairs.iter().map(|pair| entries[pair.entry].text.split_at(pair.left_len));
     Ok(spelled.map(|(left, right)| (left.to_owned(), right.to_owned())).collect())
@@ -88,30 +91,42 @@ fn leftmost_first(text: &str, cuts: &mut [usize]) {
     }
 }
 
-/// Pairs of different entries with one rank are merged left to right, which no order of a list says if they can share
-/// a symbol.
-fn refuse_competing(tied: &[Pair], entries: &[Mergeable<'_>]) -> Result<()> {
+/// Pairs of different entries with one rank are merged left to right. A run of one character thus grows from its left
+/// end by one character at a time: the pair with the longer left part is the one on the left. Of other pairs that can
+/// share a symbol no list says which is.
+fn order_tied(tied: &mut [Pair], entries: &[Mergeable<'_>]) -> Result<()> {
     if tied.iter().all(|pair| pair.entry == tied[0].entry) {
         return Ok(());
     }
+    let run_of = |entry: usize| {
+        let first = entries[entry].text.chars().next();
+        first.filter(|&first| entries[entry].text.chars().all(|character| character == first))
+    };
+    tied.sort_by_key(|pair| match run_of(pair.entry) {
+        Some(character) => (Some(character), Reverse(pair.left_len)),
+        None => (None, Reverse(0)),
+    });
     // Left part to the entries that begin with it: the first, and one more.
     let mut beginning: HashMap<&str, [usize; 2]> = HashMap::new();
-    for pair in tied {
+    for pair in tied.iter() {
         let left = &entries[pair.entry].text[..pair.left_len];
         beginning.entry(left).or_insert([pair.entry; 2])[1] = pair.entry;
     }
-    for pair in tied {
+    // Runs stand behind the others, so what is no run is found first.
+    for pair in tied.iter() {
         let text = entries[pair.entry].text;
         let others = beginning.get(&text[pair.left_len..]).copied().unwrap_or([pair.entry; 2]);
-        if let Some(&other) = others.iter().find(|&&other| other != pair.entry) {
-            let message =
-                format!("{text:?} and {:?} have one score: which merges first?", entries[other].text);
-            return Err(Error::model(message).hint(
-                "the file was converted without its scores; convert it again, or use a tokenizer.json",
-            ));
+        let grows = |other: usize| run_of(pair.entry).is_some() && run_of(other).is_some();
+        if let Some(&other) = others.iter().find(|&&other| other != pair.entry && !grows(other)) {
+            return Err(competing(text, entries[other].text));
         }
     }
     Ok(())
+}
+
+fn competing(first: &str, second: &str) -> Error {
+    Error::model(format!("{first:?} and {second:?} have one score: which merges first?"))
+        .hint("the file was converted without its scores; convert it again, or use a tokenizer.json")
 }
 
 #[cfg(test)]
@@ -142,6 +157,14 @@ mod tests {
         assert_eq!(derived(&texts).unwrap()[..2], ["ab aba", "aba ba"]);
         let texts = [("a", 9), ("aa", 5), ("aaa", 1)];
         assert_eq!(derived(&texts).unwrap(), ["aa a", "a aa", "a a"]);
+    }
+
+    #[test]
+    fn runs_that_tie_grow_from_the_left() {
+        let texts = [("_", 1), ("__", 1), ("___", 1), ("____", 1), ("a", 2), ("_a", 0)];
+        assert_eq!(derived(&texts).unwrap(), ["_ a", "___ _", "__ _", "__ __", "_ _", "_ __", "_ ___"]);
+        assert!(derived(&[("_", 1), ("__", 1), ("a", 2), ("_a", 1)]).is_err());
+        assert!(derived(&[("_", 1), ("__", 1), ("a", 2), ("a_", 1)]).is_err());
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub(super) struct ModelConfig {
     /// Whether a BOS goes in front. `None` where neither the config nor the kind of tokenizer says.
     pub adds_bos: Option<bool>,
     pub adds_eos: Option<bool>,
-    /// `legacy`: a leading space before each stretch of text between added tokens, not only at the start.
+    /// `legacy`: a leading space before each stretch of text between added tokens, not only at the start. So does plain
+    /// SentencePiece, and every class but Llama's where the config does not say.
     pub is_legacy: bool,
     /// `add_prefix_space`, where it is said.
     pub adds_space: Option<bool>,
@@ -33,13 +34,14 @@ impl ModelConfig {
     /// # Errors
     /// When an entry of the config has a type or a value that it cannot have.
     pub(super) fn read(config: &Value) -> Result<Self> {
-        let (adds_bos, adds_eos) = framing_of_class(config["tokenizer_class"].as_str().unwrap_or_default());
+        let class = config["tokenizer_class"].as_str().unwrap_or_default().trim_end_matches("Fast");
+        let (adds_bos, adds_eos) = framing_of_class(class);
         Ok(ModelConfig {
             bos_text: token_text(config, "bos_token")?,
             eos_text: token_text(config, "eos_token")?,
             adds_bos: flag(config, "add_bos_token")?.or(adds_bos),
             adds_eos: flag(config, "add_eos_token")?.or(adds_eos),
-            is_legacy: flag(config, "legacy")?.unwrap_or(false),
+            is_legacy: flag(config, "legacy")?.unwrap_or(!LLAMA_CLASSES.contains(&class)),
             adds_space: flag(config, "add_prefix_space")?,
             added: added_tokens(&config["added_tokens_decoder"])?,
         })
@@ -72,9 +74,11 @@ impl ModelConfig {
     }
 }
 
+const LLAMA_CLASSES: [&str; 2] = ["LlamaTokenizer", "CodeLlamaTokenizer"];
+
 /// Whether a BOS goes in front and an EOS behind in transformers' classes, where the config does not say.
 fn framing_of_class(class: &str) -> (Option<bool>, Option<bool>) {
-    match class.trim_end_matches("Fast") {
+    match class {
         "LlamaTokenizer" | "CodeLlamaTokenizer" | "GemmaTokenizer" => (Some(true), Some(false)),
         "T5Tokenizer" => (Some(false), Some(true)),
         _ => (None, None),

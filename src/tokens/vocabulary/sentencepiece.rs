@@ -2,8 +2,8 @@
 //! <https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto>
 //!
 //! Control pieces written in a text are recognised, as transformers does and SentencePiece itself does not. One thing
-//! is transformers' way and not SentencePiece's: a text that *begins* with a user-defined piece gets no leading space
-//! unless the config says `legacy`.
+//! is transformers' way and not SentencePiece's: without `legacy`, a text that *begins* with a user-defined piece gets
+//! no leading space.
 
 use serde_json::Value;
 use tokenizers::{AddedToken, ModelWrapper};
@@ -172,6 +172,11 @@ impl<'a> SentencePieceModel<'a> {
             (true, true) => LeadingSpace::EachStretch,
             (true, false) => LeadingSpace::Start,
         };
+        if leading_space == LeadingSpace::Start && self.remove_extra_whitespaces {
+            let message = "a SentencePiece model with remove_extra_whitespaces is only supported as legacy";
+            return Err(Error::model(message)
+                .hint("set legacy to true in tokenizer_config.json if the model was trained so"));
+        }
         Ok(Whitespace {
             leading_space,
             remove_extra: self.remove_extra_whitespaces,
@@ -218,4 +223,10 @@ fn unsupported_type(model_type: u64) -> Error {
         other => format!("number {other}"),
     };
     Error::model(format!("SentencePiece models of type {name} are not supported, only BPE and Unigram"))
+}
+
+/// The table of character replacements of a model, for tests of other readers that take one.
+#[cfg(test)]
+pub(super) fn charsmap_of(bytes: &[u8]) -> Vec<u8> {
+    SentencePieceModel::read(bytes).unwrap().charsmap.to_vec()
 }
