@@ -201,9 +201,9 @@ def sentencepiece_models() -> None:
 
 
 def gguf_from_sentencepiece() -> None:
-    """The same models as converters write them, through llama.cpp."""
+    """The same models as converters write them, through llama.cpp. Its Unigram spells nothing in bytes: not that one."""
     ids = {}
-    for name in ("bpe_bytes", "bpe_no_prefix", "unigram_nfkc", "unigram_bytes"):
+    for name in ("bpe_bytes", "bpe_no_prefix", "unigram_nfkc"):
         processor = sentencepiece.SentencePieceProcessor(model_file=str(OUT / f"{name}.model"))
         pieces = range(processor.get_piece_size())
         kinds = [

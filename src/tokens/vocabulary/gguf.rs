@@ -182,6 +182,7 @@ impl VocabularyMetadata {
         let mut added = added_pieces(pieces, false);
         let name = self.model_name.as_deref().unwrap_or_default().to_lowercase();
         if ["phi-3", "phi3"].iter().any(|family| name.contains(family)) {
+            // As the model's own tokenizer.json says. llama.cpp swallows ASCII whitespace only, tokenizers all of it.
             let keep_space = ["<unk>", "<s>", "<|endoftext|>"];
             for (_, token) in &mut added {
                 token.rstrip = !keep_space.contains(&token.content.as_str());

@@ -57,7 +57,9 @@ fn decoding_gives_the_text_back() {
     for name in ["gpt-2", "llama-spm"] {
         let Some(tokenizer) = tokenizer(name) else { return };
         for text in goldens::unicode_corpus() {
-            assert_eq!(decoded(&tokenizer, &ids(&tokenizer, &text)), text, "{name}");
+            // To the second, a space and its mark are the same.
+            let expected = if name == "gpt-2" { text.clone() } else { text.replace('▁', " ") };
+            assert_eq!(decoded(&tokenizer, &ids(&tokenizer, &text)), expected, "{name}");
         }
     }
 }
