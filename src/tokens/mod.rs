@@ -17,7 +17,9 @@ mod guard;
 mod surface_forms;
 mod tail;
 mod text_tokenizer;
+mod vocabulary;
 
 pub use encode::{EncodedForm, EncodedPrompt, TextKind};
 pub use surface_forms::{OptionEvent, OptionEvents, option_events};
 pub use text_tokenizer::TextTokenizer;
+pub use vocabulary::{RanksFamily, TokenizerModelFormat, VocabularyMetadata};

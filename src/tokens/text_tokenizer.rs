@@ -1,4 +1,4 @@
-//! A tokenizer file, checked against the model it is to feed, and its tokens made readable.
+//! A tokenizer, checked against the model it is to feed, and its tokens made readable.
 //! Knows no options and no templates.
 
 use std::fmt::Write as _;
@@ -10,13 +10,13 @@ use super::guard::guarded;
 use super::tail::TailEncoder;
 use crate::error::{Error, Result};
 
-/// A `tokenizer.json`, ready to be shared by threads. All methods take `&self`.
+/// A tokenizer, ready to be shared by threads. All methods take `&self`.
 pub struct TextTokenizer {
     pub(super) tokenizer: Tokenizer,
     pub(super) tail: TailEncoder,
     /// What the post-processor puts before a text; empty for many.
     pub(super) leading_ids: Vec<u32>,
-    bos_id: Option<u32>,
+    pub(super) bos_id: Option<u32>,
     vocab_size: usize,
     /// Tokens that a prompt may have.
     pub(super) position_count_max: usize,
@@ -35,10 +35,15 @@ impl TextTokenizer {
     /// random (BPE dropout, Unigram sampling), the post-processor does more than put tokens around the text, or the
     /// file makes the `tokenizers` crate panic. Memory that cannot be had for a hostile file still ends the process.
     pub fn from_bytes(bytes: &[u8], vocab_size: usize, path: &Path) -> Result<Self> {
-        let refuse = |message: String| Error::model(message).at(path);
-        let mut tokenizer = guarded(|| Tokenizer::from_bytes(bytes))
+        let tokenizer = guarded(|| Tokenizer::from_bytes(bytes))
             .map_err(|error| error.at(path))?
             .map_err(|cause| Error::model("tokenizer does not parse").at(path).because(cause))?;
+        Self::from_tokenizer(tokenizer, vocab_size, path)
+    }
+
+    /// What every source of tokenizers has in common: see [`Self::from_bytes`].
+    pub(super) fn from_tokenizer(mut tokenizer: Tokenizer, vocab_size: usize, path: &Path) -> Result<Self> {
+        let refuse = |message: String| Error::model(message).at(path);
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(None)
