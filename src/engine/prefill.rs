@@ -35,7 +35,7 @@ pub struct Prefill<'a> {
 }
 
 impl<'a> Prefill<'a> {
-    /// `requests[i]` belongs to the trie's sequence `i`.
+    /// `requests[i]` belongs to the trie's sequence `i`, whose length group must be the config's.
     ///
     /// # Panics
     /// If the token budget is 0.
