@@ -9,8 +9,8 @@ use respondent::models::{RandomWeights, shape_config};
 use respondent::packing::{PrefixTrie, TokenSequence};
 
 fn decoder(dtype: EngineDtype) -> Option<Decoder> {
-    let config =
-        DecoderConfig { layer_count: 2, vocab_size: 16_384, ..shape_config("qwen2.5-0.5b").unwrap() };
+    let mut config = DecoderConfig { vocab_size: 16_384, ..shape_config("qwen2.5-0.5b").unwrap() };
+    config.layers.truncate(2);
     let device = EngineDevice::new("cpu", dtype, "auto").ok()?;
     Some(Decoder::new(config.clone(), &mut RandomWeights::new(&config, 1), &device).unwrap())
 }

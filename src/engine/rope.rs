@@ -2,6 +2,7 @@
 //! numbers, not tensors.
 
 use super::{DecoderConfig, Llama3Scaling, RopeConfig, RopeKind, YarnScaling};
+use crate::packing::TokenSequence;
 use std::f64::consts::TAU;
 
 /// What a rotary embedding turns by.
@@ -14,6 +15,11 @@ pub(super) struct Frequencies {
 }
 
 impl DecoderConfig {
+    /// Tokens in two parts as a sequence of this decoder's tries.
+    pub fn sequence<'a>(&self, head: &'a [u32], tail: &'a [u32]) -> TokenSequence<'a> {
+        TokenSequence::new(head, tail).grouped(|len| self.length_group(len))
+    }
+
     /// Sequences of different groups turn their keys differently and share nothing. 0 for almost all models and lengths.
     pub fn length_group(&self, len: usize) -> u32 {
         self.ropes.iter().map(|rope| rope.length_group(len)).max().unwrap_or(0)

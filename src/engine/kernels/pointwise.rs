@@ -63,7 +63,8 @@ pub fn exp_f64(x: f64) -> f64 {
 /// x · sigmoid(x).
 #[inline(always)]
 pub fn silu(x: f32) -> f32 {
-    x / (1.0 + exp(-x))
+    // Below −104 it is smaller than any f32, and exp no longer grows.
+    if x < -104.0 { 0.0 } else { x / (1.0 + exp(-x)) }
 }
 
 /// tanh(x), absolute error below 3e-7.
@@ -78,7 +79,7 @@ pub fn gelu_tanh(x: f32) -> f32 {
     const SCALE: f32 = 0.797_884_6;
     let inner = SCALE * (0.044_715 * x * x).mul_add(x, x);
     // x · sigmoid(2 · inner), which is the same and keeps its accuracy where tanh is near −1.
-    x / (1.0 + exp(-2.0 * inner))
+    if x < -16.0 { 0.0 } else { x / (1.0 + exp(-2.0 * inner)) }
 }
 
 /// x/2 · (1 + erf(x/√2)), absolute error below 3e-7 · max(1, |x|).
@@ -282,6 +283,11 @@ mod tests {
         assert_eq!((exp(f32::NEG_INFINITY), exp(0.0), exp_f64(0.0)), (0.0, 1.0, 1.0));
         assert_eq!(exp_f64(f64::NEG_INFINITY), 0.0);
         assert!(exp(f32::NAN).is_nan() && exp_f64(f64::NAN).is_nan() && exp(1e9).is_finite());
-        assert_eq!((silu(-200.0), silu(100.0)), (-200.0 / (1.0 + exp(88.0)), 100.0));
+        assert_eq!((silu(-200.0), silu(-1e38), silu(100.0)), (0.0, 0.0, 100.0));
+        assert_eq!(
+            (gelu_tanh(-1e38), gelu_erf(-1e38), gelu_tanh(1e38), gelu_erf(1e38)),
+            (0.0, -0.0, 1e38, 1e38)
+        );
+        assert!(silu(f32::NAN).is_nan() && gelu_tanh(f32::NAN).is_nan() && gelu_erf(f32::NAN).is_nan());
     }
 }

@@ -1,7 +1,7 @@
 //! The part of a layer behind its attention, on a block of rows, on one thread: gated, plain, or a few of many experts. Knows
 //! rows that are normed and laid out, not where they come from.
 
-use super::super::kernels::pointwise::{add_scaled, add_tile, write_tile};
+use super::super::kernels::pointwise::{add_scaled, write_tile};
 use super::super::kernels::{AlignedWords, Kernel, PackedRows};
 use super::super::{
     DecoderConfig, Experts, FeedForward, FeedForwardWeights, GatedWeights, Projection, SharedExpert,
@@ -226,5 +226,38 @@ impl Experts {
         for &index in chosen {
             logits[index] = weights[index] / whole;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(normalised: bool) -> Experts {
+        Experts {
+            expert_count: 4,
+            chosen_count: 2,
+            intermediate_size: 1,
+            normalised,
+            shared_intermediate_size: None,
+        }
+    }
+
+    #[test]
+    fn the_most_probable_share_and_ties_go_to_the_first() {
+        // Softmax of these is 1/8, 1/2, 1/8, 1/4.
+        let logits = [1f32, 4.0, 1.0, 2.0].map(f32::ln);
+        for (normalised, expected) in
+            [(false, [0.0, 0.5, 0.0, 0.25]), (true, [0.0, 2.0 / 3.0, 0.0, 1.0 / 3.0])]
+        {
+            let mut shares = logits;
+            shape(normalised).share_out(&mut shares);
+            for (found, expected) in shares.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-6, "{shares:?}");
+            }
+        }
+        let mut tied = [0.5; 4];
+        shape(true).share_out(&mut tied);
+        assert_eq!(tied, [0.5, 0.5, 0.0, 0.0]);
     }
 }
