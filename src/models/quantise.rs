@@ -1,6 +1,9 @@
 //! Any weights as a GGML file would hold them: a source of weights around another, for measuring what quantised models do.
 
-use crate::engine::{LayerWeights, Projection, StoredFormat, StoredMatrix, WeightSource};
+use crate::engine::{
+    EmbeddingWeights, FeedForwardWeights, GatedWeights, LayerWeights, NormWeights, Projection, SharedExpert,
+    StoredFormat, StoredMatrix, WeightSource,
+};
 use crate::error::Result;
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
@@ -64,13 +67,44 @@ impl QuantisedWeights<'_> {
     fn projection(&self, part: Projection) -> Result<Projection> {
         Ok(Projection { weight: self.quantised(&part.weight)?, bias: part.bias })
     }
+    fn gated(&self, weights: GatedWeights) -> Result<GatedWeights> {
+        Ok(GatedWeights {
+            gate: self.projection(weights.gate)?,
+            up: self.projection(weights.up)?,
+            down: self.projection(weights.down)?,
+        })
+    }
+
+    /// Routers and gates of shared experts stay as they are, as GGUF files have them.
+    fn feed_forward(&self, weights: FeedForwardWeights) -> Result<FeedForwardWeights> {
+        Ok(match weights {
+            FeedForwardWeights::Gated(weights) => FeedForwardWeights::Gated(self.gated(weights)?),
+            FeedForwardWeights::Plain { up, down } => {
+                FeedForwardWeights::Plain { up: self.projection(up)?, down: self.projection(down)? }
+            }
+            FeedForwardWeights::Experts { router, experts, shared } => {
+                let shared_quantised = |shared: SharedExpert| -> Result<SharedExpert> {
+                    Ok(SharedExpert { share: shared.share, weights: self.gated(shared.weights)? })
+                };
+                FeedForwardWeights::Experts {
+                    router,
+                    experts: experts.into_iter().map(|expert| self.gated(expert)).collect::<Result<_>>()?,
+                    shared: shared.map(shared_quantised).transpose()?,
+                }
+            }
+        })
+    }
 }
 
 impl WeightSource for QuantisedWeights<'_> {
-    fn embedding_and_lm_head(&mut self) -> Result<(StoredMatrix, Option<StoredMatrix>)> {
-        let (embedding, lm_head) = self.source.embedding_and_lm_head()?;
-        let lm_head = lm_head.map(|lm_head| self.quantised(&lm_head)).transpose()?;
-        Ok((self.quantised(&embedding)?, lm_head))
+    /// Learned positions stay as they are: few rows of them are read.
+    fn embedding(&mut self) -> Result<EmbeddingWeights> {
+        let weights = self.source.embedding()?;
+        Ok(EmbeddingWeights {
+            tokens: self.quantised(&weights.tokens)?,
+            positions: weights.positions,
+            lm_head: weights.lm_head.map(|lm_head| self.quantised(&lm_head)).transpose()?,
+        })
     }
 
     fn layer(&mut self, index: usize) -> Result<LayerWeights> {
@@ -80,14 +114,12 @@ impl WeightSource for QuantisedWeights<'_> {
             key: self.projection(layer.key)?,
             value: self.projection(layer.value)?,
             output: self.projection(layer.output)?,
-            gate: self.projection(layer.gate)?,
-            up: self.projection(layer.up)?,
-            down: self.projection(layer.down)?,
+            feed_forward: self.feed_forward(layer.feed_forward)?,
             ..layer
         })
     }
 
-    fn final_norm(&mut self) -> Result<Tensor> {
+    fn final_norm(&mut self) -> Result<NormWeights> {
         self.source.final_norm()
     }
 }
