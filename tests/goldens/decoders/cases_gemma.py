@@ -57,7 +57,11 @@ CASES = [
         tied=True,
         eps=1e-6,
         dtype="bfloat16",
-        extra={"attn_logit_softcapping": 3.0, "cache_implementation": "hybrid", "final_logit_softcapping": 5.0}
+        extra={
+            "attn_logit_softcapping": 3.0,
+            "cache_implementation": "hybrid",
+            "final_logit_softcapping": 5.0,
+        }
         | {"hidden_act": "gelu_pytorch_tanh", "query_pre_attn_scalar": 14, "sliding_window": 8},
         matters={
             "attention cap": {"attn_logit_softcapping": None},
@@ -83,7 +87,11 @@ CASES = [
         theta=500.0,
         eps=1e-3,
         style=5,
-        extra={"attn_logit_softcapping": None, "layer_types": [FULL, SLIDING, SLIDING], "query_pre_attn_scalar": 5}
+        extra={
+            "attn_logit_softcapping": None,
+            "layer_types": [FULL, SLIDING, SLIDING],
+            "query_pre_attn_scalar": 5,
+        }
         | {"sliding_window": 16},
         only={4: {"final_logit_softcapping": 30.0}},
         matters={

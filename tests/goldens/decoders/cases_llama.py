@@ -17,14 +17,26 @@ YARN_ROPE = {
     "original_max_position_embeddings": 32,
     "rope_type": "yarn",
 }
-NO_BIAS = ("num_key_value_heads", "head_dim")
 
 # rms_norm_eps is far larger than usual in some cases: at 1e-6 nobody would notice that it is not read.
 CASES = [
     Case("llama_gqa", "llama", 97, 36, 52, 2, 6, 2, 6, eps=1e-2),
     Case("llama_rope3", "llama", 113, 48, 40, 2, 4, 2, 12, tied=True, theta=500.0, rope=LLAMA3_ROPE),
     Case("llama_head_dim", "llama", 80, 32, 44, 2, 4, 2, 10, theta=1000, drop=("tie_word_embeddings",)),
-    Case("llama_bias", "llama", 64, 32, 40, 2, 4, 4, 8, attention_bias=True, mlp_bias=True, drop=NO_BIAS),
+    Case(
+        "llama_bias",
+        "llama",
+        64,
+        32,
+        40,
+        2,
+        4,
+        4,
+        8,
+        attention_bias=True,
+        mlp_bias=True,
+        drop=("num_key_value_heads", "head_dim"),
+    ),
     Case("llama_bf16", "llama", 128, 48, 64, 3, 6, 2, 8, theta=500000.0, dtype="bfloat16"),
     Case("llama_rope3_parameters", "llama", 96, 32, 44, 2, 2, 1, 16, theta=500.0, rope=LLAMA3_ROPE, style=5),
     Case("llama_sharded", "llama", 100, 40, 40, 2, 4, 2, 10, shards=2),
@@ -146,7 +158,12 @@ CASES = [
         tied=True,
         theta=200.0,
         positions=32,
-        rope={"attention_factor": 0.8, "factor": 4.0, "original_max_position_embeddings": 32, "rope_type": "yarn"}
+        rope={
+            "attention_factor": 0.8,
+            "factor": 4.0,
+            "original_max_position_embeddings": 32,
+            "rope_type": "yarn",
+        }
         | {"beta_fast": 4, "beta_slow": 0.75, "mscale": 1.5, "mscale_all_dim": 0.5},
         dtype="float16",
         matters={
@@ -179,6 +196,33 @@ CASES = [
             "long": {"rope_scaling": {"long_factor": [1.0, 1.2, 1.5, 2.0]}},
             "short": {"rope_scaling": {"short_factor": [1.5, 2.0, 4.0, 9.0]}},
             "attention factor": {"rope_scaling": {"attention_factor": 1.0}},
+        },
+    ),
+    # A written factor, not the ratio of the lengths, gives the attention scaling.
+    Case(
+        "llama_longrope_factor",
+        "llama",
+        63,
+        24,
+        28,
+        2,
+        2,
+        1,
+        12,
+        tied=True,
+        theta=2000.0,
+        rope={
+            "factor": 8.0,
+            "long_factor": [1.2, 2.0, 4.0, 8.0, 9.0, 9.5],
+            "original_max_position_embeddings": 18,
+            "rope_type": "longrope",
+            "short_factor": [1.0, 1.1, 1.2, 1.4, 1.8, 3.0],
+        },
+        dtype="bfloat16",
+        style=5,
+        matters={
+            "original length": {"rope_parameters": {"original_max_position_embeddings": 40}},
+            "factor": {"rope_parameters": {"factor": None}},
         },
     ),
     # Laid out as SmolLM2: many small heads, tied, theta 100000.

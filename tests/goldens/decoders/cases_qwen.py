@@ -101,7 +101,10 @@ CASES = [
         theta=1000.0,
         rope={key: value for key, value in YARN_ROPE.items() if key != "rope_type"} | {"type": "yarn"},
         dtype="float16",
-        matters={"yarn": {"rope_scaling": None}, "attention factor": {"rope_scaling": {"attention_factor": 1.0}}},
+        matters={
+            "yarn": {"rope_scaling": None},
+            "attention factor": {"rope_scaling": {"attention_factor": 1.0}},
+        },
     ),
     Case(
         "qwen3_window",
@@ -147,7 +150,12 @@ CASES = [
         tied=True,
         dtype="bfloat16",
         style=5,
-        extra={"decoder_sparse_step": 2, "mlp_only_layers": [3], "moe_intermediate_size": 16, "num_experts": 4}
+        extra={
+            "decoder_sparse_step": 2,
+            "mlp_only_layers": [3],
+            "moe_intermediate_size": 16,
+            "num_experts": 4,
+        }
         | {"num_experts_per_tok": 2, "norm_topk_prob": True, "shared_expert_intermediate_size": 12}
         | {"max_window_layers": 4, "qkv_bias": False, "sliding_window": 16, "use_sliding_window": True},
         matters={
@@ -169,11 +177,21 @@ CASES = [
         10,
         tied=True,
         dtype="bfloat16",
-        extra={"decoder_sparse_step": 1, "mlp_only_layers": [1], "moe_intermediate_size": 14, "num_experts": 6}
-        | {"num_experts_per_tok": 3, "norm_topk_prob": True, "sliding_window": None, "use_sliding_window": False},
+        extra={
+            "decoder_sparse_step": 1,
+            "mlp_only_layers": [1],
+            "moe_intermediate_size": 14,
+            "num_experts": 6,
+        }
+        | {
+            "num_experts_per_tok": 3,
+            "norm_topk_prob": True,
+            "sliding_window": None,
+            "use_sliding_window": False,
+        },
         matters={"norm": {"norm_topk_prob": False}, "top-k": {"num_experts_per_tok": 4}},
     ),
-    # Here a window is for all layers; norm_topk_prob, head_dim and mlp_only_layers are left to their defaults.
+    # Here a window is for all layers; norm_topk_prob, head_dim and mlp_only_layers have their defaults.
     Case(
         "qwen3_moe_window",
         "qwen3_moe",
@@ -188,7 +206,12 @@ CASES = [
         dtype="float16",
         style=5,
         drop=("head_dim",),
-        extra={"decoder_sparse_step": 1, "moe_intermediate_size": 16, "num_experts": 4, "num_experts_per_tok": 2}
+        extra={
+            "decoder_sparse_step": 1,
+            "moe_intermediate_size": 16,
+            "num_experts": 4,
+            "num_experts_per_tok": 2,
+        }
         | {"sliding_window": 16, "use_sliding_window": True},
         matters={
             "no norm": {"norm_topk_prob": True},

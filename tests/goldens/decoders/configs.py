@@ -27,7 +27,17 @@ ARCHITECTURES = {
 }
 GEMMAS = ("gemma", "gemma2", "gemma3_text", "gemma3")
 MOES = ("mixtral", "qwen2_moe", "qwen3_moe")
-WITHOUT_HEAD_DIM = ("qwen2", "qwen2_moe", "phi3", "smollm3", "olmo2", "granite", "stablelm", "gpt2", "gpt_neox")
+WITHOUT_HEAD_DIM = (
+    "qwen2",
+    "qwen2_moe",
+    "phi3",
+    "smollm3",
+    "olmo2",
+    "granite",
+    "stablelm",
+    "gpt2",
+    "gpt_neox",
+)
 WITH_ATTENTION_BIAS = ("llama", "qwen3", "qwen3_moe", *GEMMAS, "smollm3", "olmo2", "granite", "gpt_neox")
 WITH_MLP_BIAS = ("llama", "smollm3", "granite")
 
@@ -130,7 +140,14 @@ def gpt2_config(config: dict) -> dict:
 
 def multimodal(text: dict) -> dict:
     """A gemma3 config: the text model's keys one level down, and a vision tower that text never enters."""
-    outer = ("architectures", "model_type", "transformers_version", "torch_dtype", "dtype", "tie_word_embeddings")
+    outer = (
+        "architectures",
+        "model_type",
+        "transformers_version",
+        "torch_dtype",
+        "dtype",
+        "tie_word_embeddings",
+    )
     config = {key: text.pop(key) for key in outer if key in text}
     vision = {
         "hidden_size": 8,

@@ -48,7 +48,7 @@ def last_logits(model: torch.nn.Module, sequences: list[list[int]]) -> list[np.n
 
 
 def fresh_if_dynamic(model: torch.nn.Module) -> torch.nn.Module:
-    """A dynamic rope remembers the longest sequence it has seen: each sequence then needs a model of its own."""
+    """A dynamic rope remembers the longest sequence seen: each sequence then needs a model of its own."""
     dynamic = "dynamic" in str(getattr(rotary(model), "rope_type", ""))
     return copy.deepcopy(model) if dynamic else model
 
@@ -70,7 +70,9 @@ def check_sharpness(case: Case, model: torch.nn.Module, sequences: list[list[int
         widest.append(math.log((attention[0, 0, -1] > 0).sum().item()))
     entropy, uniform = np.mean(entropies), np.mean(widest)
     spread = out.logits[0].std(-1).mean().item()
-    assert entropy < 0.8 * uniform, f"{case.name}: attention entropy {entropy:.2f} of {uniform:.2f} is near uniform"
+    assert entropy < 0.8 * uniform, (
+        f"{case.name}: attention entropy {entropy:.2f} of {uniform:.2f} is near uniform"
+    )
     assert 1.0 < spread < 6.0, f"{case.name}: logits have a standard deviation of {spread:.2f}"
     return f"attention {entropy:.2f} nats of {uniform:.2f}, logits sd {spread:.2f}"
 
@@ -91,7 +93,9 @@ def check_rope_bands(case: Case, model: torch.nn.Module) -> None:
     ratio = embedding.inv_freq / plain
     kept = torch.isclose(ratio, torch.tensor(1.0)).sum()
     divided = torch.isclose(ratio, torch.tensor(1 / case.rope["factor"])).sum()
-    assert kept > 0 and divided > 0 and kept + divided < len(ratio), f"{case.name}: a band is missing in {ratio}"
+    assert kept > 0 and divided > 0 and kept + divided < len(ratio), (
+        f"{case.name}: a band is missing in {ratio}"
+    )
 
 
 @torch.inference_mode()
@@ -104,7 +108,9 @@ def check_routing(case: Case, model: torch.nn.Module, sequences: list[list[int]]
         margins.append((probs[:, router.top_k - 1] - probs[:, router.top_k]).min().item())
         chosen.update(map(tuple, out[2].sort(-1).values.tolist()))
 
-    hooks = [m.register_forward_hook(watch) for m in model.modules() if type(m).__name__.endswith("TopKRouter")]
+    hooks = [
+        m.register_forward_hook(watch) for m in model.modules() if type(m).__name__.endswith("TopKRouter")
+    ]
     last_logits(model, sequences)
     for hook in hooks:
         hook.remove()
@@ -141,13 +147,17 @@ def check_both_styles(case: Case, folder: Path, sequences: list[list[int]], logi
     assert all(map(np.array_equal, logits, others)), f"{case.name}: the two config styles disagree"
 
 
-def check_options_matter(case: Case, folder: Path, sequences: list[list[int]], logits: list[np.ndarray]) -> str:
+def check_options_matter(
+    case: Case, folder: Path, sequences: list[list[int]], logits: list[np.ndarray]
+) -> str:
     """Each option that the case is there for must move some log-prob visibly when changed, or none at all."""
     moved = []
     for what, changes in case.matters.items():
         others = logits_under(merged(config_of(folder), changes), folder, sequences)
         moved.append((difference(logits, others), what))
-        assert moved[-1][0] > VISIBLE, f"{case.name}: without {what} log-probs move by {moved[-1][0]:.1e} only"
+        assert moved[-1][0] > VISIBLE, (
+            f"{case.name}: without {what} log-probs move by {moved[-1][0]:.1e} only"
+        )
     for what, changes in case.inert.items():
         others = logits_under(merged(config_of(folder), changes), folder, sequences)
         assert all(map(np.array_equal, logits, others)), f"{case.name}: {what} has an effect"

@@ -48,7 +48,9 @@ def weight_shapes(case: Case) -> Shapes:
     for layer in range(case.layers):
         at = f"model.layers.{layer}."
         shapes |= attention_shapes(case, at + "self_attn.")
-        shapes |= moe_shapes(case, at) if is_sparse(case, layer) else mlp_shapes(case, at + "mlp.", case.inter)
+        shapes |= (
+            moe_shapes(case, at) if is_sparse(case, layer) else mlp_shapes(case, at + "mlp.", case.inter)
+        )
         for name in layer_norms(case):
             shapes |= norm(case, at + name, case.hidden)
     if case.family == "gemma3":
@@ -131,7 +133,10 @@ def gpt2_shapes(case: Case) -> Shapes:
     """GPT-2 stores its linear layers as [in, out]; published files have no `transformer.` in front."""
     h, inter = case.hidden, case.inter or 4 * case.hidden
     table = 2.0 / math.sqrt(h)
-    shapes = {"wte.weight": ((case.vocab, h), 0.0, table), "wpe.weight": ((case.positions, h), 0.0, table / 2)}
+    shapes = {
+        "wte.weight": ((case.vocab, h), 0.0, table),
+        "wpe.weight": ((case.positions, h), 0.0, table / 2),
+    }
     shapes |= norm(case, "ln_f", h)
     for layer in range(case.layers):
         at = f"h.{layer}."
@@ -186,7 +191,14 @@ def vision_shapes(case: Case) -> Shapes:
         "multi_modal_projector.mm_soft_emb_norm.weight": ((h,), 0.0, 0.3),
     }
     at = "vision_tower.vision_model.encoder.layers.0."
-    for name in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "mlp.fc1", "mlp.fc2"):
+    for name in (
+        "self_attn.q_proj",
+        "self_attn.k_proj",
+        "self_attn.v_proj",
+        "self_attn.out_proj",
+        "mlp.fc1",
+        "mlp.fc2",
+    ):
         shapes |= linear(at + name, h, h, 1.0, True)
     for name in (at + "layer_norm1", at + "layer_norm2", "vision_tower.vision_model.post_layernorm"):
         shapes |= {f"{name}.weight": ((h,), 1.0, 0.3), f"{name}.bias": ((h,), 0.0, 0.3)}
