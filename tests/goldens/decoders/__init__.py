@@ -1,1 +1,1 @@
-"""The tiny random decoders of make_models.py: their cases, their files, and what transformers makes of them."""
+"""The tiny random decoders of make_models.py: cases, files, and what transformers makes of them."""
