@@ -1,10 +1,10 @@
 //! Gemma 1, 2 and 3, and the text part of the Gemma 3 that also sees.
 
+use super::Described;
 use super::fields::{Checked, Fields};
 use super::llama::set_attention_scale;
 use super::rope::{OriginalPositions, RopeFamily, parameters};
-use super::usual::{HeadDim, KvHeads, Usual, activation, refuse_windows, set_windows};
-use super::{Described, TensorLayout};
+use super::usual::{HeadDim, KvHeads, Usual, activation, attention_layout, refuse_windows, set_windows};
 use crate::engine::{Activation, DecoderConfig, LayerConfig, QueryKeyNorm, RopeConfig};
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,7 @@ pub fn gemma(fields: &Fields) -> Checked<Described> {
         (Some(_), _) => activation(fields, "hidden_act", Activation::GeluTanh)?,
         _ => activation(fields, "hidden_activation", Activation::GeluTanh)?,
     };
-    Ok((decoder, layout(fields)?))
+    Ok((decoder, attention_layout(fields)?))
 }
 
 const TANH: &str = "gelu_pytorch_tanh";
@@ -43,7 +43,7 @@ pub fn gemma2(fields: &Fields) -> Checked<Described> {
     // The name that the field had before.
     fields.pass_over_if("sliding_window_size", |value| value.as_u64() == Some(window as u64));
     set_windows(fields, &mut decoder, Some(window), |index| index % 2 == 0)?;
-    Ok((decoder, layout(fields)?))
+    Ok((decoder, attention_layout(fields)?))
 }
 
 pub fn gemma3_text(fields: &Fields) -> Checked<Described> {
@@ -66,7 +66,7 @@ pub fn gemma3_text(fields: &Fields) -> Checked<Described> {
     set_windows(fields, &mut decoder, Some(window), |index| !(index + 1).is_multiple_of(pattern))?;
     let rope = |layer: &LayerConfig| usize::from(layer.window.is_some());
     decoder.layers.iter_mut().for_each(|layer| layer.rope = Some(rope(layer)));
-    Ok((decoder, layout(fields)?))
+    Ok((decoder, attention_layout(fields)?))
 }
 
 /// The part of a `gemma3` config that describes a decoder: `text_config`, with what it may leave out.
@@ -109,11 +109,6 @@ fn common(fields: &Fields, mut decoder: DecoderConfig) -> Checked<DecoderConfig>
     fields.pass_over(&["hidden_act"]);
     decoder.embedding_multiplier = (decoder.hidden_size as f64).sqrt();
     Ok(decoder)
-}
-
-fn layout(fields: &Fields) -> Checked<TensorLayout> {
-    let attention_bias = fields.flag("attention_bias")?.unwrap_or(false);
-    Ok(TensorLayout { qkv_bias: attention_bias, output_bias: attention_bias, feed_forward_bias: false })
 }
 
 fn set_scale_and_activation(fields: &Fields, decoder: &mut DecoderConfig) -> Checked<()> {

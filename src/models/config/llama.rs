@@ -2,20 +2,18 @@
 
 use super::fields::{Checked, Fields};
 use super::rope::OriginalPositions;
-use super::usual::{HeadDim, KvHeads, Usual, refuse_windows, set_one_window, set_windows, window_by_itself};
+use super::usual::{
+    HeadDim, KvHeads, Usual, attention_layout, refuse_windows, set_one_window, set_windows, window_by_itself,
+};
 use super::{Described, TensorLayout};
 use crate::engine::{DecoderConfig, NormKind, QueryKeyNorm, Residual};
 
 const NULL_IS_HEADS: KvHeads = KvHeads::Needed { null_is_heads: true };
 
-/// Biases that `attention_bias` and `mlp_bias` switch on, all of a kind at once.
+/// `mlp_bias` does the same for the feed-forward.
 fn layout(fields: &Fields) -> Checked<TensorLayout> {
-    let attention_bias = fields.flag("attention_bias")?.unwrap_or(false);
-    Ok(TensorLayout {
-        qkv_bias: attention_bias,
-        output_bias: attention_bias,
-        feed_forward_bias: fields.flag("mlp_bias")?.unwrap_or(false),
-    })
+    let feed_forward_bias = fields.flag("mlp_bias")?.unwrap_or(false);
+    Ok(TensorLayout { feed_forward_bias, ..attention_layout(fields)? })
 }
 
 pub fn llama(fields: &Fields) -> Checked<Described> {
@@ -53,10 +51,7 @@ pub fn olmo2(fields: &Fields) -> Checked<Described> {
     let mut decoder = usual.decoder(fields)?;
     refuse_windows(fields, &mut decoder)?;
     decoder.query_key_norm = Some(QueryKeyNorm::WholeRms);
-    let attention_bias = fields.flag("attention_bias")?.unwrap_or(false);
-    let layout =
-        TensorLayout { qkv_bias: attention_bias, output_bias: attention_bias, feed_forward_bias: false };
-    Ok((decoder, layout))
+    Ok((decoder, attention_layout(fields)?))
 }
 
 pub fn smollm3(fields: &Fields) -> Checked<Described> {

@@ -1,7 +1,9 @@
 //! The Qwen families, dense and with experts, and Mixtral.
 
 use super::fields::{Checked, Fields};
-use super::usual::{HeadDim, KvHeads, Usual, set_one_window, set_windows, window_by_itself};
+use super::usual::{
+    HeadDim, KvHeads, Usual, attention_layout, set_one_window, set_windows, window_by_itself,
+};
 use super::{Described, TensorLayout};
 use crate::engine::{Experts, FeedForward, LayerConfig, QueryKeyNorm};
 
@@ -72,11 +74,6 @@ pub fn mixtral(fields: &Fields) -> Checked<Described> {
     let window = window_by_itself(fields, None)?;
     set_one_window(fields, &mut decoder, window)?;
     Ok((decoder, TensorLayout::default()))
-}
-
-fn attention_layout(fields: &Fields) -> Checked<TensorLayout> {
-    let attention_bias = fields.flag("attention_bias")?.unwrap_or(false);
-    Ok(TensorLayout { qkv_bias: attention_bias, output_bias: attention_bias, feed_forward_bias: false })
 }
 
 /// The window, where `use_sliding_window` switches it on.

@@ -1,5 +1,6 @@
 //! What almost all families spell alike: sizes, the activation, and which layers have a sliding window.
 
+use super::TensorLayout;
 use super::fields::{Checked, Fields};
 use super::rope::RopeFamily;
 use super::sizes::LAYER_COUNT_MAX;
@@ -103,6 +104,12 @@ impl Usual {
             position_count_max: fields.size("max_position_embeddings")?.unwrap_or(self.position_count),
         })
     }
+}
+
+/// `attention_bias` switches the biases of all four projections on.
+pub fn attention_layout(fields: &Fields) -> Checked<TensorLayout> {
+    let attention_bias = fields.flag("attention_bias")?.unwrap_or(false);
+    Ok(TensorLayout { qkv_bias: attention_bias, output_bias: attention_bias, feed_forward_bias: false })
 }
 
 /// Checked before there is an entry for each layer.
