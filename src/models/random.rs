@@ -48,8 +48,8 @@ pub fn random_decoder(
 
 /// Tensors drawn from a seed and their own name, in bf16 as checkpoints have them: uniform with standard deviation 0.02, about
 /// 0, and about 1 where they are norms.
-struct RandomTensors {
-    seed: u64,
+pub(super) struct RandomTensors {
+    pub seed: u64,
 }
 
 impl NamedTensors for RandomTensors {

@@ -14,6 +14,10 @@ pub const LAYER_COUNT_MAX: usize = 1 << 12;
 const PARAMETER_COUNT_MAX: u128 = 1 << 50;
 
 pub fn check_sizes(config: &DecoderConfig) -> Checked<()> {
+    // First, because a head's dimensions may be a size by the number of heads.
+    if config.head_count > COUNT_MAX {
+        return Err(format!("num_attention_heads is {}", config.head_count));
+    }
     let positive = [
         ("vocab_size", config.vocab_size),
         ("hidden_size", config.hidden_size),
@@ -24,8 +28,8 @@ pub fn check_sizes(config: &DecoderConfig) -> Checked<()> {
     if let Some((name, size)) = positive.iter().find(|(_, size)| *size == 0 || *size > SIZE_MAX) {
         return Err(format!("{name} is {size}"));
     }
-    if config.head_count > COUNT_MAX || config.head_dim > COUNT_MAX {
-        return Err("num_attention_heads or head_dim is beyond reason".to_owned());
+    if config.head_dim > COUNT_MAX {
+        return Err(format!("head_dim is {}", config.head_dim));
     }
     if !config.head_count.is_multiple_of(config.kv_head_count) {
         return Err(format!(

@@ -66,3 +66,33 @@ pub fn refuse_other_lm_head(name: &str, second: &StoredMatrix, embedding: &Store
     Err(Error::model(format!("tie_word_embeddings is true, but `{name}` differs from the embeddings"))
         .hint("set tie_word_embeddings in config.json to what the model was trained with"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    /// Each row holds its own number, and so does the bias.
+    fn numbered(row_count: usize) -> Projection {
+        let rows: Vec<f32> = (0..row_count).map(|row| row as f32).collect();
+        let bias = Tensor::from_vec(rows, row_count, &Device::Cpu).unwrap();
+        let weight = bias.reshape((row_count, 1)).unwrap().repeat((1, 2)).unwrap();
+        Projection { weight: StoredMatrix::from_tensor(&weight).unwrap(), bias: Some(bias) }
+    }
+
+    fn row_numbers(part: &Projection) -> Vec<f32> {
+        let weight = part.weight.to_tensor().unwrap().to_vec2::<f32>().unwrap();
+        let bias = part.bias.as_ref().unwrap().to_vec1::<f32>().unwrap();
+        assert!(weight.iter().zip(&bias).all(|(row, bias)| row == &[*bias, *bias]), "weight and bias agree");
+        bias
+    }
+
+    #[test]
+    fn fused_rows_come_apart() {
+        let parts = split(&numbered(6), [3, 1, 2]).unwrap();
+        assert_eq!(parts.each_ref().map(row_numbers), [vec![0., 1., 2.], vec![3.], vec![4., 5.]]);
+        let by_head = split_by_head(&numbered(12), 2).unwrap();
+        let expected = [vec![0., 1., 6., 7.], vec![2., 3., 8., 9.], vec![4., 5., 10., 11.]];
+        assert_eq!(by_head.each_ref().map(row_numbers), expected);
+    }
+}
