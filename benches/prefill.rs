@@ -3,16 +3,17 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use respondent::engine::{
-    Decoder, DecoderConfig, EngineDevice, EngineDtype, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings,
+    Decoder, EngineDevice, EngineDtype, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings,
 };
-use respondent::models::{RandomWeights, shape_config};
+use respondent::models::{random_decoder, shape_config};
 use respondent::packing::{PrefixTrie, TokenSequence};
 
 fn decoder(dtype: EngineDtype) -> Option<Decoder> {
-    let config =
-        DecoderConfig { layer_count: 2, vocab_size: 16_384, ..shape_config("qwen2.5-0.5b").unwrap() };
+    let mut config = shape_config("qwen2.5-0.5b").unwrap();
+    config.decoder.vocab_size = 16_384;
+    config.decoder.layers.truncate(2);
     let device = EngineDevice::new("cpu", dtype, "auto").ok()?;
-    Some(Decoder::new(config.clone(), &mut RandomWeights::new(&config, 1), &device).unwrap())
+    Some(random_decoder(&config, 1, None, &device, &|_, _| ()).unwrap())
 }
 
 /// 2 personas × 10 situations × 12 items: 180 tokens shared by a persona, 60 by a situation, 30 an item's own.

@@ -13,14 +13,14 @@
 //! use respondent::engine::{EngineDevice, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings};
 //! use respondent::evaluate::Speaker;
 //! use respondent::models::{ModelFolder, load};
-//! use respondent::packing::{PrefixTrie, TokenSequence};
+//! use respondent::packing::PrefixTrie;
 //! use respondent::tokens::TextKind;
 //!
 //! let folder = ModelFolder::find("control")?;
 //! let speaker = Speaker::open(&folder, "2025-01-01")?;
 //! let model = load(&folder, &speaker.files.config, &EngineDevice::from_name("cpu")?, &|_, _| ())?;
 //! let ids = speaker.tokenizer.encode_text("Answer:", TextKind::Plain)?;
-//! let trie = PrefixTrie::new(&[TokenSequence::new(&ids, &[])]);
+//! let trie = PrefixTrie::new(&[model.decoder.config().sequence(&ids, &[])]);
 //! let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 3 };
 //! let requests = [ReadoutRequest { wanted: &[0, 1] }];
 //! for batch in Prefill::new(&model.decoder, &trie, &requests, &settings, 2048) {

@@ -10,7 +10,7 @@ use peak_alloc::PeakAlloc;
 use proptest::prelude::*;
 use respondent::engine::{Decoder, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use respondent::models::gguf::GgufFile;
-use respondent::packing::{PrefixTrie, TokenSequence};
+use respondent::packing::PrefixTrie;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -34,7 +34,7 @@ fn survey(prompt_count: u32) -> Vec<Vec<u32>> {
 /// Bytes of heap that the prefill takes at its peak beyond what was there before, and most key/value rows held.
 fn peak(decoder: &Decoder, prompt_count: u32) -> (usize, usize) {
     let prompts = survey(prompt_count);
-    let views: Vec<_> = prompts.iter().map(|ids| TokenSequence::new(ids, &[])).collect();
+    let views: Vec<_> = prompts.iter().map(|ids| decoder.config().sequence(ids, &[])).collect();
     let trie = PrefixTrie::new(&views);
     let requests = vec![ReadoutRequest { wanted: &[4, 5] }; prompts.len()];
     let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 2 };

@@ -34,7 +34,7 @@ impl BenchmarkModel {
     pub fn config(&self) -> Result<DecoderConfig> {
         match self {
             BenchmarkModel::Folder(folder) => Ok(model_config(folder)?.decoder),
-            BenchmarkModel::Shape(name) => shape_config(name),
+            BenchmarkModel::Shape(name) => Ok(shape_config(name)?.decoder),
         }
     }
 

@@ -2,10 +2,11 @@
 
 use super::workload::Prompt;
 use crate::engine::{
-    Decoder, EngineStage, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings,
+    Decoder, DecoderConfig, EngineStage, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope,
+    ReadoutSettings,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::packing::{PrefixTrie, TokenSequence};
+use crate::packing::PrefixTrie;
 use std::time::Instant;
 
 /// As `respondent run` asks at its smallest: temperature 1, the entropy, the eight most probable.
@@ -57,8 +58,8 @@ pub fn stopped() -> Error {
 }
 
 /// The trie of some prompts.
-pub fn trie_of(prompts: &[Prompt]) -> PrefixTrie {
-    let views: Vec<_> = prompts.iter().map(|prompt| TokenSequence::new(&prompt.ids, &[])).collect();
+pub fn trie_of(prompts: &[Prompt], config: &DecoderConfig) -> PrefixTrie {
+    let views: Vec<_> = prompts.iter().map(|prompt| config.sequence(&prompt.ids, &[])).collect();
     PrefixTrie::new(&views)
 }
 
@@ -81,7 +82,7 @@ pub fn run_once(
     stop: &dyn Fn() -> bool,
 ) -> Result<Repeat> {
     let start = Instant::now();
-    let trie = trie_of(prompts);
+    let trie = trie_of(prompts, decoder.config());
     let trie_wall_seconds = start.elapsed().as_secs_f64();
     let requests: Vec<_> = prompts.iter().map(|prompt| ReadoutRequest { wanted: &prompt.wanted }).collect();
     let settings =

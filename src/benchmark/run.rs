@@ -89,7 +89,7 @@ impl Running<'_> {
         let start = Instant::now();
         let decoder = self.load(self.device)?;
         let load_wall_seconds = start.elapsed().as_secs_f64();
-        let trie = trie_of(&self.settings.workload.prompts);
+        let trie = trie_of(&self.settings.workload.prompts, decoder.config());
         let flops = decoder.flops(&trie, self.read_logit_count());
         let token_count = trie.token_count();
         drop(trie);
@@ -145,7 +145,7 @@ impl Running<'_> {
     }
 
     fn load(&self, device: &EngineDevice) -> Result<Decoder> {
-        let layers = self.settings.model.config()?.layer_count as u64;
+        let layers = self.settings.model.config()?.layer_count() as u64;
         self.step(BenchmarkStep::Weights, layers, || {
             self.settings
                 .model

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn the_survey_shares_what_it_says() {
         for shape in ["tiny", "qwen2.5-0.5b"] {
-            let config = shape_config(shape).unwrap();
+            let config = shape_config(shape).unwrap().decoder;
             for seed in 0..4 {
                 let survey = Workload::new(&WorkloadSource::Survey, &config, seed).unwrap();
                 assert_eq!((survey.prompts.len(), survey.flat_token_count()), (240, 64_800));
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_seed_makes_a_workload() {
-        let config = shape_config("tiny").unwrap();
+        let config = shape_config("tiny").unwrap().decoder;
         let made = |seed| Workload::new(&WorkloadSource::Survey, &config, seed).unwrap();
         assert_eq!(made(3), made(3));
         assert_ne!(made(3), made(4));
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_small_model_is_told_what_a_workload_needs() {
-        let config = DecoderConfig { position_count_max: 100, ..shape_config("tiny").unwrap() };
+        let config = DecoderConfig { position_count_max: 100, ..shape_config("tiny").unwrap().decoder };
         let error = Workload::new(&WorkloadSource::Survey, &config, 1).unwrap_err();
         assert!(error.to_string().starts_with("this workload needs 270 positions"), "{error}");
     }
@@ -237,7 +237,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ids.jsonl");
         std::fs::write(&path, text).unwrap();
-        let config = DecoderConfig { position_count_max: 5, ..shape_config("tiny").unwrap() };
+        let config = DecoderConfig { position_count_max: 5, ..shape_config("tiny").unwrap().decoder };
         Workload::new(&WorkloadSource::File(path), &config, 1)
     }
 
@@ -266,8 +266,11 @@ mod tests {
         let long = format!("{{\"input_ids\": [1{}]}}", " ".repeat(LINE_BYTES_MAX as usize));
         assert!(from_file(&long).unwrap_err().to_string().contains("ids.jsonl:1: the line is longer"));
         assert!(from_file("\n").unwrap_err().to_string().ends_with("ids.jsonl: holds no prompts"));
-        let absent =
-            Workload::new(&WorkloadSource::from_name("no/such.jsonl"), &shape_config("tiny").unwrap(), 1);
+        let absent = Workload::new(
+            &WorkloadSource::from_name("no/such.jsonl"),
+            &shape_config("tiny").unwrap().decoder,
+            1,
+        );
         assert!(absent.unwrap_err().to_string().starts_with("no/such.jsonl: cannot be read"));
     }
 }

@@ -18,7 +18,10 @@ mod rope;
 mod stages;
 mod weights;
 
-pub use config::{DecoderConfig, Llama3Scaling, RopeConfig};
+pub use config::{
+    Activation, DecoderConfig, Experts, FeedForward, LayerConfig, Llama3Scaling, LongRopeScaling, NormKind,
+    QueryKeyNorm, Residual, RopeConfig, RopeKind, UniformSizes, YarnScaling,
+};
 pub use decoder::Decoder;
 pub use device::{EngineDevice, EngineDtype};
 pub use flops::PrefillFlops;
@@ -26,7 +29,10 @@ pub use peak::{TilePeak, read_bandwidth};
 pub use prefill::{BatchReadouts, Prefill, ReadoutRequest};
 pub use readout::{ReadoutLogits, ReadoutScope, ReadoutSettings, check_temperatures};
 pub use stages::EngineStage;
-pub use weights::{LayerWeights, Projection, StoredFormat, StoredMatrix, StoredRows, WeightSource};
+pub use weights::{
+    EmbeddingWeights, FeedForwardWeights, GatedWeights, LayerWeights, NormWeights, Projection, SharedExpert,
+    StoredFormat, StoredMatrix, StoredRows, WeightSource,
+};
 
 impl From<candle_core::Error> for crate::error::Error {
     /// Tensor failures only arise while a model is loaded or run.

@@ -1,6 +1,8 @@
 //! Drives a decoder over a trie, batch by batch. Memory is bounded by the token budget and the trie's depth, whatever the
 //! number of sequences: one batch of activations, one stack of keys and values, a stretch of logits.
 
+#[cfg(doc)]
+use super::DecoderConfig;
 use super::decoder::{Decoder, Session};
 use super::readout::{ReadoutLogits, ReadoutSettings};
 use super::stages::EngineStage;
@@ -35,10 +37,10 @@ pub struct Prefill<'a> {
 }
 
 impl<'a> Prefill<'a> {
-    /// `requests[i]` belongs to the trie's sequence `i`.
+    /// `requests[i]` belongs to the trie's sequence `i`, made by [`DecoderConfig::sequence`].
     ///
     /// # Panics
-    /// If the token budget is 0.
+    /// If the token budget is 0, or a sequence is not in the group of lengths that the decoder asks for.
     pub fn new(
         decoder: &'a Decoder,
         trie: &'a PrefixTrie,
@@ -46,6 +48,13 @@ impl<'a> Prefill<'a> {
         settings: &'a ReadoutSettings,
         token_budget: usize,
     ) -> Self {
+        for segment in trie.segments() {
+            for readout in trie.segment_readouts(segment) {
+                let len = segment.start_position + readout.offset + 1;
+                let group = decoder.config().length_group(len as usize);
+                assert_eq!(segment.length_group, group, "sequences are made by the decoder's config");
+            }
+        }
         Prefill {
             decoder,
             batches: Batches::new(trie, token_budget),

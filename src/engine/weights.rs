@@ -184,27 +184,77 @@ pub struct Projection {
     pub bias: Option<Tensor>,
 }
 
-/// One transformer block, in main memory. Norms and biases are f32.
+/// A norm's weight, and LayerNorm's bias, `[width]` in f32.
+#[derive(Debug, Clone)]
+pub struct NormWeights {
+    pub weight: Tensor,
+    pub bias: Option<Tensor>,
+}
+
+/// One transformer block. Norms and biases are in main memory, in f32.
 #[derive(Debug, Clone)]
 pub struct LayerWeights {
-    pub attention_norm: Tensor,
+    /// In front of the projections to queries, keys and values.
+    pub attention_norm: Option<NormWeights>,
     pub query: Projection,
     pub key: Projection,
     pub value: Projection,
-    /// Per-head norms `[head_dim]`, with `qk_norm`.
+    /// As the config's `query_key_norm` says.
     pub query_norm: Option<Tensor>,
     pub key_norm: Option<Tensor>,
     pub output: Projection,
-    pub mlp_norm: Tensor,
+    /// Behind the output projection.
+    pub attention_post_norm: Option<NormWeights>,
+    pub feed_forward_norm: Option<NormWeights>,
+    pub feed_forward: FeedForwardWeights,
+    pub feed_forward_post_norm: Option<NormWeights>,
+}
+
+/// As the layer's `feed_forward` says.
+#[derive(Debug, Clone)]
+pub enum FeedForwardWeights {
+    Gated(GatedWeights),
+    Plain {
+        up: Projection,
+        down: Projection,
+    },
+    Experts {
+        /// `[experts, hidden]`.
+        router: StoredMatrix,
+        experts: Vec<GatedWeights>,
+        shared: Option<SharedExpert>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct GatedWeights {
     pub gate: Projection,
     pub up: Projection,
     pub down: Projection,
 }
 
+/// The expert that all rows go through.
+#[derive(Debug, Clone)]
+pub struct SharedExpert {
+    /// `[1, hidden]`: the sigmoid of its product weighs the expert's output.
+    pub share: StoredMatrix,
+    pub weights: GatedWeights,
+}
+
+/// What tokens become, and what they are read with.
+#[derive(Debug, Clone)]
+pub struct EmbeddingWeights {
+    /// `[vocab, hidden]`.
+    pub tokens: StoredMatrix,
+    /// `[positions, hidden]`, with learned positions.
+    pub positions: Option<StoredMatrix>,
+    /// `[vocab, hidden]`; `None` where it is tied to the embeddings.
+    pub lm_head: Option<StoredMatrix>,
+}
+
 /// Where weights come from. Each part is asked for once: embeddings, then layers in order, then the final norm.
 pub trait WeightSource {
-    /// `[vocab, hidden]` each; no readout matrix where it is tied to the embeddings.
-    fn embedding_and_lm_head(&mut self) -> Result<(StoredMatrix, Option<StoredMatrix>)>;
+    fn embedding(&mut self) -> Result<EmbeddingWeights>;
     fn layer(&mut self, index: usize) -> Result<LayerWeights>;
-    fn final_norm(&mut self) -> Result<Tensor>;
+    fn final_norm(&mut self) -> Result<NormWeights>;
 }

@@ -2,9 +2,9 @@
 
 use super::events::{Event, Stage, Stop};
 use super::{RunPlan, Speaker};
-use crate::engine::ReadoutRequest;
+use crate::engine::{DecoderConfig, ReadoutRequest};
 use crate::error::{Error, ErrorKind, Result};
-use crate::packing::{PrefixTrie, TokenSequence};
+use crate::packing::PrefixTrie;
 use crate::prompts::{Cell, Prompt, render};
 use crate::scoring::OptionProbe;
 use crate::tokens::option_events;
@@ -67,11 +67,11 @@ impl Prepared {
     }
 
     /// The trie of all readouts, and what each of them wants.
-    pub fn trie(&self) -> (PrefixTrie, Vec<ReadoutRequest<'_>>) {
+    pub fn trie(&self, config: &DecoderConfig) -> (PrefixTrie, Vec<ReadoutRequest<'_>>) {
         let (mut sequences, mut requests) = (Vec::new(), Vec::new());
         for cell in &self.cells {
             for (prefix, wanted) in cell.probe.readouts() {
-                sequences.push(TokenSequence::new(&cell.ids, prefix));
+                sequences.push(config.sequence(&cell.ids, prefix));
                 requests.push(ReadoutRequest { wanted });
             }
         }

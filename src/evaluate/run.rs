@@ -63,8 +63,8 @@ pub fn run(
     let mut stages = Stages { events, wall_seconds: Vec::new() };
     let cell_count = plan.cells.len() as u64;
     let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(plan, speaker, events, stop))?;
-    let (trie, requests) = stages.run(Stage::Trie, 0, || Ok(prepared.trie()))?;
-    let layers = speaker.files.config.decoder.layer_count as u64;
+    let (trie, requests) = stages.run(Stage::Trie, 0, || Ok(prepared.trie(&speaker.files.config.decoder)))?;
+    let layers = speaker.files.config.decoder.layer_count() as u64;
     let loaded = stages.run(Stage::Weights, layers, || {
         load(model, &speaker.files.config, device, &|done, total| {
             events(Event::Advanced { stage: Stage::Weights, done, total })
@@ -200,7 +200,7 @@ fn manifest(
             name: model.name(),
             family: config.family.name().to_owned(),
             parameter_count: loaded.parameter_count,
-            layer_count: config.decoder.layer_count,
+            layer_count: config.decoder.layer_count(),
             hidden_size: config.decoder.hidden_size,
             vocab_size: config.decoder.vocab_size,
             stored_dtype: loaded.stored_dtype.clone(),

@@ -10,16 +10,18 @@ mod memory;
 mod quantise;
 mod random;
 mod safetensors;
+mod shapes;
 mod weights;
 
 use crate::engine::{Decoder, EngineDevice};
 use crate::error::Result;
 use sha2::{Digest, Sha256};
 
-pub use config::{Family, ModelConfig};
+pub use config::{Family, ModelConfig, TensorLayout};
 pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
 pub use quantise::{Quantisation, QuantisedWeights};
-pub use random::{RandomWeights, random_decoder, shape_config, shape_names};
+pub use random::random_decoder;
+pub use shapes::{shape_config, shape_names};
 
 /// The files that are small and read before anything is computed.
 #[derive(Debug)]
@@ -124,7 +126,8 @@ fn decoder_of(
     device: &EngineDevice,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Decoder> {
-    let mut source = families::NamedWeights { store, config: &config.decoder, progress };
+    let names = families::TensorNames::of(config);
+    let mut source = families::NamedWeights::new(store, config, names, progress);
     let decoder = match quantisation {
         None => Decoder::new(config.decoder.clone(), &mut source, device)?,
         Some(quantisation) => {
@@ -132,7 +135,7 @@ fn decoder_of(
             Decoder::new(config.decoder.clone(), &mut source, device)?
         }
     };
-    store.refuse_unread()?;
+    store.refuse_unread(|name| names.ignores(name))?;
     Ok(decoder)
 }
 

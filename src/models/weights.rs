@@ -1,6 +1,7 @@
 //! All tensors of a model, from one safetensors file or several behind an index. Keeps account of what was read, so that
 //! nothing is missing and nothing is left over; hashes the files.
 
+use super::families::NamedTensors;
 use super::folder::{ModelFolder, parse_json};
 use super::safetensors::SafetensorsFile;
 use crate::engine::{EngineDevice, StoredFormat, StoredMatrix};
@@ -110,53 +111,26 @@ impl WeightStore {
                 return Err(Error::model(format!("tensor `{tensor}` is also in another file"))
                     .at(self.folder.describe(name)));
             }
-            // Some checkpoints carry rotary tables; they are computed from the config.
-            if !tensor.ends_with("rotary_emb.inv_freq") {
-                self.account().unread.insert(tensor.to_owned());
-            }
+            self.account().unread.insert(tensor.to_owned());
         }
         self.files.push(file);
         Ok(())
-    }
-
-    /// One tensor as a matrix of rows along its last axis, to be read when it is packed. Each is asked for once.
-    pub fn matrix(&self, name: &str, shape: &[usize]) -> Result<StoredMatrix> {
-        let Some(&place) = self.places.get(name) else {
-            return Err(Error::model(format!("tensor `{name}` {shape:?} is missing from the weights"))
-                .at(self.folder.describe(&self.file_names[0]))
-                .hint(
-                    "config.json and the weights belong to different models, or the download is incomplete",
-                ));
-        };
-        let matrix = self.files[place].matrix(name, shape)?;
-        let mut account = self.account();
-        account.unread.remove(name);
-        account.dtypes.insert(match matrix.format() {
-            StoredFormat::F32 => "f32",
-            StoredFormat::Bf16 => "bf16",
-            StoredFormat::F16 => "f16",
-            StoredFormat::Ggml(_) => "ggml",
-        });
-        account.parameter_count += shape.iter().product::<usize>() as u64;
-        Ok(matrix)
     }
 
     fn account(&self) -> std::sync::MutexGuard<'_, Account> {
         self.account.lock().expect("no thread panics while it keeps the account")
     }
 
-    pub fn contains(&self, name: &str) -> bool {
-        self.places.contains_key(name)
-    }
-
     /// # Errors
-    /// Kind `Model`, naming tensors that nothing asked for.
-    pub fn refuse_unread(&self) -> Result<()> {
-        let unread = &self.account().unread;
+    /// Kind `Model`, naming tensors that nothing asked for and that are not to be ignored.
+    pub fn refuse_unread(&self, is_ignored: impl Fn(&str) -> bool) -> Result<()> {
+        let account = self.account();
+        let unread: Vec<&str> =
+            account.unread.iter().map(String::as_str).filter(|name| !is_ignored(name)).collect();
         if unread.is_empty() {
             return Ok(());
         }
-        let named: Vec<&str> = unread.iter().take(NAMED_COUNT_MAX).map(String::as_str).collect();
+        let named = &unread[..unread.len().min(NAMED_COUNT_MAX)];
         let more = match unread.len() - named.len() {
             0 => String::new(),
             count => format!(" and {count} more"),
@@ -200,6 +174,33 @@ impl WeightStore {
             file.file().each_block(|block| byte_count += std::hint::black_box(block).len() as u64)?;
         }
         Ok(byte_count)
+    }
+}
+
+impl NamedTensors for WeightStore {
+    fn matrix(&self, name: &str, shape: &[usize]) -> Result<StoredMatrix> {
+        let Some(&place) = self.places.get(name) else {
+            return Err(Error::model(format!("tensor `{name}` {shape:?} is missing from the weights"))
+                .at(self.folder.describe(&self.file_names[0]))
+                .hint(
+                    "config.json and the weights belong to different models, or the download is incomplete",
+                ));
+        };
+        let matrix = self.files[place].matrix(name, shape)?;
+        let mut account = self.account();
+        account.unread.remove(name);
+        account.dtypes.insert(match matrix.format() {
+            StoredFormat::F32 => "f32",
+            StoredFormat::Bf16 => "bf16",
+            StoredFormat::F16 => "f16",
+            StoredFormat::Ggml(_) => "ggml",
+        });
+        account.parameter_count += shape.iter().product::<usize>() as u64;
+        Ok(matrix)
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.places.contains_key(name)
     }
 }
 

@@ -27,6 +27,8 @@ pub struct PieceReadout {
 pub struct PackedBatch {
     pub token_ids: Vec<u32>,
     pub position_ids: Vec<u32>,
+    /// Of each row, that of the sequences it is part of.
+    pub length_groups: Vec<u32>,
     pub pieces: Vec<Piece>,
     /// Rows of the previous batch's stack that stay, root first; the new stack is these and then the batch's own rows.
     pub kept_rows: Vec<u32>,
@@ -106,6 +108,7 @@ impl<'a> Batches<'a> {
         batch.token_ids.extend_from_slice(&tokens[offset..offset + len]);
         let position = segment.start_position + offset as u32;
         batch.position_ids.extend(position..position + len as u32);
+        batch.length_groups.extend(std::iter::repeat_n(segment.length_group, len));
         batch
             .pieces
             .push(Piece { rows: rows.clone(), path: joined(self.path.iter().flat_map(|open| &open.rows)) });

@@ -8,11 +8,18 @@ use std::ops::Range;
 pub struct TokenSequence<'a> {
     pub head: &'a [u32],
     pub tail: &'a [u32],
+    /// Sequences of different groups share nothing: for models whose arithmetic depends on a sequence's length.
+    pub length_group: u32,
 }
 
 impl<'a> TokenSequence<'a> {
     pub fn new(head: &'a [u32], tail: &'a [u32]) -> Self {
-        TokenSequence { head, tail }
+        TokenSequence { head, tail, length_group: 0 }
+    }
+
+    /// The same in the group that `group_of` its length names.
+    pub fn grouped(self, group_of: impl FnOnce(usize) -> u32) -> Self {
+        TokenSequence { length_group: group_of(self.len()), ..self }
     }
 
     fn len(&self) -> usize {
@@ -33,7 +40,8 @@ impl<'a> TokenSequence<'a> {
     fn cmp(&self, other: &Self) -> Ordering {
         // Most comparisons are decided inside the heads, where slices compare fastest.
         let shared = self.head.len().min(other.head.len());
-        match self.head[..shared].cmp(&other.head[..shared]) {
+        let group = self.length_group.cmp(&other.length_group);
+        match group.then_with(|| self.head[..shared].cmp(&other.head[..shared])) {
             Ordering::Equal => self.iter().skip(shared).cmp(other.iter().skip(shared)),
             decided => decided,
         }
@@ -51,6 +59,7 @@ impl<'a> TokenSequence<'a> {
 pub struct Segment {
     /// Index of the segment that this one continues; smaller than its own. `None` at a root.
     pub parent: Option<u32>,
+    pub length_group: u32,
     /// Position id of the first token: the number of tokens on the path before it.
     pub start_position: u32,
     /// Where its tokens lie in [`PrefixTrie::tokens`]. Never empty.
@@ -97,7 +106,15 @@ impl PrefixTrie {
 
         let mut trie = PrefixTrie::default();
         let mut pending = Vec::new();
-        push_children(sequences, &order, 0..order.len(), 0, None, &mut pending);
+        // Groups from the last to the first, so that the first comes off first.
+        let group = |index: &u32| sequences[*index as usize].length_group;
+        let mut end = order.len();
+        while end > 0 {
+            let last = group(&order[end - 1]);
+            let start = order[..end].partition_point(|index| group(index) < last);
+            push_children(sequences, &order, start..end, 0, None, &mut pending);
+            end = start;
+        }
         while let Some(next) = pending.pop() {
             trie.add_segment(sequences, &order, next, &mut pending);
         }
@@ -135,6 +152,7 @@ impl PrefixTrie {
         self.tokens.extend((depth..end).map(|index| last.at(index)));
         self.segments.push(Segment {
             parent,
+            length_group: last.length_group,
             start_position: depth as u32,
             tokens: first_token..self.tokens.len() as u32,
             readouts: first_readout..self.readouts.len() as u32,

@@ -7,7 +7,7 @@ pub use decoders::{decoder, decoder_on, golden_decoder, repository};
 pub use program::{ModelCopy, Outcome, respondent, respondent_with_input};
 
 use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
-use respondent::packing::{PrefixTrie, TokenSequence};
+use respondent::packing::PrefixTrie;
 
 /// Names of the golden models.
 pub fn golden_models() -> Vec<String> {
@@ -41,7 +41,7 @@ pub fn read(
     token_budget: usize,
     temperatures: &[f64],
 ) -> Vec<ReadoutLogits> {
-    let views: Vec<_> = sequences.iter().map(|ids| TokenSequence::new(ids, &[])).collect();
+    let views: Vec<_> = sequences.iter().map(|ids| decoder.config().sequence(ids, &[])).collect();
     let trie = PrefixTrie::new(&views);
     let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest { wanted }).collect();
     let settings = ReadoutSettings { scope, temperatures: temperatures.to_vec(), top_count: 3 };

@@ -63,7 +63,8 @@ pub fn exp_f64(x: f64) -> f64 {
 /// x · sigmoid(x).
 #[inline(always)]
 pub fn silu(x: f32) -> f32 {
-    x / (1.0 + exp(-x))
+    // Below −104 it is smaller than any f32, and exp no longer grows.
+    if x < -104.0 { 0.0 } else { x / (1.0 + exp(-x)) }
 }
 
 /// tanh(x), absolute error below 3e-7.
@@ -72,9 +73,41 @@ pub fn tanh(x: f32) -> f32 {
     1.0 - 2.0 / (exp(2.0 * x) + 1.0)
 }
 
+/// x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))).
+#[inline(always)]
+pub fn gelu_tanh(x: f32) -> f32 {
+    const SCALE: f32 = 0.797_884_6;
+    let inner = SCALE * (0.044_715 * x * x).mul_add(x, x);
+    // x · sigmoid(2 · inner), which is the same and keeps its accuracy where tanh is near −1.
+    if x < -16.0 { 0.0 } else { x / (1.0 + exp(-2.0 * inner)) }
+}
+
+/// x/2 · (1 + erf(x/√2)), absolute error below 3e-7 · max(1, |x|).
+#[inline(always)]
+pub fn gelu_erf(x: f32) -> f32 {
+    // erf by Abramowitz and Stegun 7.1.26: 1 − (a1 t + ... + a5 t⁵) exp(−z²) with t = 1/(1 + p z), for z >= 0.
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / 0.327_591_1f32.mul_add(z, 1.0);
+    let mut sum = 1.061_405_4f32;
+    for factor in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
+        sum = sum.mul_add(t, factor);
+    }
+    let tail = 0.5 * sum * t * exp(-z * z);
+    // The normal distribution's mass below x.
+    x * (if x < 0.0 { tail } else { 1.0 - tail })
+}
+
 compiled_for_each_isa! {
     /// `out = x / sqrt(mean(x²) + eps) · weight`.
     pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) = rms_norm_body;
+    /// `out = (x − mean) / sqrt(variance + eps) · weight + bias`, with the biased variance.
+    pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) = layer_norm_body;
+    /// Adds `factor · values` to `out`.
+    pub fn add_scaled(values: &[f32], factor: f32, out: &mut [f32]) = add_scaled_body;
+    /// Multiplies all values by `factor`.
+    pub fn scale(values: &mut [f32], factor: f32) = scale_body;
+    /// Divides logits, then `cap · tanh(logit / cap)`.
+    pub fn cap_logits(logits: &mut [f32], divisor: f32, cap: Option<f32>) = cap_logits_body;
     /// Writes a tile of sums `[rows, columns]`, plus `bias`, into `out` (rows `stride` apart, from its start on).
     pub fn write_tile(sums: &[f32], columns: usize, bias: &[f32], out: &mut [f32], stride: usize) = write_body;
     /// Adds a tile of sums, plus `bias`, to `out`.
@@ -85,26 +118,85 @@ compiled_for_each_isa! {
 
 #[inline(always)]
 fn rms_norm_body(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
-    let (chunks, rest) = x.as_chunks::<16>();
-    let mut squares = [0f32; 16];
-    for chunk in chunks {
-        for (sum, &value) in squares.iter_mut().zip(chunk) {
-            *sum = value.mul_add(value, *sum);
-        }
-    }
-    for (sum, &value) in squares.iter_mut().zip(rest) {
-        *sum = value.mul_add(value, *sum);
-    }
-    for half in [8, 4, 2, 1] {
-        for at in 0..half {
-            squares[at] += squares[at + half];
-        }
-    }
-    let mean = squares[0] / x.len() as f32;
+    let mean = squares_from(x, 0.0) / x.len() as f32;
     // A sum beyond f32 must not pass for a row of zeros.
     let scale = if mean.is_finite() { 1.0 / (mean + eps).sqrt() } else { f32::NAN };
     for ((out, &value), &weight) in out.iter_mut().zip(x).zip(weight) {
         *out = value * scale * weight;
+    }
+}
+
+/// Σ (x − from)², in sixteen sums that are joined pairwise.
+#[inline(always)]
+fn squares_from(x: &[f32], from: f32) -> f32 {
+    let (chunks, rest) = x.as_chunks::<16>();
+    let mut sums = [0f32; 16];
+    for chunk in chunks {
+        for (sum, &value) in sums.iter_mut().zip(chunk) {
+            let value = value - from;
+            *sum = value.mul_add(value, *sum);
+        }
+    }
+    for (sum, &value) in sums.iter_mut().zip(rest) {
+        let value = value - from;
+        *sum = value.mul_add(value, *sum);
+    }
+    joined(sums)
+}
+
+#[inline(always)]
+fn joined(mut sums: [f32; 16]) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for at in 0..half {
+            sums[at] += sums[at + half];
+        }
+    }
+    sums[0]
+}
+
+#[inline(always)]
+fn layer_norm_body(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+    let (chunks, rest) = x.as_chunks::<16>();
+    let mut sums = [0f32; 16];
+    for chunk in chunks {
+        for (sum, &value) in sums.iter_mut().zip(chunk) {
+            *sum += value;
+        }
+    }
+    for (sum, &value) in sums.iter_mut().zip(rest) {
+        *sum += value;
+    }
+    let mean = joined(sums) / x.len() as f32;
+    let variance = squares_from(x, mean) / x.len() as f32;
+    let scale = if variance.is_finite() { 1.0 / (variance + eps).sqrt() } else { f32::NAN };
+    for (((out, &value), &weight), &bias) in out.iter_mut().zip(x).zip(weight).zip(bias) {
+        *out = (value - mean) * scale * weight + bias;
+    }
+}
+
+#[inline(always)]
+fn add_scaled_body(values: &[f32], factor: f32, out: &mut [f32]) {
+    for (out, &value) in out.iter_mut().zip(values) {
+        *out += factor * value;
+    }
+}
+
+#[inline(always)]
+fn scale_body(values: &mut [f32], factor: f32) {
+    for value in values {
+        *value *= factor;
+    }
+}
+
+#[inline(always)]
+fn cap_logits_body(logits: &mut [f32], divisor: f32, cap: Option<f32>) {
+    for logit in logits.iter_mut() {
+        *logit /= divisor;
+    }
+    if let Some(cap) = cap {
+        for logit in logits.iter_mut() {
+            *logit = cap * tanh(*logit / cap);
+        }
     }
 }
 
@@ -149,6 +241,12 @@ mod tests {
             prop_assert!((exp(x) as f64 / (x as f64).exp() - 1.0).abs() < 3e-7);
             prop_assert!((exp_f64(y) / y.exp() - 1.0).abs() < 2e-15);
             prop_assert!((tanh(x / 8.0) as f64 - (x as f64 / 8.0).tanh()).abs() < 3e-7);
+            let x = x / 8.0;
+            let wide = x as f64;
+            let bent = (2.0 / std::f64::consts::PI).sqrt() * (wide + 0.044715 * wide.powi(3));
+            prop_assert!((gelu_tanh(x) as f64 - wide / 2.0 * (1.0 + bent.tanh())).abs() < 3e-7 * wide.abs().max(1.0));
+            let erf = candle_core::cpu::erf::erf_f64(wide / std::f64::consts::SQRT_2);
+            prop_assert!((gelu_erf(x) as f64 - wide / 2.0 * (1.0 + erf)).abs() < 3e-7 * wide.abs().max(1.0));
         }
 
         #[test]
@@ -165,6 +263,18 @@ mod tests {
             for isa in Isa::all() {
                 prop_assert_eq!(&normed(isa), &naive);
             }
+            let mean = x.iter().map(|&v| v as f64).sum::<f64>() / x.len() as f64;
+            let variance = x.iter().map(|&v| (v as f64 - mean).powi(2)).sum::<f64>() / x.len() as f64;
+            let mut first: Option<Vec<f32>> = None;
+            for isa in Isa::all() {
+                let mut out = vec![0.0; x.len()];
+                layer_norm(isa, &x, &weight, &x, 1e-5, &mut out);
+                for ((&found, &x), &weight) in out.iter().zip(&x).zip(&weight) {
+                    let expected = (x as f64 - mean) / (variance + 1e-5).sqrt() * weight as f64 + x as f64;
+                    prop_assert!((found as f64 - expected).abs() < 1e-4, "{found} {expected}");
+                }
+                prop_assert_eq!(first.get_or_insert_with(|| out.clone()), &out);
+            }
         }
     }
 
@@ -173,6 +283,11 @@ mod tests {
         assert_eq!((exp(f32::NEG_INFINITY), exp(0.0), exp_f64(0.0)), (0.0, 1.0, 1.0));
         assert_eq!(exp_f64(f64::NEG_INFINITY), 0.0);
         assert!(exp(f32::NAN).is_nan() && exp_f64(f64::NAN).is_nan() && exp(1e9).is_finite());
-        assert_eq!((silu(-200.0), silu(100.0)), (-200.0 / (1.0 + exp(88.0)), 100.0));
+        assert_eq!((silu(-200.0), silu(-1e38), silu(100.0)), (0.0, 0.0, 100.0));
+        assert_eq!(
+            (gelu_tanh(-1e38), gelu_erf(-1e38), gelu_tanh(1e38), gelu_erf(1e38)),
+            (0.0, -0.0, 1e38, 1e38)
+        );
+        assert!(silu(f32::NAN).is_nan() && gelu_tanh(f32::NAN).is_nan() && gelu_erf(f32::NAN).is_nan());
     }
 }

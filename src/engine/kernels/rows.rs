@@ -1,9 +1,10 @@
 //! Activations laid out for a kernel: tile by tile, chunk by chunk of depth, row by row, so that the kernel reads them in one
 //! stream. Knows nothing of what the rows are.
 
+use super::super::Activation;
 use super::isa::compiled_for_each_isa;
 use super::linear::{Arithmetic, Kernel};
-use super::pointwise::silu;
+use super::pointwise::{gelu_erf, gelu_tanh, silu};
 use super::tile::CHUNK;
 use super::words::AlignedWords;
 
@@ -103,17 +104,54 @@ impl PackedRows {
         }
     }
 
-    /// Writes `silu(gate) · up` of a tile of sums into rows from `first_row` on: the first half of a row of sums is the
+    /// Copies rows of another buffer of the same kernel, which give this one its shape.
+    pub fn gather(&mut self, from: &PackedRows, rows: &[usize]) {
+        self.reshape(rows.len(), from.depth);
+        for (to, &row) in rows.iter().enumerate() {
+            for word in (0..self.depth_words).step_by(CHUNK) {
+                let (at, source) = (self.place(to, word), from.place(row, word));
+                self.words.words_mut()[at..at + CHUNK].copy_from_slice(&from.words()[source..source + CHUNK]);
+            }
+        }
+    }
+
+    /// Writes `activation(sum)` of a tile of sums into rows from `first_row` on; `bias` is added first, `start` is the first
+    /// value's place in the depth. The rows must be one tile's.
+    pub fn set_activated(
+        &mut self,
+        activation: Activation,
+        first_row: usize,
+        sums: &[f32],
+        bias: &[f32],
+        start: usize,
+    ) {
+        let columns = self.kernel.columns();
+        let count = columns.min(self.depth - start);
+        let mut values = vec![0.0; sums.len()];
+        activate(self.kernel.isa(), activation, sums, bias, &mut values);
+        for (offset, values) in values.chunks(columns).enumerate() {
+            self.set(first_row + offset, start, &values[..count]);
+        }
+    }
+
+    /// Writes `activation(gate) · up` of a tile of sums into rows from `first_row` on: the first half of a row of sums is the
     /// gate, the second half what it opens for, `bias` is added to both; `start` is the first value's place in the depth.
     /// The rows must be one tile's.
-    pub fn set_gated(&mut self, first_row: usize, sums: &[f32], bias: &[f32], start: usize) {
+    pub fn set_gated(
+        &mut self,
+        activation: Activation,
+        first_row: usize,
+        sums: &[f32],
+        bias: &[f32],
+        start: usize,
+    ) {
         let columns = self.kernel.columns();
         let count = (columns / 2).min(self.depth - start);
         assert!(first_row.is_multiple_of(self.rows_per_tile), "a tile's first row");
         if count < columns / 2 {
             // The last panel is not full: by way of plain rows.
             let mut gated = vec![0.0; sums.len() / 2];
-            gate(self.kernel.isa(), sums, bias, columns, &mut gated);
+            gate(self.kernel.isa(), activation, sums, bias, columns, &mut gated);
             for (offset, gated) in gated.chunks(columns / 2).enumerate() {
                 self.set(first_row + offset, start, &gated[..count]);
             }
@@ -122,8 +160,8 @@ impl PackedRows {
         let at = self.place(first_row, start / self.kernel.values_per_word());
         let words = &mut self.words.words_mut()[at..];
         match self.kernel.arithmetic() {
-            Arithmetic::F32 => gate_f32(self.kernel.isa(), sums, bias, columns, words),
-            Arithmetic::Bf16 => gate_bf16(self.kernel.isa(), sums, bias, columns, words),
+            Arithmetic::F32 => gate_f32(self.kernel.isa(), activation, sums, bias, columns, words),
+            Arithmetic::Bf16 => gate_bf16(self.kernel.isa(), activation, sums, bias, columns, words),
         }
     }
 
@@ -137,71 +175,130 @@ impl PackedRows {
 }
 
 compiled_for_each_isa! {
-    fn gate(sums: &[f32], bias: &[f32], columns: usize, out: &mut [f32]) = gate_body;
-    fn gate_f32(sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) = gate_f32_body;
-    fn gate_bf16(sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) = gate_bf16_body;
+    fn activate(activation: Activation, sums: &[f32], bias: &[f32], out: &mut [f32]) = activate_body;
+    fn gate(activation: Activation, sums: &[f32], bias: &[f32], columns: usize, out: &mut [f32]) = gate_body;
+    fn gate_f32(
+        activation: Activation, sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32],
+    ) = gate_f32_body;
+    fn gate_bf16(
+        activation: Activation, sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32],
+    ) = gate_bf16_body;
     fn pack_f32(words: &mut [u32], stride: usize, values: &[f32]) = pack_f32_body;
     fn pack_bf16(words: &mut [u32], stride: usize, values: &[f32]) = pack_bf16_body;
 }
 
-/// `silu(gate) · up` of one row of a tile; `HALF` is half of its columns.
+/// An activation that loops are compiled with.
+trait Activate {
+    fn of(x: f32) -> f32;
+}
+
+struct Silu;
+struct GeluTanh;
+struct GeluErf;
+
+impl Activate for Silu {
+    #[inline(always)]
+    fn of(x: f32) -> f32 {
+        silu(x)
+    }
+}
+
+impl Activate for GeluTanh {
+    #[inline(always)]
+    fn of(x: f32) -> f32 {
+        gelu_tanh(x)
+    }
+}
+
+impl Activate for GeluErf {
+    #[inline(always)]
+    fn of(x: f32) -> f32 {
+        gelu_erf(x)
+    }
+}
+
 #[inline(always)]
-fn gated<const HALF: usize>(sums: &[f32], bias: &[f32]) -> [f32; HALF] {
+fn activate_body(activation: Activation, sums: &[f32], bias: &[f32], out: &mut [f32]) {
+    #[inline(always)]
+    fn rows<A: Activate>(sums: &[f32], bias: &[f32], out: &mut [f32]) {
+        for (sums, out) in sums.chunks_exact(bias.len()).zip(out.chunks_exact_mut(bias.len())) {
+            for ((out, &sum), &bias) in out.iter_mut().zip(sums).zip(bias) {
+                *out = A::of(sum + bias);
+            }
+        }
+    }
+    match activation {
+        Activation::Silu => rows::<Silu>(sums, bias, out),
+        Activation::GeluTanh => rows::<GeluTanh>(sums, bias, out),
+        Activation::GeluErf => rows::<GeluErf>(sums, bias, out),
+    }
+}
+
+/// `activation(gate) · up` of one row of a tile; `HALF` is half of its columns.
+#[inline(always)]
+fn gated<A: Activate, const HALF: usize>(sums: &[f32], bias: &[f32]) -> [f32; HALF] {
     let (gates, ups) = sums[..2 * HALF].split_at(HALF);
     let (gate_bias, up_bias) = bias[..2 * HALF].split_at(HALF);
     let mut out = [0.0; HALF];
     for at in 0..HALF {
-        out[at] = silu(gates[at] + gate_bias[at]) * (ups[at] + up_bias[at]);
+        out[at] = A::of(gates[at] + gate_bias[at]) * (ups[at] + up_bias[at]);
     }
     out
 }
 
-/// Calls a function of half a panel's columns, known only at run time.
+/// Calls a function of an activation and half a panel's columns, known only at run time.
 macro_rules! with_half {
-    ($columns:expr, $function:ident ( $($argument:expr),* )) => {
+    ($activation:expr, $columns:expr, $function:ident $arguments:tt) => {
+        match $activation {
+            Activation::Silu => with_half!(Silu; $columns, $function $arguments),
+            Activation::GeluTanh => with_half!(GeluTanh; $columns, $function $arguments),
+            Activation::GeluErf => with_half!(GeluErf; $columns, $function $arguments),
+        }
+    };
+    ($activation:ident; $columns:expr, $function:ident ( $($argument:expr),* )) => {
         match $columns {
-            32 => $function::<16>($($argument),*),
-            16 => $function::<8>($($argument),*),
-            8 => $function::<4>($($argument),*),
+            32 => $function::<$activation, 16>($($argument),*),
+            16 => $function::<$activation, 8>($($argument),*),
+            8 => $function::<$activation, 4>($($argument),*),
             columns => unreachable!("a panel of {columns} columns"),
         }
     };
 }
 
 #[inline(always)]
-fn gate_body(sums: &[f32], bias: &[f32], columns: usize, out: &mut [f32]) {
+fn gate_body(activation: Activation, sums: &[f32], bias: &[f32], columns: usize, out: &mut [f32]) {
     #[inline(always)]
-    fn rows<const HALF: usize>(sums: &[f32], bias: &[f32], out: &mut [f32]) {
+    fn rows<A: Activate, const HALF: usize>(sums: &[f32], bias: &[f32], out: &mut [f32]) {
         for (sums, out) in sums.chunks_exact(2 * HALF).zip(out.chunks_exact_mut(HALF)) {
-            out.copy_from_slice(&gated::<HALF>(sums, bias));
+            out.copy_from_slice(&gated::<A, HALF>(sums, bias));
         }
     }
-    with_half!(columns, rows(sums, bias, out));
+    with_half!(activation, columns, rows(sums, bias, out));
 }
 
 #[inline(always)]
-fn gate_f32_body(sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) {
+fn gate_f32_body(activation: Activation, sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) {
     #[inline(always)]
-    fn rows<const HALF: usize>(sums: &[f32], bias: &[f32], words: &mut [u32]) {
+    fn rows<A: Activate, const HALF: usize>(sums: &[f32], bias: &[f32], words: &mut [u32]) {
         for (sums, words) in sums.chunks_exact(2 * HALF).zip(words.chunks_mut(CHUNK)) {
-            words[..HALF].copy_from_slice(&gated::<HALF>(sums, bias).map(f32::to_bits));
+            words[..HALF].copy_from_slice(&gated::<A, HALF>(sums, bias).map(f32::to_bits));
         }
     }
-    with_half!(columns, rows(sums, bias, words));
+    with_half!(activation, columns, rows(sums, bias, words));
 }
 
 #[inline(always)]
-fn gate_bf16_body(sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) {
+fn gate_bf16_body(activation: Activation, sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) {
     #[inline(always)]
-    fn rows<const HALF: usize>(sums: &[f32], bias: &[f32], words: &mut [u32]) {
+    fn rows<A: Activate, const HALF: usize>(sums: &[f32], bias: &[f32], words: &mut [u32]) {
         for (sums, words) in sums.chunks_exact(2 * HALF).zip(words.chunks_mut(CHUNK)) {
-            let values = gated::<HALF>(sums, bias);
+            let values = gated::<A, HALF>(sums, bias);
             for (word, pair) in words[..HALF / 2].iter_mut().zip(values.as_chunks::<2>().0) {
                 *word = bf16_word(pair[0], pair[1]);
             }
         }
     }
-    with_half!(columns, rows(sums, bias, words));
+    with_half!(activation, columns, rows(sums, bias, words));
 }
 
 #[inline(always)]

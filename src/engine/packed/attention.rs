@@ -2,11 +2,12 @@
 //! Knows a layer's projections as rows of numbers, not how they were made.
 
 use super::super::DecoderConfig;
-use super::super::kernels::pointwise::{rms_norm, rotate};
+use super::super::kernels::pointwise::scale;
 use super::super::kernels::{AlignedWords, Isa, QueryPanel, attend};
 use super::plan::QueryBlock;
 use super::rope_table::RopeTable;
 use super::stack::KvStack;
+use crate::packing::PackedBatch;
 use std::ops::Range;
 
 /// What is the same for all blocks of a layer.
@@ -15,11 +16,11 @@ pub struct LayerAttention<'a> {
     pub config: &'a DecoderConfig,
     pub layer: usize,
     pub stack: &'a KvStack,
-    pub rope: &'a RopeTable,
-    pub position_ids: &'a [u32],
-    /// Rows of raw queries, keys and values, as wide as all of them.
+    /// `None`: queries are not turned.
+    pub rope: Option<&'a RopeTable>,
+    pub batch: &'a PackedBatch,
+    /// Rows of queries, keys and values, not yet turned, as wide as all of them.
     pub qkv: &'a [f32],
-    pub query_norm: Option<&'a [f32]>,
 }
 
 /// Buffers of one thread.
@@ -29,7 +30,6 @@ pub struct AttentionScratch {
     scores: AlignedWords,
     mixed: AlignedWords,
     head: Vec<f32>,
-    normed: Vec<f32>,
 }
 
 impl LayerAttention<'_> {
@@ -59,7 +59,8 @@ impl LayerAttention<'_> {
         let config = self.config;
         let (lanes, dim) = (self.isa.columns(), config.head_dim);
         let group = config.head_count / config.kv_head_count;
-        let seen = |query: usize| block.visible(query / group);
+        let window = config.layers[self.layer].window;
+        let seen = |query: usize| block.visible(query / group, window);
         let keys = seen(queries.start).start..seen(queries.end - 1).end;
         let mut visible = vec![0..keys.len(); lanes];
         scratch.queries.ensure(dim * lanes);
@@ -80,7 +81,7 @@ impl LayerAttention<'_> {
             queries: &scratch.queries.floats()[..dim * lanes],
             path: &path,
             visible: &visible,
-            soft_cap: None,
+            soft_cap: config.attention_soft_cap.map(|cap| cap as f32),
         };
         let mixed = &mut scratch.mixed.floats_mut()[..dim * lanes];
         attend(self.isa, self.stack.head(self.layer, kv_head), &panel, &mut scratch.scores, mixed);
@@ -92,19 +93,20 @@ impl LayerAttention<'_> {
         }
     }
 
-    /// A row's query of one head, normed, turned and scaled, into `scratch.head`.
+    /// A row's query of one head, turned and scaled, into `scratch.head`.
     fn query(&self, row: usize, head: usize, scratch: &mut AttentionScratch) {
         let config = self.config;
         let dim = config.head_dim;
         let raw = &self.qkv[row * config.qkv_size() + head * dim..][..dim];
         scratch.head.clear();
         scratch.head.extend_from_slice(raw);
-        if let Some(weight) = self.query_norm {
-            scratch.normed.resize(dim, 0.0);
-            rms_norm(self.isa, &scratch.head, weight, config.norm_eps as f32, &mut scratch.normed);
-            std::mem::swap(&mut scratch.head, &mut scratch.normed);
+        let factor = config.layers[self.layer].attention_scale as f32;
+        match self.rope {
+            None => scale(self.isa, &mut scratch.head, factor),
+            Some(rope) => {
+                let (group, position) = (self.batch.length_groups[row], self.batch.position_ids[row]);
+                rope.turn(self.isa, &mut scratch.head, group, position, factor);
+            }
         }
-        let (cos, sin) = self.rope.at(self.position_ids[row]);
-        rotate(self.isa, &mut scratch.head, cos, sin, config.attention_scale() as f32);
     }
 }

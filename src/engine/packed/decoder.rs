@@ -1,16 +1,19 @@
 //! The decoder on this project's own kernels: plain buffers, three parallel steps a layer. Rows are cut into blocks that go
 //! through a whole layer's linear maps on one thread, so that activations stay in its cache and no small operation waits.
 
-use super::super::kernels::pointwise::{rms_norm, rotate};
-use super::super::kernels::{Kernel, PackedRows};
+use super::super::kernels::Kernel;
+use super::super::kernels::pointwise::add_scaled;
 use super::super::readout::{ReadoutLogits, ReadoutSettings};
 use super::super::stages::EngineStage;
-use super::super::{DecoderConfig, Projection, ReadoutRequest, StoredMatrix, WeightSource};
+use super::super::{
+    DecoderConfig, EmbeddingWeights, FeedForward, Projection, ReadoutRequest, StoredMatrix, WeightSource,
+};
 use super::attention::{AttentionScratch, LayerAttention};
-use super::layer::{PackedLayer, floats};
+use super::layer::{BlockScratch, PackedLayer, floats};
 use super::matrix::PackedMatrix;
+use super::norm::PackedNorm;
 use super::plan::{QueryBlock, all_rows, some_rows};
-use super::session::{BatchBuffers, BlockScratch, PackedSession};
+use super::session::{BatchBuffers, PackedSession};
 use crate::error::Result;
 use crate::packing::PackedBatch;
 use rayon::prelude::*;
@@ -28,8 +31,10 @@ pub struct PackedDecoder {
     pub(super) kernel: Kernel,
     pub(super) config: DecoderConfig,
     embedding: PackedMatrix,
+    /// `[positions, hidden]`; empty where they are not learned.
+    positions: Vec<f32>,
     layers: Vec<PackedLayer>,
-    pub(super) final_norm: Vec<f32>,
+    pub(super) final_norm: PackedNorm,
     lm_head: Option<PackedMatrix>,
 }
 
@@ -37,12 +42,24 @@ impl PackedDecoder {
     pub fn new(kernel: Kernel, config: &DecoderConfig, source: &mut dyn WeightSource) -> Result<Self> {
         let pack =
             |weight: StoredMatrix| PackedMatrix::stacked(kernel, &[&Projection { weight, bias: None }]);
-        let (embedding, lm_head) = source.embedding_and_lm_head()?;
-        let (embedding, lm_head) = (pack(embedding)?, lm_head.map(pack).transpose()?);
-        let layers = (0..config.layer_count).map(|index| PackedLayer::new(kernel, &source.layer(index)?));
-        let layers = layers.collect::<Result<Vec<_>>>()?;
-        let final_norm = floats(&source.final_norm()?)?;
-        Ok(PackedDecoder { kernel, config: config.clone(), embedding, layers, final_norm, lm_head })
+        let EmbeddingWeights { tokens, positions, lm_head } = source.embedding()?;
+        let (embedding, lm_head) = (pack(tokens)?, lm_head.map(pack).transpose()?);
+        let positions =
+            positions.map(|positions| floats(&positions.to_tensor()?)).transpose()?.unwrap_or_default();
+        let layers = config.layers.iter().enumerate();
+        let layers = layers
+            .map(|(index, layer)| PackedLayer::new(kernel, config, layer, &source.layer(index)?))
+            .collect::<Result<Vec<_>>>()?;
+        let final_norm = PackedNorm::new(config, &source.final_norm()?)?;
+        Ok(PackedDecoder {
+            kernel,
+            config: config.clone(),
+            embedding,
+            positions,
+            layers,
+            final_norm,
+            lm_head,
+        })
     }
 
     pub fn session(&self) -> PackedSession {
@@ -81,12 +98,14 @@ impl PackedDecoder {
     fn forward(&self, batch: &PackedBatch, read_rows: &[usize], session: &mut PackedSession) -> Vec<f32> {
         let (config, lanes) = (&self.config, self.kernel.isa().columns());
         session.stack.keep(&batch.kept_rows);
-        session.rope.extend_to(&batch.position_ids);
+        for rope in &mut session.ropes {
+            rope.extend_to(batch.length_groups.iter().copied().zip(batch.position_ids.iter().copied()));
+        }
         let BatchBuffers { mut x, mut qkv, mut mixed } = std::mem::take(&mut session.buffers);
         x.resize(batch.token_count() * config.hidden_size, 0.0);
         qkv.resize(batch.token_count() * config.qkv_size(), 0.0);
         mixed.resize(batch.token_count() * config.query_size(), 0.0);
-        self.embed(&batch.token_ids, &mut x);
+        self.embed(batch, &mut x);
         self.first_projection(&x, &mut qkv, session);
         let (last, blocks) = (self.layers.len() - 1, all_rows(batch, lanes));
         for index in 0..last {
@@ -108,9 +127,19 @@ impl PackedDecoder {
         read
     }
 
-    fn embed(&self, token_ids: &[u32], x: &mut [f32]) {
-        let rows = x.par_chunks_mut(self.config.hidden_size).zip(token_ids);
-        rows.for_each(|(row, &id)| self.embedding.row(id as usize, row));
+    fn embed(&self, batch: &PackedBatch, x: &mut [f32]) {
+        let (isa, hidden) = (self.kernel.isa(), self.config.hidden_size);
+        let factor = self.config.embedding_multiplier as f32;
+        let rows = x.par_chunks_mut(hidden).zip(&batch.token_ids).zip(&batch.position_ids);
+        rows.for_each(|((row, &id), &position)| {
+            self.embedding.row(id as usize, row);
+            if factor != 1.0 {
+                row.iter_mut().for_each(|value| *value *= factor);
+            }
+            if !self.positions.is_empty() {
+                add_scaled(isa, &self.positions[position as usize * hidden..][..hidden], 1.0, row);
+            }
+        });
     }
 
     /// Raw queries, keys and values of the first layer.
@@ -122,27 +151,20 @@ impl PackedDecoder {
         let rows = block_row_count(x.len() / config.hidden_size);
         let pairs = x.par_chunks(rows * config.hidden_size).zip(qkv.par_chunks_mut(rows * config.qkv_size()));
         pairs.for_each(|(x, qkv)| {
-            blocks.with(|| self.scratch(), |scratch| layer.project(config, x, qkv, unpacked, scratch, clock));
+            let new = || BlockScratch::new(self.kernel);
+            blocks.with(new, |scratch| layer.project(config, x, qkv, unpacked, scratch, clock));
         });
-    }
-
-    fn scratch(&self) -> BlockScratch {
-        let rows = || PackedRows::new(self.kernel);
-        BlockScratch { outer: rows(), inner: rows(), normed: Vec::new() }
     }
 
     /// Turned keys, and values, onto the stack.
     fn push_keys(&self, index: usize, qkv: &[f32], batch: &PackedBatch, session: &mut PackedSession) {
         let (config, isa) = (&self.config, self.kernel.isa());
-        let norm = self.layers[index].key_norm.as_deref();
-        let PackedSession { stack, rope, clock, .. } = session;
+        let PackedSession { stack, ropes, clock, .. } = session;
+        let rope = config.layers[index].rope.map(|rope| &ropes[rope]);
         let finish = |row: usize, key: &mut [f32]| {
-            if let Some(weight) = norm {
-                let raw = key.to_vec();
-                rms_norm(isa, &raw, weight, config.norm_eps as f32, key);
+            if let Some(rope) = rope {
+                rope.turn(isa, key, batch.length_groups[row], batch.position_ids[row], 1.0);
             }
-            let (cos, sin) = rope.at(batch.position_ids[row]);
-            rotate(isa, key, cos, sin, 1.0);
         };
         clock.time_all_threads(EngineStage::Attention, || {
             stack.push(index, qkv, config.qkv_size(), config.query_size(), finish);
@@ -164,10 +186,9 @@ impl PackedDecoder {
             config: &self.config,
             layer: index,
             stack: &session.stack,
-            rope: &session.rope,
-            position_ids: &batch.position_ids,
+            rope: self.config.layers[index].rope.map(|rope| &session.ropes[rope]),
+            batch,
             qkv,
-            query_norm: self.layers[index].query_norm.as_deref(),
         };
         let mut outputs = Vec::with_capacity(blocks.len());
         let mut rest = mixed;
@@ -202,26 +223,25 @@ impl PackedDecoder {
             next.into_iter().for_each(|next| next.qkv.unpack(&mut unpacked.qkv));
         });
         let PackedSession { unpacked, clock, blocks, .. } = &*session;
-        let rows = block_row_count(x.len() / config.hidden_size);
+        let rows = match config.layers[index].feed_forward {
+            // Few rows choose the same expert: the more of them there are, the less its weights are walked through.
+            FeedForward::Experts(_) => (x.len() / config.hidden_size).div_ceil(rayon::current_num_threads()),
+            _ => block_row_count(x.len() / config.hidden_size),
+        };
+        let new = || BlockScratch::new(self.kernel);
         let pairs =
             x.par_chunks_mut(rows * config.hidden_size).zip(mixed.par_chunks(rows * config.query_size()));
         match (qkv, next) {
             (Some(qkv), Some(next)) => {
                 pairs.zip(qkv.par_chunks_mut(rows * config.qkv_size())).for_each(|((x, mixed), qkv)| {
-                    blocks.with(
-                        || self.scratch(),
-                        |scratch| {
-                            layer.finish(config, mixed, x, unpacked, scratch, clock);
-                            next.project(config, x, qkv, unpacked, scratch, clock);
-                        },
-                    );
+                    blocks.with(new, |scratch| {
+                        layer.finish(config, mixed, x, unpacked, scratch, clock);
+                        next.project(config, x, qkv, unpacked, scratch, clock);
+                    });
                 });
             }
             _ => pairs.for_each(|(x, mixed)| {
-                blocks.with(
-                    || self.scratch(),
-                    |scratch| layer.finish(config, mixed, x, unpacked, scratch, clock),
-                );
+                blocks.with(new, |scratch| layer.finish(config, mixed, x, unpacked, scratch, clock));
             }),
         }
     }

@@ -1,55 +1,95 @@
 //! One layer's linear maps on a block of rows, on one thread: norm into packing, products into their places. Knows nothing of
 //! attention or of other rows.
 
-use super::super::kernels::pointwise::{add_tile, rms_norm, write_tile};
+use super::super::kernels::pointwise::{add_scaled, add_tile, write_tile};
 use super::super::kernels::{AlignedWords, Isa, Kernel, PackedRows};
 use super::super::stages::{EngineStage, StageClock};
-use super::super::{DecoderConfig, LayerWeights};
+use super::super::{DecoderConfig, LayerConfig, LayerWeights, Residual};
+use super::feed_forward::{FeedForwardScratch, PackedFeedForward, UnpackedFeedForward};
 use super::matrix::PackedMatrix;
-use super::session::{BlockScratch, UnpackedLayer};
+use super::norm::{PackedNorm, PackedQueryKeyNorm};
 use crate::error::Result;
 use candle_core::{DType, Tensor};
 
 /// A layer packed for one kernel.
 #[derive(Debug)]
 pub struct PackedLayer {
-    attention_norm: Vec<f32>,
+    attention_norm: Option<PackedNorm>,
     pub qkv: PackedMatrix,
-    pub query_norm: Option<Vec<f32>>,
-    pub key_norm: Option<Vec<f32>>,
+    query_key_norm: Option<PackedQueryKeyNorm>,
     output: PackedMatrix,
-    mlp_norm: Vec<f32>,
-    gate_up: PackedMatrix,
-    down: PackedMatrix,
+    attention_post_norm: Option<PackedNorm>,
+    feed_forward_norm: Option<PackedNorm>,
+    feed_forward: PackedFeedForward,
+    feed_forward_post_norm: Option<PackedNorm>,
 }
+
+/// What a thread works in while it takes a block of rows through a layer.
+#[derive(Debug)]
+pub struct BlockScratch {
+    outer: PackedRows,
+    /// The feed-forward's input, where it is laid out before `outer` is free.
+    second: PackedRows,
+    feed_forward: FeedForwardScratch,
+    row: Vec<f32>,
+    /// `[rows, hidden]`: a branch that is not simply added.
+    branch: Vec<f32>,
+}
+
+impl BlockScratch {
+    pub fn new(kernel: Kernel) -> Self {
+        let rows = || PackedRows::new(kernel);
+        let feed_forward = FeedForwardScratch::new(kernel);
+        BlockScratch { outer: rows(), second: rows(), feed_forward, row: Vec::new(), branch: Vec::new() }
+    }
+}
+
+/// The matrices of a layer's rows step, unpacked where they are quantised.
+#[derive(Debug, Default)]
+pub struct UnpackedLayer {
+    output: AlignedWords,
+    feed_forward: UnpackedFeedForward,
+    /// Of the layer that comes next.
+    pub qkv: AlignedWords,
+}
+
+/// How a tile of sums `[rows, columns]` plus a bias comes into `out`, whose rows are a stride apart: see [`write_tile`] and
+/// [`add_tile`].
+pub type Bring = fn(Isa, &[f32], usize, &[f32], &mut [f32], usize);
 
 /// A tensor's values as f32.
 pub fn floats(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(tensor.to_dtype(DType::F32)?.to_vec1()?)
+    Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
 }
 
 impl PackedLayer {
-    pub fn new(kernel: Kernel, weights: &LayerWeights) -> Result<Self> {
+    pub fn new(
+        kernel: Kernel,
+        config: &DecoderConfig,
+        layer: &LayerConfig,
+        weights: &LayerWeights,
+    ) -> Result<Self> {
+        let norm = |weights: &Option<_>| PackedNorm::optional(config, weights.as_ref());
+        let (query_norm, key_norm) = (weights.query_norm.as_ref(), weights.key_norm.as_ref());
         Ok(PackedLayer {
-            attention_norm: floats(&weights.attention_norm)?,
+            attention_norm: norm(&weights.attention_norm)?,
             qkv: PackedMatrix::stacked(kernel, &[&weights.query, &weights.key, &weights.value])?,
-            query_norm: weights.query_norm.as_ref().map(floats).transpose()?,
-            key_norm: weights.key_norm.as_ref().map(floats).transpose()?,
+            query_key_norm: PackedQueryKeyNorm::new(config, query_norm, key_norm)?,
             output: PackedMatrix::stacked(kernel, &[&weights.output])?,
-            mlp_norm: floats(&weights.mlp_norm)?,
-            gate_up: PackedMatrix::gated(kernel, &weights.gate, &weights.up)?,
-            down: PackedMatrix::stacked(kernel, &[&weights.down])?,
+            attention_post_norm: norm(&weights.attention_post_norm)?,
+            feed_forward_norm: norm(&weights.feed_forward_norm)?,
+            feed_forward: PackedFeedForward::new(kernel, &layer.feed_forward, &weights.feed_forward)?,
+            feed_forward_post_norm: norm(&weights.feed_forward_post_norm)?,
         })
     }
 
     /// Unpacks what [`Self::finish`] needs, where it is quantised.
     pub fn unpack(&self, unpacked: &mut UnpackedLayer) {
         self.output.unpack(&mut unpacked.output);
-        self.gate_up.unpack(&mut unpacked.gate_up);
-        self.down.unpack(&mut unpacked.down);
+        self.feed_forward.unpack(&mut unpacked.feed_forward);
     }
 
-    /// Normed rows `x` into raw queries, keys and values.
+    /// Normed rows `x` into queries, keys and values, not yet turned.
     pub fn project(
         &self,
         config: &DecoderConfig,
@@ -59,12 +99,24 @@ impl PackedLayer {
         scratch: &mut BlockScratch,
         clock: &StageClock,
     ) {
-        let BlockScratch { outer, normed, .. } = scratch;
-        clock.time(EngineStage::Pointwise, || pack_normed(config, x, &self.attention_norm, outer, normed));
-        clock.time(EngineStage::Linear, || into_tiles(&self.qkv, &unpacked.qkv, outer, qkv, write_tile));
+        let BlockScratch { outer, row, .. } = scratch;
+        clock.time(EngineStage::Pointwise, || {
+            pack_normed(config, x, self.attention_norm.as_ref(), outer, row)
+        });
+        clock.time(EngineStage::Linear, || {
+            into_tiles(&self.qkv, Some(&unpacked.qkv), outer, qkv, write_tile);
+        });
+        if let Some(norm) = &self.query_key_norm {
+            clock.time(EngineStage::Pointwise, || {
+                for qkv in qkv.chunks_exact_mut(config.qkv_size()) {
+                    let (queries, rest) = qkv.split_at_mut(config.query_size());
+                    norm.apply(outer.kernel().isa(), queries, &mut rest[..config.kv_size()], row);
+                }
+            });
+        }
     }
 
-    /// Output projection of the mixed values, and MLP, each added to the rows `x`.
+    /// Output projection of the mixed values, and feed-forward, each added to the rows `x`.
     pub fn finish(
         &self,
         config: &DecoderConfig,
@@ -74,31 +126,74 @@ impl PackedLayer {
         scratch: &mut BlockScratch,
         clock: &StageClock,
     ) {
-        let BlockScratch { outer, inner, normed } = scratch;
+        let BlockScratch { outer, second, feed_forward, row, branch } = scratch;
         let width = config.query_size();
+        let is_parallel = config.residual == Residual::Parallel;
         clock.time(EngineStage::Pointwise, || {
+            if is_parallel {
+                // From the rows as they were before attention.
+                let norm = self.feed_forward_norm.as_ref().or(self.attention_norm.as_ref());
+                pack_normed(config, x, norm, second, row);
+            }
             outer.reshape(mixed.len() / width, width);
             mixed.chunks(width).enumerate().for_each(|(row, values)| outer.set(row, 0, values));
         });
-        clock.time(EngineStage::Linear, || into_tiles(&self.output, &unpacked.output, outer, x, add_tile));
-        clock.time(EngineStage::Pointwise, || pack_normed(config, x, &self.mlp_norm, outer, normed));
+        let post_norm = self.attention_post_norm.as_ref();
         clock.time(EngineStage::Linear, || {
-            inner.reshape(outer.row_count(), config.intermediate_size);
-            let half = self.gate_up.kernel().columns() / 2;
-            let panels = 0..self.gate_up.panel_count();
-            self.gate_up.multiply(outer, panels, Some(&unpacked.gate_up), |panel, first_row, sums| {
-                inner.set_gated(first_row, sums, self.gate_up.bias(panel), panel * half);
+            add_branch(config, outer.kernel().isa(), x, post_norm, branch, row, |out, bring| {
+                into_tiles(&self.output, Some(&unpacked.output), outer, out, bring);
             });
-            into_tiles(&self.down, &unpacked.down, inner, x, add_tile);
+        });
+        let rows = if is_parallel {
+            second
+        } else {
+            let norm = self.feed_forward_norm.as_ref();
+            clock.time(EngineStage::Pointwise, || pack_normed(config, x, norm, outer, row));
+            outer
+        };
+        let post_norm = self.feed_forward_post_norm.as_ref();
+        clock.time(EngineStage::Linear, || {
+            add_branch(config, rows.kernel().isa(), x, post_norm, branch, row, |out, bring| {
+                self.feed_forward.forward(config, rows, &unpacked.feed_forward, feed_forward, out, bring);
+            });
         });
     }
 }
 
-/// Norms rows `[rows, hidden]` and lays them out for the kernel.
+/// Adds a branch to the rows `x`: tile by tile where nothing comes between, otherwise by way of `branch`.
+fn add_branch(
+    config: &DecoderConfig,
+    isa: Isa,
+    x: &mut [f32],
+    post_norm: Option<&PackedNorm>,
+    branch: &mut Vec<f32>,
+    row: &mut Vec<f32>,
+    compute: impl FnOnce(&mut [f32], Bring),
+) {
+    if post_norm.is_none() && config.residual_multiplier == 1.0 {
+        return compute(x, add_tile);
+    }
+    branch.resize(x.len(), 0.0);
+    compute(branch, write_tile);
+    let width = config.hidden_size;
+    row.resize(width, 0.0);
+    for (x, values) in x.chunks_exact_mut(width).zip(branch.chunks_exact(width)) {
+        let values = match post_norm {
+            None => values,
+            Some(norm) => {
+                norm.apply(isa, values, &mut row[..width]);
+                &row[..width]
+            }
+        };
+        add_scaled(isa, values, config.residual_multiplier as f32, x);
+    }
+}
+
+/// Norms rows `[rows, hidden]`, where there is a norm, and lays them out for the kernel.
 pub fn pack_normed(
     config: &DecoderConfig,
     x: &[f32],
-    weight: &[f32],
+    norm: Option<&PackedNorm>,
     rows: &mut PackedRows,
     normed: &mut Vec<f32>,
 ) {
@@ -106,21 +201,26 @@ pub fn pack_normed(
     rows.reshape(x.len() / hidden, hidden);
     normed.resize(hidden, 0.0);
     for (row, x) in x.chunks(hidden).enumerate() {
-        rms_norm(rows.kernel().isa(), x, weight, config.norm_eps as f32, normed);
-        rows.set(row, 0, normed);
+        match norm {
+            None => rows.set(row, 0, x),
+            Some(norm) => {
+                norm.apply(rows.kernel().isa(), x, &mut normed[..hidden]);
+                rows.set(row, 0, &normed[..hidden]);
+            }
+        }
     }
 }
 
 /// Multiplies rows with a whole matrix and brings each tile with its bias to its place in `out`, `[rows, outputs]`.
 pub fn into_tiles(
     matrix: &PackedMatrix,
-    unpacked: &AlignedWords,
+    unpacked: Option<&AlignedWords>,
     rows: &PackedRows,
     out: &mut [f32],
-    bring: impl Fn(Isa, &[f32], usize, &[f32], &mut [f32], usize),
+    bring: Bring,
 ) {
     let (columns, width) = (matrix.kernel().columns(), matrix.output_len());
-    matrix.multiply(rows, 0..matrix.panel_count(), Some(unpacked), |panel, first_row, sums| {
+    matrix.multiply(rows, 0..matrix.panel_count(), unpacked, |panel, first_row, sums| {
         let first = panel * columns;
         let bias = &matrix.bias(panel)[..columns.min(width - first)];
         let out = &mut out[first_row * width + first..];

@@ -3,9 +3,11 @@
 
 mod attention;
 mod decoder;
+mod feed_forward;
 mod ggml;
 mod layer;
 mod matrix;
+mod norm;
 mod panels;
 mod plan;
 mod quantised;

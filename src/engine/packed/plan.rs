@@ -23,9 +23,10 @@ impl QueryBlock {
         QueryBlock { path, first_seen_count: before + rows.start - piece.rows.start + 1, rows }
     }
 
-    /// Keys that the `offset`-th row of the block sees: indices into its path.
-    pub fn visible(&self, offset: usize) -> Range<usize> {
-        0..self.first_seen_count + offset
+    /// Keys that the `offset`-th row of the block sees through a window of that many: indices into its path.
+    pub fn visible(&self, offset: usize, window: Option<usize>) -> Range<usize> {
+        let end = self.first_seen_count + offset;
+        window.map_or(0, |window| end.saturating_sub(window))..end
     }
 
     /// The part of the path that lies in `keys`.
@@ -93,11 +94,12 @@ mod tests {
     fn blocks_cover_all_rows_and_see_their_own_past() {
         let blocks = all_rows(&batch(), 3);
         assert_eq!(blocks.iter().map(|block| block.rows.clone()).collect::<Vec<_>>(), [0..3, 3..5, 5..6]);
-        assert_eq!(blocks[0].visible(0), 0..3);
-        assert_eq!(blocks[1].visible(1), 0..7);
+        assert_eq!(blocks[0].visible(0, None), 0..3);
+        assert_eq!((blocks[1].visible(1, None), blocks[1].visible(1, Some(7))), (0..7, 0..7));
+        assert_eq!(blocks[1].visible(1, Some(2)), 5..7);
         let within = blocks[1].path_within(3..7);
         assert_eq!((within.len(), within[0].clone()), (1, 3..7));
-        assert_eq!(blocks[2].visible(0), 0..5);
+        assert_eq!(blocks[2].visible(0, None), 0..5);
         assert_eq!(blocks[2].path_within(1..5), [1..2, 2..4, 7..8]);
     }
 
@@ -108,8 +110,8 @@ mod tests {
         let all = all_rows(&batch(), 1);
         for block in blocks {
             let last = block.rows.end - 1;
-            let seen = block.visible(block.rows.len() - 1);
-            assert_eq!(block.path_within(seen.clone()), all[last].path_within(all[last].visible(0)));
+            let seen = block.visible(block.rows.len() - 1, None);
+            assert_eq!(block.path_within(seen.clone()), all[last].path_within(all[last].visible(0, None)));
         }
     }
 }

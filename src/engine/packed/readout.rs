@@ -4,12 +4,12 @@
 //! A row is reduced stretch by stretch, with borders that depend on the vocabulary alone, so its bits do not depend on the
 //! rows beside it or on the number of threads.
 
-use super::super::ReadoutRequest;
-use super::super::kernels::pointwise::write_tile;
+use super::super::kernels::pointwise::{cap_logits, write_tile};
 use super::super::kernels::reduce::{exponentials, largest, top};
-use super::super::kernels::{AlignedWords, Isa, PackedRows};
+use super::super::kernels::{Isa, PackedRows};
 use super::super::readout::{ReadoutLogits, ReadoutScope, ReadoutSettings, refuse_logit};
 use super::super::stages::EngineStage;
+use super::super::{DecoderConfig, ReadoutRequest};
 use super::decoder::PackedDecoder;
 use super::layer::{into_tiles, pack_normed};
 use super::session::PackedSession;
@@ -75,15 +75,25 @@ impl PackedDecoder {
         }
         let matrix = self.lm_head().selected(&ids, width)?;
         let mut packed = PackedRows::new(self.kernel);
-        pack_normed(config, hidden, &self.final_norm, &mut packed, &mut Vec::new());
+        pack_normed(config, hidden, Some(&self.final_norm), &mut packed, &mut Vec::new());
         let mut logits = vec![0.0; requests.len() * ids.len()];
-        into_tiles(&matrix, &AlignedWords::default(), &packed, &mut logits, write_tile);
+        into_tiles(&matrix, None, &packed, &mut logits, write_tile);
+        self.bend(&mut logits);
         let read = requests.iter().zip(logits.chunks_exact(ids.len())).map(|(request, row)| {
             let logit = |id: &u32| row[ids.partition_point(|known| known < id)];
             let wanted: Vec<f32> = request.wanted.iter().map(logit).collect();
             ReadoutLogits::of_wanted(&wanted, request.wanted, settings)
         });
         read.collect()
+    }
+
+    /// What the config has become of logits.
+    fn bend(&self, logits: &mut [f32]) {
+        let DecoderConfig { logit_divisor, logit_soft_cap, .. } = self.config;
+        if logit_divisor != 1.0 || logit_soft_cap.is_some() {
+            let cap = logit_soft_cap.map(|cap| cap as f32);
+            cap_logits(self.kernel.isa(), logits, logit_divisor as f32, cap);
+        }
     }
 
     fn read_vocabulary(
@@ -100,7 +110,7 @@ impl PackedDecoder {
         let row_count = requests.len().div_ceil(walks).max(1);
         for (rows, requests) in hidden.chunks(row_count * width).zip(requests.chunks(row_count)) {
             let mut packed = PackedRows::new(self.kernel);
-            pack_normed(config, rows, &self.final_norm, &mut packed, &mut Vec::new());
+            pack_normed(config, rows, Some(&self.final_norm), &mut packed, &mut Vec::new());
             let sorted: Vec<Vec<(u32, usize)>> = requests.iter().map(by_id).collect();
             let stretches = (0..config.vocab_size).step_by(STRETCH).collect::<Vec<_>>();
             let partials: Vec<Vec<Partial>> = stretches
@@ -141,6 +151,7 @@ impl PackedDecoder {
             let at = first_row * STRETCH + panel * columns - first;
             write_tile(isa, sums, columns, matrix.bias(panel), &mut logits[at..], STRETCH);
         });
+        self.bend(logits);
         let rows = logits.chunks(STRETCH).zip(wanted);
         rows.map(|(logits, wanted)| partial(isa, &logits[..len], first, wanted, settings)).collect()
     }

@@ -2,9 +2,9 @@
 //! Buffers are kept because fresh memory has to be cleared by the system first.
 
 use super::super::DecoderConfig;
-use super::super::kernels::{AlignedWords, PackedRows};
 use super::super::stages::{EngineStage, StageClock};
 use super::attention::AttentionScratch;
+use super::layer::{BlockScratch, UnpackedLayer};
 use super::rope_table::RopeTable;
 use super::stack::KvStack;
 use std::sync::Mutex;
@@ -13,7 +13,8 @@ use std::sync::Mutex;
 #[derive(Debug)]
 pub struct PackedSession {
     pub stack: KvStack,
-    pub rope: RopeTable,
+    /// As the config lists them.
+    pub ropes: Vec<RopeTable>,
     pub buffers: BatchBuffers,
     pub unpacked: UnpackedLayer,
     pub blocks: Pool<BlockScratch>,
@@ -26,8 +27,8 @@ pub struct PackedSession {
 impl PackedSession {
     pub fn new(config: &DecoderConfig) -> Self {
         PackedSession {
-            stack: KvStack::new(config.layer_count, config.kv_head_count, config.head_dim),
-            rope: RopeTable::new(&config.rope, config.head_dim),
+            stack: KvStack::new(config.layer_count(), config.kv_head_count, config.head_dim),
+            ropes: config.ropes.iter().map(RopeTable::new).collect(),
             buffers: BatchBuffers::default(),
             unpacked: UnpackedLayer::default(),
             blocks: Pool::default(),
@@ -51,24 +52,6 @@ pub struct BatchBuffers {
     pub qkv: Vec<f32>,
     /// `[tokens, heads * head_dim]`.
     pub mixed: Vec<f32>,
-}
-
-/// The matrices of a layer's rows step, unpacked where they are quantised.
-#[derive(Debug, Default)]
-pub struct UnpackedLayer {
-    pub output: AlignedWords,
-    pub gate_up: AlignedWords,
-    pub down: AlignedWords,
-    /// Of the layer that comes next.
-    pub qkv: AlignedWords,
-}
-
-/// What a thread works in while it takes a block of rows through a layer.
-#[derive(Debug)]
-pub struct BlockScratch {
-    pub outer: PackedRows,
-    pub inner: PackedRows,
-    pub normed: Vec<f32>,
 }
 
 /// Scratch of one kind, as much as threads ever needed at once.

@@ -19,7 +19,25 @@ struct PiecePath {
     mask: Option<Tensor>,
 }
 
-/// The attention pattern of one batch, shared by all layers.
+/// What a layer does to scores.
+#[derive(Debug, Clone, Copy)]
+pub struct ScoreSettings {
+    pub scale: f64,
+    pub soft_cap: Option<f64>,
+}
+
+impl ScoreSettings {
+    /// From raw products; what is hidden is hidden behind this.
+    pub fn apply(&self, products: &Tensor) -> Result<Tensor> {
+        let scores = (products * self.scale)?;
+        Ok(match self.soft_cap {
+            None => scores,
+            Some(cap) => ((scores / cap)?.tanh()? * cap)?,
+        })
+    }
+}
+
+/// The attention pattern of one batch, shared by all layers with one window.
 pub struct PathAttention {
     pieces: Vec<PiecePath>,
     group_count: usize,
@@ -28,7 +46,12 @@ pub struct PathAttention {
 }
 
 impl PathAttention {
-    pub fn new(batch: &PackedBatch, config: &DecoderConfig, device: &Device) -> Result<Self> {
+    pub fn new(
+        batch: &PackedBatch,
+        config: &DecoderConfig,
+        window: Option<usize>,
+        device: &Device,
+    ) -> Result<Self> {
         let kept = batch.kept_rows.len();
         let mut masks: HashMap<(usize, usize), Tensor> = HashMap::new();
         let mut pieces = Vec::with_capacity(batch.pieces.len());
@@ -37,12 +60,12 @@ impl PathAttention {
             let rows: Vec<u32> =
                 piece.path.iter().cloned().chain([own]).flatten().map(|row| row as u32).collect();
             let (row_count, len) = (piece.rows.len(), rows.len());
-            let mask = match row_count {
-                1 => None,
+            let mask = match (row_count, window) {
+                (1, None) => None,
                 _ => Some(match masks.entry((row_count, len)) {
                     std::collections::hash_map::Entry::Occupied(known) => known.get().clone(),
                     std::collections::hash_map::Entry::Vacant(new) => {
-                        new.insert(causal_mask(row_count, len, device)?).clone()
+                        new.insert(causal_mask(row_count, len, window, device)?).clone()
                     }
                 }),
             };
@@ -58,14 +81,24 @@ impl PathAttention {
     }
 
     /// `q`: `[T, heads, D]`; `k`, `v`: the whole stack `[S, kv_heads, D]`. Returns `[T, heads * D]`.
-    pub fn forward(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, q: &Tensor, k: &Tensor, v: &Tensor, settings: ScoreSettings) -> Result<Tensor> {
         // Pieces are small and many: they are the unit of parallel work.
-        let outputs: Vec<Tensor> =
-            self.pieces.par_iter().map(|piece| self.piece(piece, q, k, v)).collect::<Result<_>>()?;
+        let outputs: Vec<Tensor> = self
+            .pieces
+            .par_iter()
+            .map(|piece| self.piece(piece, q, k, v, settings))
+            .collect::<Result<_>>()?;
         Ok(Tensor::cat(&outputs, 0)?)
     }
 
-    fn piece(&self, piece: &PiecePath, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+    fn piece(
+        &self,
+        piece: &PiecePath,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        settings: ScoreSettings,
+    ) -> Result<Tensor> {
         let (heads, groups, dim) = (self.kv_head_count, self.group_count, self.head_dim);
         let rows = piece.row_count;
         let len = piece.stack_rows.dim(0)?;
@@ -76,7 +109,7 @@ impl PathAttention {
             .reshape((heads, groups * rows, dim))?;
         let k = k.index_select(&piece.stack_rows, 0)?.transpose(0, 1)?; // [kv_heads, L, D]
         let v = v.index_select(&piece.stack_rows, 0)?.transpose(0, 1)?.contiguous()?;
-        let scores = (q.matmul(&k.transpose(1, 2)?.contiguous()?)? / (dim as f64).sqrt())?;
+        let scores = settings.apply(&q.matmul(&k.transpose(1, 2)?.contiguous()?)?)?;
         let scores = match &piece.mask {
             None => scores,
             Some(mask) => scores.reshape((heads * groups, rows, len))?.broadcast_add(mask)?.reshape((
@@ -93,24 +126,27 @@ impl PathAttention {
     }
 }
 
-/// `[row_count, len]`: row r may see everything but the own rows behind it.
-fn causal_mask(row_count: usize, len: usize, device: &Device) -> Result<Tensor> {
+/// `[row_count, len]`: row r may see everything but the own rows behind it and what its window leaves out.
+fn causal_mask(row_count: usize, len: usize, window: Option<usize>, device: &Device) -> Result<Tensor> {
     let before = len - row_count;
     let mask: Vec<f32> = (0..row_count)
         .flat_map(|row| {
-            (0..len).map(move |column| if column > before + row { f32::NEG_INFINITY } else { 0.0 })
+            let end = before + row + 1;
+            let seen = window.map_or(0, |window| end.saturating_sub(window))..end;
+            (0..len).map(move |column| if seen.contains(&column) { 0.0 } else { f32::NEG_INFINITY })
         })
         .collect();
     Ok(Tensor::from_vec(mask, (row_count, len), device)?)
 }
 
-/// Rotates the halves of each head against each other. `x`: `[T, heads, D]`; `cos`, `sin`: `[T, D / 2]`.
+/// Rotates the halves of each head's first dimensions against each other. `x`: `[T, heads, D]`; `cos`, `sin`:
+/// `[T, turned / 2]`.
 pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
-    Ok(candle_nn::rotary_emb::rope_thd(&x.unsqueeze(0)?, cos, sin)?.squeeze(0)?)
-}
-
-/// RMSNorm over the last dimension of `[T, heads, D]`, with one weight `[D]` for all heads.
-pub fn head_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
-    debug_assert_eq!(x.dim(D::Minus1)?, weight.dim(0)?);
-    Ok(candle_nn::ops::rms_norm(&x.contiguous()?, weight, eps as f32)?)
+    let (dim, turned) = (x.dim(D::Minus1)?, 2 * cos.dim(1)?);
+    let first = x.narrow(D::Minus1, 0, turned)?.contiguous()?;
+    let first = candle_nn::rotary_emb::rope_thd(&first.unsqueeze(0)?, cos, sin)?.squeeze(0)?;
+    if turned == dim {
+        return Ok(first);
+    }
+    Ok(Tensor::cat(&[first, x.narrow(D::Minus1, turned, dim - turned)?.contiguous()?], D::Minus1)?)
 }

@@ -4,5 +4,8 @@
 mod attention;
 mod decoder;
 mod dense_attention;
+mod layer;
+mod parts;
+mod rope;
 
 pub use decoder::{KvStack, PortableDecoder};

@@ -7,7 +7,7 @@ use super::Speaker;
 use super::events::Stop;
 use crate::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::packing::{PrefixTrie, TokenSequence};
+use crate::packing::PrefixTrie;
 use input::{Ask, PreparedLine, blank, prepare, read_chunk};
 use output::output_line;
 use rayon::prelude::*;
@@ -130,13 +130,13 @@ impl Scorer<'_> {
             tally.flat_token_count += line.ids.len() as u64;
             match &line.ask {
                 Ask::Wanted(wanted) => {
-                    sequences.push(TokenSequence::new(&line.ids, &[]));
+                    sequences.push(decoder.config().sequence(&line.ids, &[]));
                     requests.push(ReadoutRequest { wanted });
                 }
                 Ask::Options(probe) => {
                     tally.flat_token_count += probe.continuation_token_count() as u64;
                     for (prefix, wanted) in probe.readouts() {
-                        sequences.push(TokenSequence::new(&line.ids, prefix));
+                        sequences.push(decoder.config().sequence(&line.ids, prefix));
                         requests.push(ReadoutRequest { wanted });
                     }
                 }
