@@ -19,7 +19,3 @@ pub fn decoder_on(directory: &Path, device: &EngineDevice) -> Decoder {
         ModelConfig::parse(&folder.read_small("config.json").unwrap(), &directory.join("config.json"));
     load(&folder, &config.unwrap(), device, &|_, _| ()).unwrap().decoder
 }
-
-pub fn golden_decoder(name: &str) -> Decoder {
-    decoder(&repository("tests/goldens/models").join(name))
-}
