@@ -28,17 +28,21 @@ fn stock_logits(directory: &Path, sequence: &[u32]) -> Option<Vec<f32>> {
     }
     // The stock qwen2 applies a window even where use_sliding_window is false.
     config["sliding_window"] = serde_json::json!(4096);
-    let scaled = config["rope_scaling"].is_object();
+    let scaling = config["rope_scaling"].as_object();
+    let scaled = scaling.is_some();
+    let only_llama3 =
+        scaling.is_none_or(|scaling| scaling.get("rope_type").is_some_and(|kind| kind == "llama3"));
+    let windowed = config["use_sliding_window"] == true;
     let newer = config.get("rope_parameters").is_some();
     let own_head_dim = config["head_dim"].as_u64().is_some_and(|dim| {
         dim * config["num_attention_heads"].as_u64().unwrap() != config["hidden_size"].as_u64().unwrap()
     });
     let biased = config["attention_bias"] == true || config["mlp_bias"] == true;
-    if newer {
+    if newer || windowed {
         return None;
     }
     let logits = match config["model_type"].as_str().unwrap() {
-        "llama" if !own_head_dim && !biased => {
+        "llama" if !own_head_dim && !biased && only_llama3 => {
             let config: llama::LlamaConfig = serde_json::from_value(config).unwrap();
             let config = config.into_config(false);
             let mut cache = llama::Cache::new(false, DType::F32, &config, &device).unwrap();

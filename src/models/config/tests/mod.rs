@@ -1,6 +1,7 @@
 //! Both styles of config, every family's defaults, and every refusal.
 
 mod features;
+mod hostile;
 mod refusals;
 
 use super::*;
