@@ -10,18 +10,19 @@ const FILE_LINE_COUNT_MAX: usize = 500;
 const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("data_folder", &[]),
+    ("partial_file", &[]),
     ("survey", &[]),
     ("prompts", &["survey", "data_folder"]),
     ("human_data", &["survey", "data_folder"]),
     ("tokens", &["survey", "prompts"]),
     ("packing", &["tokens"]),
     ("engine", &["packing"]),
-    ("models", &["engine"]),
+    ("models", &["engine", "partial_file"]),
     ("scoring", &["survey", "tokens", "engine"]),
     ("compare", &["survey"]),
-    ("output", &["survey", "scoring", "compare"]),
+    ("output", &["survey", "scoring", "compare", "partial_file"]),
     // of prompts only the formats: what counts as choosing an option
-    ("report", &["output", "prompts"]),
+    ("report", &["output", "prompts", "partial_file"]),
     (
         "evaluate",
         &[
@@ -39,7 +40,20 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("benchmark", &["packing", "engine", "models"]),
-    ("cli", &["evaluate", "benchmark", "engine", "models", "output", "prompts", "report", "scoring"]),
+    (
+        "cli",
+        &[
+            "evaluate",
+            "benchmark",
+            "engine",
+            "models",
+            "output",
+            "partial_file",
+            "prompts",
+            "report",
+            "scoring",
+        ],
+    ),
 ];
 
 /// Modules that may name candle.

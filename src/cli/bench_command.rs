@@ -8,7 +8,7 @@ use crate::benchmark::{BenchmarkModel, BenchmarkSettings, Workload, WorkloadSour
 use crate::error::{Error, Result};
 use crate::evaluate::{Stop, versions};
 use crate::models::ModelFolder;
-use crate::output::PartialFile;
+use crate::partial_file::PartialFile;
 use std::io::Write;
 
 const REPEAT_COUNT_MAX: usize = 1000;

@@ -1,23 +1,38 @@
 //! Reads `models/` and model folders elsewhere: config, weights, tokenizer and template files, into a decoder.
 //! Knows nothing of surveys.
 
+mod card;
+mod catalogue;
 mod config;
 mod families;
+mod find;
 mod folder;
+mod hashing;
+mod hf_cache;
+mod import;
+mod manifest;
 mod memory;
+mod places;
 mod quantise;
 mod random;
 mod safetensors;
+mod verify;
 mod weights;
 
 use crate::engine::{Decoder, EngineDevice};
 use crate::error::Result;
 use sha2::{Digest, Sha256};
 
+pub use card::{MemoryCard, ModelCard, RopeCard, TextCard};
+pub use catalogue::{CatalogueEntry, Inspection, catalogue, inspect};
 pub use config::{Family, ModelConfig};
 pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
+pub use import::{ImportRequest, Imported, import};
+pub use manifest::{ManifestFile, ModelManifest};
+pub use places::ModelPlaces;
 pub use quantise::{Quantisation, QuantisedWeights};
 pub use random::{RandomWeights, random_decoder, shape_config, shape_names};
+pub use verify::{FileState, Manifests, VerifiedFile};
 
 /// The files that are small and read before anything is computed.
 #[derive(Debug)]

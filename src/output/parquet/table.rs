@@ -3,7 +3,7 @@
 
 use super::columns::Columns;
 use crate::error::{Error, Result};
-use crate::output::PartialFile;
+use crate::partial_file::PartialFile;
 use crate::output::records::FORMAT_VERSION;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
