@@ -3,7 +3,7 @@
 use super::card::{ModelCard, TextCard};
 use super::find::is_gguf;
 use super::folder::{BUILT_IN_NAME, ModelFolder};
-use super::hf_cache::snapshots;
+use super::hf_cache::{Snapshot, snapshots};
 use super::manifest::{ModelManifest, manifest_paths};
 use super::places::ModelPlaces;
 use crate::error::{Error, Result};
@@ -47,12 +47,13 @@ pub fn catalogue(places: &ModelPlaces) -> Vec<CatalogueEntry> {
         collect(folder, folder, DEPTH_MAX, &mut candidates);
     }
     for snapshot in places.hf_cache.iter().flat_map(|cache| snapshots(cache)) {
-        candidates.push(Candidate::new(snapshot.name(), snapshot.path));
+        collect_snapshot(snapshot, &mut candidates);
     }
     let mut seen = BTreeSet::new();
     candidates.retain(|candidate| {
         let full = candidate.path.canonicalize().unwrap_or_else(|_| candidate.path.clone());
-        candidate.manifest.is_some() | seen.insert(full)
+        let is_first = seen.insert(full);
+        is_first || candidate.manifest.is_some()
     });
     let built_in = CatalogueEntry::new(BUILT_IN_NAME.to_owned(), None, Ok(ModelFolder::BuiltIn));
     let others: Vec<CatalogueEntry> = candidates.into_par_iter().map(Candidate::into_entry).collect();
@@ -87,6 +88,19 @@ fn collect(root: &Path, folder: &Path, depth: usize, candidates: &mut Vec<Candid
     }
 }
 
+/// A snapshot as one model, or where it is a collection of GGUF files, each of them.
+fn collect_snapshot(snapshot: Snapshot, candidates: &mut Vec<Candidate>) {
+    let files = ModelFolder::Directory(snapshot.path.clone()).files().unwrap_or_default();
+    let ggufs = files.iter().filter(|(name, _)| is_gguf(Path::new(name)));
+    let of_gguf =
+        |name: &String| Candidate::new(format!("{}/{name}", snapshot.name()), snapshot.path.join(name));
+    let ggufs: Vec<Candidate> = ggufs.map(|(name, _)| of_gguf(name)).collect();
+    match is_model_folder(&snapshot.path) || ggufs.is_empty() {
+        true => candidates.push(Candidate::new(snapshot.name(), snapshot.path)),
+        false => candidates.extend(ggufs),
+    }
+}
+
 fn is_model_folder(path: &Path) -> bool {
     ["config.json", "model.safetensors", "model.safetensors.index.json"]
         .iter()
@@ -114,7 +128,9 @@ impl CatalogueEntry {
     fn new(name: String, path: Option<PathBuf>, model: Result<ModelFolder>) -> Self {
         let size_bytes = match &model {
             Ok(model) => model.files().map_or(0, |files| files.iter().map(|(_, bytes)| bytes).sum()),
-            Err(_) => path.as_deref().and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len()),
+            Err(_) => {
+                path.as_deref().and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len())
+            }
         };
         let card = model.and_then(|model| {
             let card = ModelCard::read(&model)?;

@@ -12,6 +12,24 @@ pub fn is_gguf(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
 }
 
+/// The names of all parts of a GGUF file: `NAME-00001-of-00003.gguf` is the first of three, any other name stands alone.
+pub fn gguf_parts(name: &str) -> Vec<String> {
+    /// More parts than any file has.
+    const COUNT_MAX: usize = 1000;
+    let alone = || vec![name.to_owned()];
+    let Some((stem, count)) = name.strip_suffix(".gguf").and_then(|stem| stem.rsplit_once("-of-")) else {
+        return alone();
+    };
+    let Some((stem, index)) = stem.rsplit_once('-') else { return alone() };
+    let five_digits = |text: &str| (text.len() == 5).then(|| text.parse::<usize>().ok())?;
+    match (five_digits(index), five_digits(count)) {
+        (Some(index), Some(count)) if (1..=count).contains(&index) && count <= COUNT_MAX => {
+            (1..=count).map(|index| format!("{stem}-{index:05}-of-{count:05}.gguf")).collect()
+        }
+        _ => alone(),
+    }
+}
+
 /// The path of a model. A path goes before names, and names go in the order of [`ModelPlaces`].
 ///
 /// # Errors
@@ -28,13 +46,10 @@ pub fn find_path(name: &str, places: &ModelPlaces) -> Result<PathBuf> {
         if let Some(found) = find_in_folders(name, places, &mut looked_at)? {
             return Ok(found);
         }
-        match (&places.hf_cache, RepositoryName::parse(name)) {
-            (Some(cache), Some(name)) => match find_snapshot(cache, &name) {
-                Ok(snapshot) => return Ok(snapshot.path),
-                Err(told) => looked_at.push(told),
-            },
-            (None, _) => looked_at.push("no Hugging Face cache (neither HF_HOME nor HOME is set)".to_owned()),
-            (Some(_), None) => {}
+        match find_in_cache(name, places) {
+            Some(Ok(found)) => return Ok(found),
+            Some(Err(told)) => looked_at.push(told),
+            None => {}
         }
     }
     let message = format!("no such model: `{name}`; looked at:\n  {}", looked_at.join("\n  "));
@@ -62,6 +77,22 @@ fn find_in_folders(name: &str, places: &ModelPlaces, looked_at: &mut Vec<String>
     Ok(None)
 }
 
+/// `org/name[@revision]`, or behind it a `/` and one GGUF file of it; `None` for what cannot be one.
+fn find_in_cache(name: &str, places: &ModelPlaces) -> Option<std::result::Result<PathBuf, String>> {
+    let (name, file) = match name.rsplit_once('/').filter(|(_, file)| is_gguf(Path::new(file))) {
+        Some((name, file)) => (name, Some(file)),
+        None => (name, None),
+    };
+    let name = RepositoryName::parse(name)?;
+    let Some(cache) = &places.hf_cache else {
+        return Some(Err("no Hugging Face cache (neither HF_HOME nor HOME is set)".to_owned()));
+    };
+    Some(find_snapshot(cache, &name).and_then(|snapshot| {
+        let path = file.map_or(snapshot.path.clone(), |file| snapshot.path.join(file));
+        if path.exists() { Ok(path) } else { Err(format!("{} (not there)", path.display())) }
+    }))
+}
+
 fn way_out(name: &str) -> String {
     let fetch = match RepositoryName::parse(name).filter(|name| name.repository.contains('/')) {
         Some(_) if cfg!(feature = "hub") => format!("; `respondent models fetch {name}` fetches it"),
@@ -87,6 +118,16 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_split_file_are_counted_from_its_name() {
+        assert_eq!(gguf_parts("a-00002-of-00002.gguf"), ["a-00001-of-00002.gguf", "a-00002-of-00002.gguf"]);
+        for alone in
+            ["a.gguf", "a-00003-of-00002.gguf", "a-1-of-2.gguf", "a-00001-of-99999.gguf", "-of-.gguf"]
+        {
+            assert_eq!(gguf_parts(alone), [alone]);
+        }
+    }
+
+    #[test]
     fn folders_of_models_go_in_order_and_before_the_cache() {
         let root = tempfile::tempdir().unwrap();
         let places = places(root.path());
@@ -95,6 +136,10 @@ mod tests {
         fs::create_dir_all(root.path().join("hub/models--org--tiny/refs")).unwrap();
         fs::write(root.path().join("hub/models--org--tiny/refs/main"), "a".repeat(40)).unwrap();
         assert_eq!(find_path("org/tiny", &places).unwrap(), snapshot);
+        fs::write(snapshot.join("tiny-q8_0.gguf"), "").unwrap();
+        assert_eq!(find_path("org/tiny/tiny-q8_0.gguf", &places).unwrap(), snapshot.join("tiny-q8_0.gguf"));
+        let missing = find_path("org/tiny@main/q4.gguf", &places).unwrap_err().to_string();
+        assert!(missing.contains("q4.gguf (not there)"), "{missing}");
         for below in ["more/org/tiny", "models/org/tiny"] {
             fs::create_dir_all(root.path().join(below)).unwrap();
             assert_eq!(find_path("org/tiny", &places).unwrap(), root.path().join(below));
@@ -106,7 +151,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let error = find_path("org/tiny@v1", &places(root.path())).unwrap_err();
         let text = error.to_string();
-        for place in ["models/org/tiny@v1.toml", "more/org/tiny@v1 (no such folder)", "hub/models--org--tiny (not there)"] {
+        for place in [
+            "models/org/tiny@v1.toml",
+            "more/org/tiny@v1 (no such folder)",
+            "hub/models--org--tiny (not there)",
+        ] {
             assert!(text.contains(place), "{text}");
         }
         let hint = error.hint_text().unwrap();

@@ -56,7 +56,9 @@ impl ModelFolder {
             true => Error::model("GGUF files are not read"),
             false => Error::model("is not a model"),
         };
-        Err(error.at(path).hint("a model is a directory with config.json, model.safetensors and tokenizer.json"))
+        Err(error
+            .at(path)
+            .hint("a model is a directory with config.json, model.safetensors and tokenizer.json"))
     }
 
     /// What to call the model: the repository's name in Hugging Face's cache, else the directory's own.
@@ -87,7 +89,10 @@ impl ModelFolder {
     /// Kind `Model` when the directory cannot be listed.
     pub fn files(&self) -> Result<Vec<(String, u64)>> {
         let ModelFolder::Directory(directory) = self else {
-            return Ok(BUILT_IN.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.len() as u64)).collect());
+            return Ok(BUILT_IN
+                .iter()
+                .map(|(name, bytes)| ((*name).to_owned(), bytes.len() as u64))
+                .collect());
         };
         let entries = std::fs::read_dir(directory)
             .map_err(|source| Error::model("cannot be listed").at(directory).because(source))?;

@@ -133,7 +133,8 @@ pub fn find_snapshot(cache: &Path, name: &RepositoryName) -> Result<Snapshot, St
 pub fn snapshots(cache: &Path) -> Vec<Snapshot> {
     let mut all = Vec::new();
     for folder in sorted_entries(cache) {
-        let name = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("models--"));
+        let name =
+            folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("models--"));
         // A repository's own name never holds two dashes in a row.
         let Some(name) = name.and_then(|name| RepositoryName::parse(&name.replacen("--", "/", 1))) else {
             continue;
@@ -236,13 +237,32 @@ mod tests {
     #[test]
     fn names_that_lead_elsewhere_are_none() {
         for text in [
-            "", "/", "a/", "/a", "a/b/c", "../a", "a/..", "a--b/c", "a b", ".a", "a-", "a/b@", "a/b@../x", "a/b@/x",
-            "a@b@c", "a/b@x/../y", "a/b@x/", "a\u{1b}/b",
+            "",
+            "/",
+            "a/",
+            "/a",
+            "a/b/c",
+            "../a",
+            "a/..",
+            "a--b/c",
+            "a b",
+            ".a",
+            "a-",
+            "a/b@",
+            "a/b@../x",
+            "a/b@/x",
+            "a@b@c",
+            "a/b@x/../y",
+            "a/b@x/",
+            "a\u{1b}/b",
         ] {
             assert_eq!(RepositoryName::parse(text), None, "{text}");
         }
         let name = RepositoryName::parse("Qwen/Qwen2.5-0.5B@refs/pr/1").unwrap();
-        assert_eq!((name.repository.as_str(), name.revision.as_deref()), ("Qwen/Qwen2.5-0.5B", Some("refs/pr/1")));
+        assert_eq!(
+            (name.repository.as_str(), name.revision.as_deref()),
+            ("Qwen/Qwen2.5-0.5B", Some("refs/pr/1"))
+        );
         assert_eq!(RepositoryName::parse("gpt2").unwrap().revision_or_default(), "main");
     }
 

@@ -196,7 +196,10 @@ mod tests {
 
     fn manifest(files: &[&str]) -> ModelManifest {
         let files = files.iter().map(|name| file(name)).collect();
-        ModelManifest { license: Some("MIT".to_owned()), ..ModelManifest::new("a".to_owned(), "a".into(), files) }
+        ModelManifest {
+            license: Some("MIT".to_owned()),
+            ..ModelManifest::new("a".to_owned(), "a".into(), files)
+        }
     }
 
     #[test]

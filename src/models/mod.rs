@@ -9,6 +9,8 @@ mod find;
 mod folder;
 mod hashing;
 mod hf_cache;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod import;
 mod manifest;
 mod memory;
@@ -26,6 +28,7 @@ use sha2::{Digest, Sha256};
 pub use card::{MemoryCard, ModelCard, RopeCard, TextCard};
 pub use catalogue::{CatalogueEntry, Inspection, catalogue, inspect};
 pub use config::{Family, ModelConfig};
+pub use find::find_path;
 pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
 pub use import::{ImportRequest, Imported, import};
 pub use manifest::{ManifestFile, ModelManifest};

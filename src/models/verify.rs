@@ -140,9 +140,9 @@ fn verify_one(path: &Path, manifest: &ModelManifest, advanced: &(dyn Fn(u64) + S
         .collect();
     if model.is_dir() {
         let there = ModelFolder::Directory(model).files().unwrap_or_default();
-        let extra = there.into_iter().filter(|(name, _)| {
-            belongs(name) && !manifest.files.iter().any(|file| file.name == *name)
-        });
+        let extra = there
+            .into_iter()
+            .filter(|(name, _)| belongs(name) && !manifest.files.iter().any(|file| file.name == *name));
         rows.extend(extra.map(|(name, size_bytes)| row(&name, size_bytes, FileState::Extra)));
     }
     rows
