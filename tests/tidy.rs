@@ -162,31 +162,3 @@ fn nothing_is_unsafe_or_unfinished() {
         }
     }
 }
-
-#[test]
-fn nothing_in_the_lock_file_speaks_to_a_network() {
-    let lock = read(&repository("Cargo.lock"));
-    let clients = [
-        "reqwest",
-        "hyper",
-        "ureq",
-        "tokio",
-        "mio",
-        "socket2",
-        "rustls",
-        "openssl",
-        "native-tls",
-        "curl",
-        "hf-hub",
-    ];
-    for client in clients {
-        assert!(!lock.contains(&format!("name = \"{client}\"\n")), "{client} is a dependency");
-    }
-    for path in rust_files("src") {
-        assert!(
-            !code(&read(&path)).any(|(_, line)| line.contains("std::net")),
-            "{} opens sockets",
-            path.display()
-        );
-    }
-}

@@ -16,7 +16,7 @@ pub fn list_tables(entries: &[CatalogueEntry], places: &ModelPlaces) -> String {
         let place = match (&entry.path, &entry.manifest) {
             (None, _) => "in the program".to_owned(),
             (Some(path), None) => shown(path),
-            (Some(path), Some(manifest)) => format!("{} ({})", shown(path), shown(manifest)),
+            (Some(path), Some(manifest)) => format!("{}, manifest {}", shown(path), shown(manifest)),
         };
         table.add_row([
             printable(&entry.name),

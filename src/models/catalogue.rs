@@ -134,9 +134,10 @@ impl CatalogueEntry {
         };
         let card = model.and_then(|model| {
             let card = ModelCard::read(&model)?;
-            // A benchmark needs none; everything else does.
-            model.open("tokenizer.json")?;
-            Ok(card)
+            match model.open_if_present("tokenizer.json")? {
+                Some(_) => Ok(card),
+                None => Err(Error::model("has no tokenizer.json, so only bench can use it")),
+            }
         });
         let (card, problem) = match card {
             Ok(card) => (Some(card), None),
