@@ -35,6 +35,12 @@ impl ByteProgress {
         self.bar.set_message(file.to_owned());
     }
 
+    /// A line of talk above the bar.
+    #[cfg(feature = "hub")]
+    pub fn tell(&self, line: &str) {
+        self.bar.suspend(|| super::streams::tell(line));
+    }
+
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }

@@ -3,7 +3,6 @@
 use super::byte_progress::ByteProgress;
 use super::models_args::FetchCommand;
 use super::models_command::tell_imported;
-use super::streams::tell;
 use crate::error::Result;
 use crate::models::ModelPlaces;
 use crate::models::hub::{FetchEvent, FetchRequest, HubSettings, fetch};
@@ -18,22 +17,20 @@ pub fn execute(command: &FetchCommand) -> Result<()> {
         force: command.place.force,
     };
     let progress = ByteProgress::new("fetch", command.quiet);
+    let say = |line: &str| {
+        if !command.quiet {
+            progress.tell(line);
+        }
+    };
     let listener = |event: FetchEvent<'_>| match event {
-        FetchEvent::Resolved { commit, endpoint } => say(command, &format!("commit {commit} at {endpoint}")),
+        FetchEvent::Resolved { commit, endpoint } => say(&format!("commit {commit} at {endpoint}")),
         FetchEvent::Started { file, size_bytes } => progress.start(file, size_bytes),
         FetchEvent::Advanced { bytes } => progress.advance(bytes, None),
         FetchEvent::Finished { file, size_bytes, check } => {
-            progress.clear();
-            say(command, &format!("{file}  {}  {check}", BinaryBytes(size_bytes)));
+            say(&format!("{file}  {}  {check}", BinaryBytes(size_bytes)));
         }
     };
     let fetched = fetch(&request, &HubSettings::from_env(), &ModelPlaces::from_env(), &listener);
     progress.clear();
     tell_imported(&fetched?, command.quiet)
-}
-
-fn say(command: &FetchCommand, line: &str) {
-    if !command.quiet {
-        tell(line);
-    }
 }

@@ -53,7 +53,11 @@ fn dispatch(args: Args) -> Result<()> {
         Some(Command::Run(run)) => run_command::execute(run.study.as_deref(), &run.options, &STOP),
         Some(Command::Score(score)) => score_command::execute(&score, &STOP),
         Some(Command::Bench(bench)) => bench_command::execute(&bench, &STOP),
-        Some(Command::Models(models)) => models_command::execute(&models),
+        Some(Command::Models(models)) => {
+            // Files get their names once they are whole, and a download goes on where it ended: nothing is to be waited for.
+            STOP.set_idle(true);
+            models_command::execute(&models)
+        }
         Some(Command::Report(report)) => remake_report(&report),
     }
 }
