@@ -338,7 +338,26 @@ fn a_build_without_network_code_says_so() {
         2,
         &["this build has no network code", "--features hub", "respondent models import"],
     );
-    assert!(place.stdout(&["models", "--help"]).contains("not in this build"));
+    assert!(place.stdout(&["models", "--help"]).contains("(not in this build, which has no network code)"));
+}
+
+#[test]
+fn help_teaches_more_than_names() {
+    let place = Place::new();
+    for (arguments, part) in [
+        (&["score", "--help"][..], "{\"id\": \"a\", \"input_ids\": [1, 2, 3], \"wanted\": [17, 18]}"),
+        (&["bench", "--help"], "What cannot be measured"),
+        (&["models", "--help"], "HUGGINGFACE_HUB_CACHE"),
+        (&["models", "list", "--help"], "no weights"),
+        (&["models", "inspect", "--help"], "--token-budget"),
+        (&["models", "import", "--help"], "models/NAME.toml"),
+        (&["models", "verify", "--help"], "exit code is 3"),
+        (&["models", "fetch", "--help"], "hub"),
+    ] {
+        // Lines are broken where the terminal ends.
+        let text = place.stdout(arguments).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
 }
 
 #[test]

@@ -37,12 +37,9 @@ pub enum Command {
     /// Put a study to a model: response distributions, comparison with people, a result folder and a report.
     #[command(after_help = EXIT_CODES)]
     Run(RunCommand),
-    /// Score prompts from JSON lines: log-probs of token ids or of options, log-sum-exp, entropy, top tokens.
     Score(ScoreCommand),
-    /// Measure inference throughput on a workload, against the machine's own peak.
     #[command(after_help = EXIT_CODES)]
     Bench(BenchCommand),
-    /// Models on disk: list, inspect, import, verify, fetch.
     Models(ModelsCommand),
     /// Make the report of a result folder again, from its files alone.
     Report(ReportCommand),
@@ -152,6 +149,8 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
 }
 
+/// Score prompts from JSON lines: log-probs of token ids or of options, log-sum-exp, entropy, top tokens.
+///
 /// One JSON object a line:
 ///
 ///   {"id": "a", "input_ids": [1, 2, 3], "wanted": [17, 18]}
@@ -202,6 +201,8 @@ pub struct ScoreCommand {
     pub quiet: bool,
 }
 
+/// Measure inference throughput on a workload, against the machine's own peak.
+///
 /// Measures the machine's peak, loads the model, and runs the workload from token ids in memory to readouts, several times.
 ///
 /// Times, rates, operations and fractions of the peak go to stdout, as a card or as JSON. What cannot be measured on a

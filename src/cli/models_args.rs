@@ -4,11 +4,11 @@ use super::args::EXIT_CODES;
 use clap::Subcommand;
 use std::path::PathBuf;
 
-/// Models on disk: what is there, what it is, whether it is still what it was.
+/// Models on disk: list, inspect, import, verify, fetch.
 ///
-/// Models lie in `models/` of the working directory, in the folders that RESPONDENT_MODELS lists (separated as in PATH), and in
-/// Hugging Face's cache (HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME/hub, else ~/.cache/huggingface/hub). --model of run, score and
-/// bench takes what `list` calls them, or a path.
+/// Models lie in `models/` of the working directory, in the folders that RESPONDENT_MODELS lists (separated as in PATH),
+/// and in Hugging Face's cache (HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME/hub, else ~/.cache/huggingface/hub). --model
+/// of run, score and bench takes what `list` calls them, or a path.
 #[derive(Debug, clap::Args)]
 pub struct ModelsCommand {
     #[command(subcommand)]
@@ -17,30 +17,20 @@ pub struct ModelsCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsVerb {
-    /// Tell what models are on disk, and why some of them cannot be used.
     #[command(after_help = EXIT_CODES)]
     List(ListCommand),
-    /// Tell what a model is from its config and headers: family, size, context, tokenizer, template, memory.
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectCommand),
-    /// Write a manifest of a model: a name for it, and the sha256 of each of its files.
     #[command(after_help = EXIT_CODES)]
     Import(ImportCommand),
-    /// Hash the files of models again and hold them against their manifests, offline.
     #[command(after_help = EXIT_CODES)]
     Verify(VerifyCommand),
-    #[cfg_attr(
-        feature = "hub",
-        doc = "Fetch a model from a hub into Hugging Face's cache, and write its manifest."
-    )]
-    #[cfg_attr(
-        not(feature = "hub"),
-        doc = "(not in this build: it has no network code; build with `--features hub`.)"
-    )]
     #[command(after_help = EXIT_CODES)]
     Fetch(FetchCommand),
 }
 
+/// Tell what models are on disk, and why some of them cannot be used.
+///
 /// A line for each model: its name as --model takes it, family, parameters, dtype, size on disk, place.
 ///
 /// Reads configs and the headers of weight files, no weights. What cannot be used comes below, with the reason.
@@ -51,7 +41,7 @@ pub struct ListCommand {
     pub json: bool,
 }
 
-/// Everything that can be told about a model without reading its weights.
+/// Tell what a model is, from its config and headers alone: family, size, context, tokenizer, template, memory.
 ///
 /// The memory is that of the weights alone, in either --dtype; activations come on top and depend on --token-budget. The
 /// sha256 are those of the model's manifest, where it has one; `verify` computes them.
@@ -65,10 +55,11 @@ pub struct InspectCommand {
     pub json: bool,
 }
 
-/// Hashes the files of a model and writes models/NAME.toml, by which it can be called and verified from then on.
+/// Write a manifest of a model: a name for it, and the sha256 of each of its files.
 ///
-/// The model stays where it is. The manifest names config, tokenizer and template files and all *.safetensors; it is TOML and
-/// meant to be read. A model below the manifest's folder is noted by its relative path, so that both can be moved.
+/// Hashes the files and writes models/NAME.toml, by which the model can be called and verified from then on. The model
+/// stays where it is. The manifest names config, tokenizer and template files and all *.safetensors; it is TOML and meant
+/// to be read. A model below the manifest's folder is noted by its relative path, so that both can be moved.
 #[derive(Debug, clap::Args)]
 pub struct ImportCommand {
     /// A model's folder, or its name in Hugging Face's cache.
@@ -105,10 +96,10 @@ pub struct ManifestPlace {
     pub force: bool,
 }
 
-/// Hashes every file that a manifest names and tells which are changed, missing or extra.
+/// Hash the files of models again and hold them against their manifests, offline.
 ///
-/// An extra file is one that the manifest does not name and that the model would be read from. The exit code is 3 if anything
-/// is not as the manifest says, or there is no manifest to verify.
+/// Tells every file that is changed, missing or extra. An extra file is one that the manifest does not name and that the
+/// model would be read from. The exit code is 3 if anything is not as the manifest says, or there is no manifest to verify.
 #[derive(Debug, clap::Args)]
 pub struct VerifyCommand {
     /// Names or paths of manifests. Default: all in models/ and in the folders of RESPONDENT_MODELS.
@@ -122,18 +113,19 @@ pub struct VerifyCommand {
 
 #[cfg_attr(
     feature = "hub",
-    doc = "Resolves a revision to a commit, fetches the files of that commit that a model needs, checks their hashes, and writes a
-manifest.
+    doc = "Fetch a model from a hub into Hugging Face's cache, and write its manifest.
 
-The files come to lie in Hugging Face's cache, where every other program finds them too. A download that breaks off is taken up
-where it ended, in this run or the next. Environment: HF_TOKEN for gated models (taken from nowhere else), HF_ENDPOINT for another
-hub, HF_HUB_OFFLINE=1 forbids it."
+Resolves the revision to a commit, fetches the files of that commit that a model needs, checks each against the hub's hash. They
+come to lie in Hugging Face's cache, where every other program finds them too. A download that breaks off is taken up where it
+ended, in this run or the next. Environment: HF_TOKEN for gated models (taken from nowhere else), HF_ENDPOINT for another hub,
+HF_HUB_OFFLINE=1 forbids it."
 )]
 #[cfg_attr(
     not(feature = "hub"),
-    doc = "Not in this build: it has no network code. `cargo build --release --features hub` makes one that has.
+    doc = "(not in this build, which has no network code)
 
-Without it, bring a model here by other means (`hf download org/name` fills the cache that `list` reads) and `import` it."
+`cargo build --release --features hub` makes a build that fetches models. Without it, bring a model here by other means
+(`hf download org/name` fills the cache that `list` reads) and `import` it."
 )]
 #[derive(Debug, clap::Args)]
 pub struct FetchCommand {
