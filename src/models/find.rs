@@ -159,7 +159,7 @@ mod tests {
             assert!(text.contains(place), "{text}");
         }
         let hint = error.hint_text().unwrap();
-        assert!(hint.contains("respondent models list") && hint.contains("hub"), "{hint}");
+        assert!(hint.contains("respondent models list") && hint.contains("fetch"), "{hint}");
         for outside in ["../tiny", "/nowhere/tiny", ""] {
             let text = find_path(outside, &places(root.path())).unwrap_err().to_string();
             assert_eq!(text.lines().count(), 2, "only the path was looked at: {text}");
