@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use respondent::engine::{
-    Decoder, DecoderConfig, EngineDevice, EngineDtype, Prefill, ReadoutRequest, ReadoutSettings,
+    Decoder, DecoderConfig, EngineDevice, EngineDtype, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings,
 };
 use respondent::models::{RandomWeights, shape_config};
 use respondent::packing::{PrefixTrie, TokenSequence};
@@ -37,7 +37,7 @@ fn survey_prefill(criterion: &mut Criterion) {
     let views: Vec<_> = prompts.iter().map(|ids| TokenSequence::new(ids, &[])).collect();
     let trie = PrefixTrie::new(&views);
     let requests = vec![ReadoutRequest { wanted: &[16, 17, 18, 19, 20, 21] }; prompts.len()];
-    let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 8 };
+    let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 8 };
     let mut group = criterion.benchmark_group("survey_prefill");
     group.sample_size(10).throughput(Throughput::Elements(trie.token_count()));
     for dtype in [EngineDtype::F32, EngineDtype::Bf16] {

@@ -10,7 +10,7 @@
 //! The modules below stand in the order in which data passes them. One prompt through the built-in control:
 //!
 //! ```
-//! use respondent::engine::{EngineDevice, Prefill, ReadoutRequest, ReadoutSettings};
+//! use respondent::engine::{EngineDevice, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings};
 //! use respondent::evaluate::Speaker;
 //! use respondent::models::{ModelFolder, load};
 //! use respondent::packing::{PrefixTrie, TokenSequence};
@@ -21,7 +21,7 @@
 //! let model = load(&folder, &speaker.files.config, &EngineDevice::from_name("cpu")?, &|_, _| ())?;
 //! let ids = speaker.tokenizer.encode_text("Answer:", TextKind::Plain)?;
 //! let trie = PrefixTrie::new(&[TokenSequence::new(&ids, &[])]);
-//! let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 3 };
+//! let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 3 };
 //! let requests = [ReadoutRequest { wanted: &[0, 1] }];
 //! for batch in Prefill::new(&model.decoder, &trie, &requests, &settings, 2048) {
 //!     let (_, readout) = &batch?.readouts[0];

@@ -6,7 +6,7 @@ mod recipe;
 use super::harness::{decoder, repository};
 use recipe::planted::{Planted, answer_mass};
 use recipe::readings::all_cells;
-use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings};
+use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use respondent::human_data::find_human_data;
 use respondent::models::{ModelFiles, ModelFolder};
 use respondent::packing::{PrefixTrie, TokenSequence};
@@ -116,7 +116,8 @@ impl Control {
 
     fn read_trie(&self, trie: &PrefixTrie, wanted: &[Vec<u32>]) -> Vec<ReadoutLogits> {
         let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest { wanted }).collect();
-        let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 3 };
+        let settings =
+            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 3 };
         let mut found: Vec<Option<ReadoutLogits>> = vec![None; wanted.len()];
         for batch in Prefill::new(&self.decoder, trie, &requests, &settings, 4096) {
             for (sequence, readout) in batch.unwrap().readouts {

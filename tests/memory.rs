@@ -6,7 +6,7 @@ mod decoders;
 
 use decoders::golden_decoder;
 use peak_alloc::PeakAlloc;
-use respondent::engine::{Decoder, Prefill, ReadoutRequest, ReadoutSettings};
+use respondent::engine::{Decoder, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use respondent::packing::{PrefixTrie, TokenSequence};
 
 #[global_allocator]
@@ -29,7 +29,7 @@ fn peak(decoder: &Decoder, prompt_count: u32) -> (usize, usize) {
     let views: Vec<_> = prompts.iter().map(|ids| TokenSequence::new(ids, &[])).collect();
     let trie = PrefixTrie::new(&views);
     let requests = vec![ReadoutRequest { wanted: &[4, 5] }; prompts.len()];
-    let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 2 };
+    let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 2 };
     HEAP.reset_peak_usage();
     let before = HEAP.current_usage();
     let (mut read_count, mut kv_row_count_max) = (0, 0);

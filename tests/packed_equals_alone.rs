@@ -1,9 +1,9 @@
 //! A sequence's numbers do not depend on what else is in the trie, on the token budget, on the number of threads, or on the
 //! order of the prompts: not in a single bit on the packed kernels, and not beyond rounding on candle's operations.
 
-use super::harness::{decoder_on, log_probs, max_difference, read_all, repository};
+use super::harness::{decoder_on, log_probs, max_difference, read, read_all, repository};
 use proptest::prelude::*;
-use respondent::engine::{Decoder, EngineDevice, EngineDtype, ReadoutLogits};
+use respondent::engine::{Decoder, EngineDevice, EngineDtype, ReadoutLogits, ReadoutScope};
 
 /// candle's f32 sums over other row counts may be made in another order; nothing larger is explained by that.
 const PORTABLE_TOLERANCE: f64 = 2e-5;
@@ -48,6 +48,30 @@ fn check_bits(
     Ok(())
 }
 
+/// Logits as out of the whole vocabulary; the rest is of the distinct wanted ids, computed here in plain f64.
+fn check_wanted(
+    alone: &ReadoutLogits,
+    whole: &ReadoutLogits,
+    wanted: &[u32],
+    is_portable: bool,
+) -> Result<(), TestCaseError> {
+    let tolerance = if is_portable { PORTABLE_TOLERANCE } else { 0.0 };
+    prop_assert!(max_difference(&alone.wanted, &whole.wanted) <= tolerance);
+    let distinct: std::collections::BTreeMap<u32, f64> =
+        wanted.iter().copied().zip(alone.wanted.iter().copied()).collect();
+    for (index, temperature) in [0.5, 1.0].into_iter().enumerate() {
+        let sum: f64 = distinct.values().map(|logit| (logit / temperature).exp()).sum();
+        prop_assert!((alone.log_sum_exp[index] - sum.ln()).abs() < 1e-9);
+        let shares = distinct.keys().map(|id| wanted.iter().position(|known| known == id).unwrap());
+        let total: f64 = shares.map(|place| alone.log_prob(place, index, temperature).exp()).sum();
+        prop_assert!((total - 1.0).abs() < 1e-12);
+    }
+    let best = distinct.values().copied().fold(f64::NEG_INFINITY, f64::max);
+    prop_assert_eq!(distinct[&alone.top[0].0], best);
+    prop_assert_eq!(alone.top.len(), distinct.len().min(3));
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -67,6 +91,25 @@ proptest! {
         let (wide, narrow) = (decoders(EngineDtype::F32, "avx512"), decoders(EngineDtype::F32, "avx2"));
         for (wide, narrow) in wide.iter().zip(&narrow) {
             prop_assert_eq!(read_all(wide, &sequences, 32, &[1.0]), read_all(narrow, &sequences, 32, &[1.0]));
+        }
+    }
+
+    #[test]
+    fn wanted_ids_alone_have_the_same_logits(
+        sequences in sequences(), wanted in prop::collection::vec(prop::collection::vec(0u32..60, 1..6), 12), budget in 1usize..64,
+    ) {
+        let wanted = &wanted[..sequences.len()];
+        for (dtype, kernel) in [
+            (EngineDtype::F32, "avx512"), (EngineDtype::F32, "avx2"), (EngineDtype::Bf16, "avx512"),
+            (EngineDtype::F32, "portable"),
+        ] {
+            for decoder in decoders(dtype, kernel) {
+                let alone = read(&decoder, &sequences, wanted, ReadoutScope::Wanted, budget, &[0.5, 1.0]);
+                let whole = read(&decoder, &sequences, wanted, ReadoutScope::Vocabulary, budget, &[0.5, 1.0]);
+                for ((alone, whole), wanted) in alone.iter().zip(&whole).zip(wanted) {
+                    check_wanted(alone, whole, wanted, kernel == "portable")?;
+                }
+            }
         }
     }
 

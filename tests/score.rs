@@ -44,6 +44,27 @@ fn log_probs_of_ids_are_the_engines() {
 }
 
 #[test]
+fn wanted_ids_alone_share_out_what_they_have() {
+    let line = json!({"input_ids": [3, 40, 50], "wanted": [0, 17, 40]});
+    let labels = json!({"id": "many", "prompt": "How many? ", "options": ["1", "one or two of them"]});
+    let none = json!({"id": "none", "prompt": "How many? "});
+    let whole = parsed(&score(&[], std::slice::from_ref(&line)));
+    let outcome = score(&["--readout", "wanted"], &[line, labels, none]);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.stderr.contains("line 2: an option takes several tokens"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("line 3: no ids are wanted"), "{}", outcome.stderr);
+    let alone = &parsed(&outcome)[0];
+    let (whole, found) = (numbers(&whole[0]["log_probs"]), numbers(&alone["log_probs"]));
+    let total: f64 = found.iter().map(|log_prob| log_prob.exp()).sum();
+    assert!((total - 1.0).abs() < 1e-12);
+    // The same differences as among all ids.
+    for (whole_pair, pair) in whole.windows(2).zip(found.windows(2)) {
+        assert!(((whole_pair[1] - whole_pair[0]) - (pair[1] - pair[0])).abs() < 1e-9);
+    }
+    assert!(alone.get("answer_mass").is_none() && alone["top"].as_array().unwrap().len() == 3);
+}
+
+#[test]
 fn options_are_exclusive_events() {
     let lines = [
         json!({"id": 7, "messages": [{"role": "user", "content": "How many?"}], "options": ["1", "10", ["2", " 2"]]}),

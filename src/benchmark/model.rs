@@ -3,7 +3,7 @@
 use crate::engine::{Decoder, DecoderConfig, EngineDevice};
 use crate::error::Result;
 use crate::models::{
-    ModelConfig, ModelFolder, Quantisation, load_quantised, random_decoder, read_weight_files, shape_config,
+    ModelConfig, ModelFolder, Quantisation, load_decoder, random_decoder, read_weight_files, shape_config,
 };
 use std::time::Instant;
 
@@ -51,7 +51,7 @@ impl BenchmarkModel {
     ) -> Result<Decoder> {
         match self {
             BenchmarkModel::Folder(folder) => {
-                Ok(load_quantised(folder, &model_config(folder)?, quantisation, device, progress)?.decoder)
+                load_decoder(folder, &model_config(folder)?, quantisation, device, progress)
             }
             BenchmarkModel::Shape(name) => {
                 random_decoder(&shape_config(name)?, seed, quantisation, device, progress)

@@ -1,7 +1,7 @@
 //! What a benchmark found, as data. Units stand last in names; what could not be measured is `None`, never a guess.
 
 use super::repeat::{EngineThreadSeconds, Repeat};
-use crate::engine::PrefillFlops;
+use crate::engine::{PrefillFlops, ReadoutScope};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,12 +21,13 @@ pub struct BenchmarkRecord {
     pub token_budget: usize,
     pub seed: u64,
     pub repeat_count: usize,
+    pub readout: ReadoutScope,
     pub workload: WorkloadCard,
     /// `None` where it was not asked for.
     pub verification: Option<VerificationCard>,
     /// Reading the weight files once and nothing else; `None` for random weights.
     pub read_wall_seconds: Option<f64>,
-    /// From weight files (checked and hashed on the way) or from a seed to a decoder that is ready.
+    /// From weight files (checked on the way, not hashed) or from a seed to a decoder that is ready.
     pub load_wall_seconds: f64,
     /// From token ids in memory to readouts, trie and batches included.
     pub median_wall_seconds: f64,

@@ -1,7 +1,9 @@
 //! One run of a workload from token ids in memory to readouts, timed.
 
 use super::workload::Prompt;
-use crate::engine::{Decoder, EngineStage, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings};
+use crate::engine::{
+    Decoder, EngineStage, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::packing::{PrefixTrie, TokenSequence};
 use std::time::Instant;
@@ -60,6 +62,13 @@ pub fn trie_of(prompts: &[Prompt]) -> PrefixTrie {
     PrefixTrie::new(&views)
 }
 
+/// How prompts are run.
+#[derive(Debug, Clone, Copy)]
+pub struct RunSettings {
+    pub token_budget: usize,
+    pub readout_scope: ReadoutScope,
+}
+
 /// Runs prompts once. `advanced` is told tokens computed; `stop` is asked between batches.
 ///
 /// # Errors
@@ -67,7 +76,7 @@ pub fn trie_of(prompts: &[Prompt]) -> PrefixTrie {
 pub fn run_once(
     decoder: &Decoder,
     prompts: &[Prompt],
-    token_budget: usize,
+    run: RunSettings,
     advanced: &dyn Fn(u64),
     stop: &dyn Fn() -> bool,
 ) -> Result<Repeat> {
@@ -75,10 +84,11 @@ pub fn run_once(
     let trie = trie_of(prompts);
     let trie_wall_seconds = start.elapsed().as_secs_f64();
     let requests: Vec<_> = prompts.iter().map(|prompt| ReadoutRequest { wanted: &prompt.wanted }).collect();
-    let settings = ReadoutSettings { temperatures: vec![1.0], top_count: TOP_COUNT };
+    let settings =
+        ReadoutSettings { scope: run.readout_scope, temperatures: vec![1.0], top_count: TOP_COUNT };
     let mut readouts: Vec<Option<ReadoutLogits>> = vec![None; prompts.len()];
     let (mut batch_count, mut done) = (0, 0);
-    let mut prefill = Prefill::new(decoder, &trie, &requests, &settings, token_budget);
+    let mut prefill = Prefill::new(decoder, &trie, &requests, &settings, run.token_budget);
     for batch in prefill.by_ref() {
         let batch = batch?;
         for (prompt, readout) in batch.readouts {

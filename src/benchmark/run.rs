@@ -4,10 +4,12 @@ use super::events::{BenchmarkEvent, BenchmarkStep};
 use super::machine::{cpu_model, forget_peak_memory, peak_memory_bytes};
 use super::model::BenchmarkModel;
 use super::record::{BenchmarkRecord, MachineCard, StageCard, VerificationCard, WorkloadCard};
-use super::repeat::{Repeat, run_once, stopped, trie_of};
+use super::repeat::{Repeat, RunSettings, run_once, stopped, trie_of};
 use super::verify::{Reference, sampled};
 use super::workload::Workload;
-use crate::engine::{Decoder, EngineDevice, EngineDtype, PrefillFlops, TilePeak, read_bandwidth};
+use crate::engine::{
+    Decoder, EngineDevice, EngineDtype, PrefillFlops, ReadoutScope, TilePeak, read_bandwidth,
+};
 use crate::error::Result;
 use crate::models::Quantisation;
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ pub struct BenchmarkSettings {
     pub workload: Workload,
     /// At least 1.
     pub token_budget: usize,
+    pub readout_scope: ReadoutScope,
     /// At least 1.
     pub repeat_count: usize,
     /// Of random weights.
@@ -87,7 +90,7 @@ impl Running<'_> {
         let decoder = self.load(self.device)?;
         let load_wall_seconds = start.elapsed().as_secs_f64();
         let trie = trie_of(&self.settings.workload.prompts);
-        let flops = decoder.flops(&trie);
+        let flops = decoder.flops(&trie, self.read_logit_count());
         let token_count = trie.token_count();
         drop(trie);
         let verification = match &reference {
@@ -114,6 +117,16 @@ impl Running<'_> {
             peak_memory_bytes,
         };
         Ok(BenchmarkOutcome { record: self.record(measured), log_probs })
+    }
+
+    fn run_settings(&self) -> RunSettings {
+        RunSettings { token_budget: self.settings.token_budget, readout_scope: self.settings.readout_scope }
+    }
+
+    /// Logits that are asked for, all prompts together.
+    fn read_logit_count(&self) -> Option<u64> {
+        let wanted = || self.settings.workload.prompts.iter().map(|prompt| prompt.wanted.len() as u64).sum();
+        (self.settings.readout_scope == ReadoutScope::Wanted).then(wanted)
     }
 
     fn step<T>(&self, step: BenchmarkStep, total: u64, work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -144,10 +157,10 @@ impl Running<'_> {
     fn reference(&self) -> Result<Reference> {
         let plain = EngineDevice::new("cpu", EngineDtype::F32, "portable")?;
         let decoder = self.load(&plain)?;
-        let (prompts, budget) = (&self.settings.workload.prompts, self.settings.token_budget);
+        let (prompts, run) = (&self.settings.workload.prompts, self.run_settings());
         self.step(BenchmarkStep::Reference, sampled(prompts.len()).len() as u64, || {
             let advanced = |done| self.advanced(done);
-            Reference::new(&decoder, plain.kernel_name(), prompts, budget, &advanced, self.stop)
+            Reference::new(&decoder, plain.kernel_name(), prompts, run, &advanced, self.stop)
         })
     }
 
@@ -166,15 +179,15 @@ impl Running<'_> {
             count += 1;
         }
         self.step(BenchmarkStep::WarmUp, 0, || {
-            run_once(decoder, &prompts[..count], self.settings.token_budget, &|_| (), self.stop)
+            run_once(decoder, &prompts[..count], self.run_settings(), &|_| (), self.stop)
         })?;
         Ok(())
     }
 
     fn whole(&self, decoder: &Decoder, step: BenchmarkStep, token_count: u64) -> Result<Repeat> {
-        let (prompts, budget) = (&self.settings.workload.prompts, self.settings.token_budget);
+        let (prompts, run) = (&self.settings.workload.prompts, self.run_settings());
         self.step(step, token_count, || {
-            run_once(decoder, prompts, budget, &|done| self.advanced(done), self.stop)
+            run_once(decoder, prompts, run, &|done| self.advanced(done), self.stop)
         })
     }
 
@@ -202,6 +215,7 @@ impl Running<'_> {
             token_budget: settings.token_budget,
             seed: settings.seed,
             repeat_count: repeats.len(),
+            readout: settings.readout_scope,
             verification: measured.verification,
             read_wall_seconds: measured.read_wall_seconds,
             load_wall_seconds: measured.load_wall_seconds,

@@ -2,7 +2,7 @@
 //! operations, against the same prompts' log-probs out of the whole workload.
 
 use super::record::VerificationCard;
-use super::repeat::run_once;
+use super::repeat::{RunSettings, run_once};
 use super::workload::Prompt;
 use crate::engine::{Decoder, EngineDtype};
 use crate::error::{Error, Result};
@@ -37,13 +37,13 @@ impl Reference {
         decoder: &Decoder,
         kernel_name: String,
         prompts: &[Prompt],
-        token_budget: usize,
+        run: RunSettings,
         advanced: &dyn Fn(u64),
         stop: &dyn Fn() -> bool,
     ) -> Result<Self> {
         let mut log_probs = Vec::new();
         for index in sampled(prompts.len()) {
-            let alone = run_once(decoder, &prompts[index..=index], token_budget, &|_| (), stop)?;
+            let alone = run_once(decoder, &prompts[index..=index], run, &|_| (), stop)?;
             log_probs.extend(alone.log_probs.into_iter().map(|found| (index, found)));
             advanced(log_probs.len() as u64);
         }

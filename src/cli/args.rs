@@ -1,7 +1,7 @@
 //! The command line as it is typed. Nothing is checked here beyond its form.
 
 use super::models_args::ModelsCommand;
-use crate::engine::{EngineDevice, EngineDtype};
+use crate::engine::{EngineDevice, EngineDtype, ReadoutScope};
 use crate::error::Result;
 use crate::models::Quantisation;
 use crate::prompts::{ElicitationFormat, OptionOrder};
@@ -185,6 +185,11 @@ pub struct ScoreCommand {
     #[arg(long, value_name = "COUNT", default_value_t = 5)]
     pub top: usize,
 
+    /// `wanted` reads nothing but the wanted ids, or options of one token each: log_probs, log_sum_exp, entropy and top then
+    /// share out what these ids have among them, and there is no answer_mass.
+    #[arg(long, value_name = "SCOPE", value_enum, default_value = "vocabulary")]
+    pub readout: ReadoutArgument,
+
     /// Stop at the first bad line.
     #[arg(long)]
     pub strict: bool,
@@ -226,6 +231,10 @@ pub struct BenchCommand {
     /// q8_0.
     #[arg(long, value_name = "TYPE", value_enum)]
     pub quantise: Option<QuantiseArgument>,
+
+    /// `wanted` multiplies the readout matrix for the wanted ids only, instead of reading the whole vocabulary.
+    #[arg(long, value_name = "SCOPE", value_enum, default_value = "vocabulary")]
+    pub readout: ReadoutArgument,
 
     /// How often the workload is run and timed.
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
@@ -275,6 +284,22 @@ impl EngineOptions {
 pub enum DtypeArgument {
     F32,
     Bf16,
+}
+
+/// Among which ids probability is shared out.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ReadoutArgument {
+    Vocabulary,
+    Wanted,
+}
+
+impl From<ReadoutArgument> for ReadoutScope {
+    fn from(argument: ReadoutArgument) -> Self {
+        match argument {
+            ReadoutArgument::Vocabulary => ReadoutScope::Vocabulary,
+            ReadoutArgument::Wanted => ReadoutScope::Wanted,
+        }
+    }
 }
 
 /// GGML types that stay quantised in memory.

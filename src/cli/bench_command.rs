@@ -59,6 +59,7 @@ fn settings(command: &BenchCommand) -> Result<BenchmarkSettings> {
         model,
         token_budget: command.engine.token_budget,
         repeat_count: command.repeat,
+        readout_scope: command.readout.into(),
         seed: command.seed,
         verify: command.verify,
         versions: versions(),

@@ -64,6 +64,7 @@ fn settings(command: &ScoreCommand) -> Result<ScoreSettings> {
     }
     Ok(ScoreSettings {
         temperatures: command.temperature.clone(),
+        scope: command.readout.into(),
         token_budget: command.engine.token_budget,
         top_count: command.top,
         strict: command.strict,

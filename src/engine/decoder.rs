@@ -57,13 +57,18 @@ impl Decoder {
         &self.config
     }
 
-    /// What a prefill of this trie computes, whatever its batches.
-    pub fn flops(&self, trie: &PrefixTrie) -> PrefillFlops {
+    /// What a prefill of this trie computes, whatever its batches. `read_logit_count` is that of all readouts together where
+    /// not the whole vocabulary is read; batches may compute more, since their rows share columns.
+    pub fn flops(&self, trie: &PrefixTrie, read_logit_count: Option<u64>) -> PrefillFlops {
         let last_layer = match self.path {
             Path::Packed(_) => LastLayer::ReadRows,
             Path::Portable(_) => LastLayer::AllRows,
         };
-        PrefillFlops::count(&self.config, trie, last_layer)
+        let mut flops = PrefillFlops::count(&self.config, trie, last_layer);
+        if let Some(count) = read_logit_count {
+            flops.readout = 2 * self.config.hidden_size as u64 * count;
+        }
+        flops
     }
 
     pub(super) fn session(&self) -> Session {

@@ -24,10 +24,9 @@ pub use device::{EngineDevice, EngineDtype};
 pub use flops::PrefillFlops;
 pub use peak::{TilePeak, read_bandwidth};
 pub use prefill::{BatchReadouts, Prefill, ReadoutRequest};
-pub use readout::{ReadoutLogits, ReadoutSettings, check_temperatures};
-
+pub use readout::{ReadoutLogits, ReadoutScope, ReadoutSettings, check_temperatures};
 pub use stages::EngineStage;
-pub use weights::{LayerWeights, Projection, StoredMatrix, WeightSource};
+pub use weights::{LayerWeights, Projection, StoredFormat, StoredMatrix, StoredRows, WeightSource};
 
 impl From<candle_core::Error> for crate::error::Error {
     /// Tensor failures only arise while a model is loaded or run.

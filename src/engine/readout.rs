@@ -17,9 +17,22 @@ pub fn check_temperatures(temperatures: &[f64]) -> Result<()> {
     }
 }
 
+/// Among which ids a readout's probability is shared out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadoutScope {
+    /// All of them: probabilities are the model's own.
+    #[default]
+    Vocabulary,
+    /// Those that are wanted, each once: probabilities are the model's, given that one of them comes next. The readout
+    /// matrix is not multiplied whole, and what the other ids hold stays unknown. Logits are the same to the bit.
+    Wanted,
+}
+
 /// What is read at every readout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadoutSettings {
+    pub scope: ReadoutScope,
     /// Temperatures at which the log-sum-exp is wanted, as [`check_temperatures`] has them.
     pub temperatures: Vec<f64>,
     /// How many of the most probable ids to name.
@@ -31,11 +44,12 @@ pub struct ReadoutSettings {
 pub struct ReadoutLogits {
     /// The raw logit of each wanted id, in the order wanted.
     pub wanted: Vec<f64>,
-    /// ln Σ exp(logit / T) over the whole vocabulary, for each temperature of the settings.
+    /// ln Σ exp(logit / T) over the scope, for each temperature of the settings.
     pub log_sum_exp: Vec<f64>,
-    /// Shannon entropy of softmax(logits), in nats.
+    /// Shannon entropy of softmax(logits) over the scope, in nats.
     pub entropy: f64,
-    /// The most probable ids and their log-probs (natural log, temperature 1), best first; ties by ascending id.
+    /// The most probable ids of the scope and their log-probs (natural log, temperature 1), best first; ties by ascending
+    /// id.
     pub top: Vec<(u32, f64)>,
 }
 
@@ -64,6 +78,26 @@ impl ReadoutLogits {
             entropy: (total.ln() - weighted / total).max(0.0),
             top: top(row, settings.top_count).map(|id| (id, row[id as usize] as f64 - log_total)).collect(),
         })
+    }
+
+    /// Reads with [`ReadoutScope::Wanted`]: `logits[i]` is that of `wanted[i]`, which may come more than once.
+    ///
+    /// # Errors
+    /// Kind `Model` when a logit is NaN or infinite.
+    pub fn of_wanted(logits: &[f32], wanted: &[u32], settings: &ReadoutSettings) -> Result<Self> {
+        let mut places: Vec<usize> = (0..wanted.len()).collect();
+        places.sort_by_key(|&place| wanted[place]);
+        places.dedup_by_key(|place| wanted[*place]);
+        if let Some(&place) = places.iter().find(|place| !logits[**place].is_finite()) {
+            return Err(refuse_logit(wanted[place] as usize, logits[place]));
+        }
+        let row: Vec<f32> = places.iter().map(|&place| logits[place]).collect();
+        let mut read = Self::from_row(&row, &[], settings)?;
+        read.wanted = logits.iter().map(|&logit| logit as f64).collect();
+        for (id, _) in &mut read.top {
+            *id = wanted[places[*id as usize]];
+        }
+        Ok(read)
     }
 
     /// Log-prob of the `index`-th wanted id at temperature `temperature`, the `temperature_index`-th of the settings.
@@ -107,7 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn settings() -> ReadoutSettings {
-        ReadoutSettings { temperatures: vec![0.25, 1.0, 2.0], top_count: 5 }
+        ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![0.25, 1.0, 2.0], top_count: 5 }
     }
 
     proptest! {

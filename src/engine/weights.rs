@@ -1,38 +1,179 @@
-//! A decoder's weights on their way in: tensors as they are stored, asked for one layer at a time, so that they are never all
-//! held twice. Knows no file formats.
+//! A decoder's weights on their way in: matrices as they are stored, of which rows are read when they are packed, one layer
+//! after the other, so that nothing is ever held twice. Knows no file formats.
 
 use crate::error::Result;
-use candle_core::quantized::QTensor;
+use candle_core::quantized::{GgmlDType, ggml_file::qtensor_from_ggml};
 use candle_core::{DType, Device, Tensor};
+use half::{bf16, f16};
+use rayon::prelude::*;
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-/// A matrix `[out, in]` as it is stored, in main memory.
-#[derive(Debug, Clone)]
-pub enum StoredMatrix {
-    /// f32, bf16 or f16.
-    Plain(Tensor),
+/// In what numbers a matrix is stored, little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredFormat {
+    F32,
+    Bf16,
+    F16,
     /// Blocks of a GGML type along the inputs.
-    Quantised(Arc<QTensor>),
+    Ggml(GgmlDType),
+}
+
+impl StoredFormat {
+    /// Bytes of a row of `column_count` values, which blocks fill.
+    pub fn row_bytes(self, column_count: usize) -> usize {
+        match self {
+            StoredFormat::F32 => 4 * column_count,
+            StoredFormat::Bf16 | StoredFormat::F16 => 2 * column_count,
+            StoredFormat::Ggml(dtype) => column_count / dtype.block_size() * dtype.type_size(),
+        }
+    }
+
+    /// The f32 values that bytes stand for, a multiple of `column_count`.
+    pub fn to_f32(self, bytes: &[u8], column_count: usize) -> Result<Vec<f32>> {
+        Ok(match self {
+            StoredFormat::F32 => numbers(bytes, f32::from_le_bytes),
+            StoredFormat::Bf16 => numbers(bytes, |two| bf16::from_le_bytes(two).to_f32()),
+            StoredFormat::F16 => numbers(bytes, |two| f16::from_le_bytes(two).to_f32()),
+            StoredFormat::Ggml(dtype) => {
+                let row_count = bytes.len() / self.row_bytes(column_count);
+                let blocks = qtensor_from_ggml(dtype, bytes, vec![row_count, column_count], &Device::Cpu)?;
+                blocks.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?
+            }
+        })
+    }
+}
+
+fn numbers<T, const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> T) -> Vec<T> {
+    bytes.as_chunks().0.iter().map(|&bytes| number(bytes)).collect()
+}
+
+/// Where a matrix's rows are. Asked by many threads at once.
+pub trait StoredRows: Send + Sync {
+    /// Fills `bytes` with these rows, one behind the other.
+    ///
+    /// # Errors
+    /// When they cannot be read, or hold what is not a finite number.
+    fn read(&self, rows: Range<usize>, bytes: &mut [u8]) -> Result<()>;
+}
+
+/// A matrix `[out, in]` as it is stored.
+#[derive(Clone)]
+pub struct StoredMatrix {
+    row_count: usize,
+    column_count: usize,
+    format: StoredFormat,
+    rows: Arc<dyn StoredRows>,
+    /// Of `rows`, the one that is this matrix's first.
+    first_row: usize,
+}
+
+impl fmt::Debug for StoredMatrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, {}] in {:?}", self.row_count, self.column_count, self.format)
+    }
 }
 
 impl StoredMatrix {
+    pub fn new(
+        row_count: usize,
+        column_count: usize,
+        format: StoredFormat,
+        rows: Arc<dyn StoredRows>,
+    ) -> Self {
+        StoredMatrix { row_count, column_count, format, rows, first_row: 0 }
+    }
+
+    /// Rows that are in memory already.
+    pub fn in_memory(row_count: usize, column_count: usize, format: StoredFormat, bytes: Vec<u8>) -> Self {
+        let row_bytes = format.row_bytes(column_count);
+        assert_eq!(bytes.len(), row_count * row_bytes, "as many bytes as rows");
+        Self::new(row_count, column_count, format, Arc::new(RowsInMemory { bytes, row_bytes }))
+    }
+
     /// Outputs and inputs.
+    pub fn dims(&self) -> (usize, usize) {
+        (self.row_count, self.column_count)
+    }
+
+    pub fn format(&self) -> StoredFormat {
+        self.format
+    }
+
+    /// Some of the rows as a matrix of their own: a part of a fused projection.
+    ///
+    /// # Panics
+    /// If there are no such rows.
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        assert!(rows.start <= rows.end && rows.end <= self.row_count, "a part within the matrix");
+        StoredMatrix { row_count: rows.len(), first_row: self.first_row + rows.start, ..self.clone() }
+    }
+
+    /// Reads rows into a buffer, which it makes as long as they are.
     ///
     /// # Errors
-    /// When it is not a matrix.
-    pub fn dims(&self) -> Result<(usize, usize)> {
-        Ok(match self {
-            StoredMatrix::Plain(tensor) => tensor.dims2()?,
-            StoredMatrix::Quantised(tensor) => tensor.shape().dims2()?,
+    /// As [`StoredRows::read`].
+    pub fn read(&self, rows: Range<usize>, buffer: &mut Vec<u8>) -> Result<()> {
+        debug_assert!(rows.end <= self.row_count, "rows of this matrix");
+        buffer.resize(rows.len() * self.format.row_bytes(self.column_count), 0);
+        self.rows.read(self.first_row + rows.start..self.first_row + rows.end, buffer)
+    }
+
+    /// The whole matrix in main memory: plain ones in their own dtype, blocks as the f32 values that they stand for.
+    ///
+    /// # Errors
+    /// As [`StoredRows::read`].
+    pub fn to_tensor(&self) -> Result<Tensor> {
+        /// Rows that a thread reads at a time.
+        const ROW_COUNT: usize = 64;
+        let (row_bytes, shape) = (self.format.row_bytes(self.column_count), self.dims());
+        let mut bytes = vec![0; self.row_count * row_bytes];
+        bytes.par_chunks_mut((ROW_COUNT * row_bytes).max(1)).enumerate().try_for_each(|(index, bytes)| {
+            let first = self.first_row + index * ROW_COUNT;
+            self.rows.read(first..first + bytes.len() / row_bytes, bytes)
+        })?;
+        Ok(match self.format {
+            StoredFormat::Bf16 => {
+                Tensor::from_vec(numbers(&bytes, bf16::from_le_bytes), shape, &Device::Cpu)?
+            }
+            StoredFormat::F16 => Tensor::from_vec(numbers(&bytes, f16::from_le_bytes), shape, &Device::Cpu)?,
+            _ => Tensor::from_vec(self.format.to_f32(&bytes, self.column_count)?, shape, &Device::Cpu)?,
         })
     }
 
-    /// As a tensor: plain ones as they are, quantised ones as the f32 values that they stand for.
-    pub fn to_tensor(&self) -> Result<Tensor> {
-        Ok(match self {
-            StoredMatrix::Plain(tensor) => tensor.clone(),
-            StoredMatrix::Quantised(tensor) => tensor.dequantize(&Device::Cpu)?.to_dtype(DType::F32)?,
-        })
+    /// A tensor `[out, in]` of any plain dtype as a stored matrix.
+    ///
+    /// # Errors
+    /// When it is not a matrix.
+    pub fn from_tensor(tensor: &Tensor) -> Result<Self> {
+        let (row_count, column_count) = tensor.dims2()?;
+        let flat = tensor.flatten_all()?;
+        let (format, bytes) = match tensor.dtype() {
+            DType::BF16 => (StoredFormat::Bf16, bytes_of(&flat.to_vec1::<bf16>()?, |v| v.to_le_bytes())),
+            DType::F16 => (StoredFormat::F16, bytes_of(&flat.to_vec1::<f16>()?, |v| v.to_le_bytes())),
+            _ => {
+                let values = flat.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+                (StoredFormat::F32, bytes_of(&values, |v| v.to_le_bytes()))
+            }
+        };
+        Ok(Self::in_memory(row_count, column_count, format, bytes))
+    }
+}
+
+fn bytes_of<T: Copy, const SIZE: usize>(values: &[T], bytes: impl Fn(T) -> [u8; SIZE]) -> Vec<u8> {
+    values.iter().flat_map(|&value| bytes(value)).collect()
+}
+
+struct RowsInMemory {
+    bytes: Vec<u8>,
+    row_bytes: usize,
+}
+
+impl StoredRows for RowsInMemory {
+    fn read(&self, rows: Range<usize>, bytes: &mut [u8]) -> Result<()> {
+        bytes.copy_from_slice(&self.bytes[rows.start * self.row_bytes..rows.end * self.row_bytes]);
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use super::prepare::Prepared;
 use super::written::WrittenCells;
 use super::{RunPlan, Speaker};
 use crate::compare::ModelUnit;
-use crate::engine::{EngineDevice, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings};
+use crate::engine::{EngineDevice, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
@@ -114,8 +114,11 @@ impl PrefillRun<'_> {
         stop: &Stop,
     ) -> Result<(Vec<ModelUnit>, Counts, PackingCard)> {
         let settings = &self.plan.settings;
-        let readout_settings =
-            ReadoutSettings { temperatures: settings.temperatures.clone(), top_count: settings.top_count };
+        let readout_settings = ReadoutSettings {
+            scope: ReadoutScope::Vocabulary,
+            temperatures: settings.temperatures.clone(),
+            top_count: settings.top_count,
+        };
         let mut packing = PackingCard {
             flat_token_count: self.prepared.flat_token_count(),
             trie_token_count: self.trie.token_count(),

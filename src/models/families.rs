@@ -4,10 +4,11 @@ use super::weights::WeightStore;
 use crate::engine::{DecoderConfig, LayerWeights, Projection, StoredMatrix, WeightSource};
 use crate::error::{Error, Result};
 use candle_core::{DType, Tensor};
+use rayon::prelude::*;
 
 /// Tensors of known names and shapes out of a store.
 pub struct NamedWeights<'a> {
-    pub store: &'a mut WeightStore,
+    pub store: &'a WeightStore,
     pub config: &'a DecoderConfig,
     /// Told layers read and layers in all.
     pub progress: &'a (dyn Fn(u64, u64) + Sync),
@@ -16,12 +17,12 @@ pub struct NamedWeights<'a> {
 impl NamedWeights<'_> {
     /// A norm or bias, as f32.
     fn vector(&mut self, name: &str, len: usize) -> Result<Tensor> {
-        Ok(self.store.read(name, &[len])?.to_dtype(DType::F32)?)
+        Ok(self.store.matrix(name, &[len])?.to_tensor()?.flatten_all()?.to_dtype(DType::F32)?)
     }
 
     /// `[output, input]` and, where the config has it, a bias `[output]`.
     fn projection(&mut self, name: &str, output: usize, input: usize, bias: bool) -> Result<Projection> {
-        let weight = StoredMatrix::Plain(self.store.read(&format!("{name}.weight"), &[output, input])?);
+        let weight = self.store.matrix(&format!("{name}.weight"), &[output, input])?;
         let bias = if bias { Some(self.vector(&format!("{name}.bias"), output)?) } else { None };
         Ok(Projection { weight, bias })
     }
@@ -30,15 +31,15 @@ impl NamedWeights<'_> {
 impl WeightSource for NamedWeights<'_> {
     fn embedding_and_lm_head(&mut self) -> Result<(StoredMatrix, Option<StoredMatrix>)> {
         let shape = [self.config.vocab_size, self.config.hidden_size];
-        let embedding = self.store.read("model.embed_tokens.weight", &shape)?;
+        let embedding = self.store.matrix("model.embed_tokens.weight", &shape)?;
         let lm_head = match self.config.tied_embeddings {
-            false => Some(StoredMatrix::Plain(self.store.read("lm_head.weight", &shape)?)),
+            false => Some(self.store.matrix("lm_head.weight", &shape)?),
             true => {
                 refuse_other_lm_head(self.store, &embedding, &shape)?;
                 None
             }
         };
-        Ok((StoredMatrix::Plain(embedding), lm_head))
+        Ok((embedding, lm_head))
     }
 
     fn layer(&mut self, index: usize) -> Result<LayerWeights> {
@@ -75,13 +76,24 @@ impl WeightSource for NamedWeights<'_> {
 }
 
 /// Some checkpoints store a tied matrix a second time. A different one means that the config is wrong about the tie.
-fn refuse_other_lm_head(store: &mut WeightStore, embedding: &Tensor, shape: &[usize]) -> Result<()> {
+fn refuse_other_lm_head(store: &WeightStore, embedding: &StoredMatrix, shape: &[usize; 2]) -> Result<()> {
     const NAME: &str = "lm_head.weight";
+    /// Rows that a thread compares at a time.
+    const ROW_COUNT: usize = 64;
     if !store.contains(NAME) {
         return Ok(());
     }
-    let stored = store.read(NAME, shape)?.to_dtype(DType::F32)?.flatten_all()?;
-    if stored.to_vec1::<f32>()? == embedding.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()? {
+    let second = store.matrix(NAME, shape)?;
+    let [row_count, column_count] = *shape;
+    let values = |matrix: &StoredMatrix, first: usize| -> Result<Vec<f32>> {
+        let mut bytes = Vec::new();
+        matrix.read(first..row_count.min(first + ROW_COUNT), &mut bytes)?;
+        matrix.format().to_f32(&bytes, column_count)
+    };
+    let firsts: Vec<usize> = (0..row_count).step_by(ROW_COUNT).collect();
+    let is_same = |first| -> Result<bool> { Ok(values(&second, first)? == values(embedding, first)?) };
+    let same = firsts.into_par_iter().map(is_same);
+    if same.try_reduce(|| true, |a, b| Ok(a && b))? {
         return Ok(());
     }
     Err(Error::model(format!("tie_word_embeddings is true, but `{NAME}` differs from the embeddings"))

@@ -1,11 +1,11 @@
 //! Where a model's files are: a folder on disk, or inside the binary. Knows names and bytes, not their meaning.
 
+use super::file::ModelFile;
 use super::find::{find_path, is_gguf};
 use super::hf_cache::repository_of;
 use super::places::ModelPlaces;
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 /// The name of the model that the binary carries.
@@ -107,8 +107,8 @@ impl ModelFolder {
         Ok(files)
     }
 
-    /// A file for reading at offsets, with its length in bytes.
-    pub fn open(&self, name: &str) -> Result<(Box<dyn ReadSeek>, u64)> {
+    /// A file for reading at offsets.
+    pub fn open(&self, name: &str) -> Result<ModelFile> {
         self.open_if_present(name)?.ok_or_else(|| {
             Error::model("no such file").at(self.describe(name)).hint(
                 "a model directory holds config.json, tokenizer.json, and model.safetensors or its index",
@@ -116,11 +116,12 @@ impl ModelFolder {
         })
     }
 
-    pub fn open_if_present(&self, name: &str) -> Result<Option<(Box<dyn ReadSeek>, u64)>> {
+    pub fn open_if_present(&self, name: &str) -> Result<Option<ModelFile>> {
         match self {
-            ModelFolder::BuiltIn => Ok(BUILT_IN.iter().find(|file| file.0 == name).map(|&(_, bytes)| {
-                (Box::new(std::io::Cursor::new(bytes)) as Box<dyn ReadSeek>, bytes.len() as u64)
-            })),
+            ModelFolder::BuiltIn => {
+                let found = BUILT_IN.iter().find(|file| file.0 == name);
+                Ok(found.map(|&(_, bytes)| ModelFile::built_in(bytes, self.describe(name))))
+            }
             ModelFolder::Directory(directory) => {
                 // A name may come from a file's own index: it must stay a plain name.
                 let plain =
@@ -138,7 +139,7 @@ impl ModelFolder {
                     Ok(metadata) if !metadata.is_file() => Err(Error::model("is not a file").at(&path)),
                     Ok(metadata) => {
                         let file = File::open(&path).map_err(failed)?;
-                        Ok(Some((Box::new(file), metadata.len())))
+                        Ok(Some(ModelFile::on_disk(file, metadata.len(), path)))
                     }
                 }
             }
@@ -146,42 +147,28 @@ impl ModelFolder {
     }
 
     pub fn read_small(&self, name: &str) -> Result<Vec<u8>> {
-        let opened = self.open(name)?;
-        self.read_all(name, opened)
+        read_all(&self.open(name)?)
     }
 
     pub fn read_small_if_present(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.open_if_present(name)?.map(|opened| self.read_all(name, opened)).transpose()
+        self.open_if_present(name)?.map(|file| read_all(&file)).transpose()
     }
+}
 
-    fn read_all(&self, name: &str, (file, len): (Box<dyn ReadSeek>, u64)) -> Result<Vec<u8>> {
-        if len > SMALL_FILE_BYTES_MAX {
-            return Err(
-                Error::model(format!("{len} bytes are too many for this file")).at(self.describe(name))
-            );
-        }
-        let mut bytes = Vec::new();
-        file.take(SMALL_FILE_BYTES_MAX)
-            .read_to_end(&mut bytes)
-            .map_err(|source| Error::model("cannot be read").at(self.describe(name)).because(source))?;
-        Ok(bytes)
+fn read_all(file: &ModelFile) -> Result<Vec<u8>> {
+    if file.len() > SMALL_FILE_BYTES_MAX {
+        let message = format!("{} bytes are too many for this file", file.len());
+        return Err(Error::model(message).at(file.path()));
     }
+    let mut bytes = vec![0; file.len() as usize];
+    file.read_at(0, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Whether weights with this sha256 are the built-in model's, wherever they were read.
 pub fn is_control(weights_sha256: &str) -> bool {
     let weights = BUILT_IN.iter().find(|file| file.0 == "model.safetensors");
     weights.is_some_and(|file| super::sha256_hex(file.1) == weights_sha256)
-}
-
-/// Files and bytes in memory alike.
-pub trait ReadSeek: Read + Seek + Send {}
-impl<T: Read + Seek + Send> ReadSeek for T {}
-
-/// Reads exactly `buffer.len()` bytes at `offset`.
-pub fn read_at(file: &mut dyn ReadSeek, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
-    file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(buffer)
 }
 
 /// Parses JSON, naming file and line where it is broken.

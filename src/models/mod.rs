@@ -5,6 +5,7 @@ mod card;
 mod catalogue;
 mod config;
 mod families;
+mod file;
 mod find;
 mod folder;
 mod hashing;
@@ -96,7 +97,7 @@ pub struct LoadedModel {
     pub stored_dtype: String,
 }
 
-/// Reads the weights into a decoder. `progress` is told layers read and layers in all.
+/// Reads the weights into a decoder, and hashes their files meanwhile. `progress` is told layers read and layers in all.
 ///
 /// # Errors
 /// Kind `Model`: a truncated or lying file, a tensor that is absent, unexpected, of another shape or dtype than the
@@ -107,22 +108,40 @@ pub fn load(
     device: &EngineDevice,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<LoadedModel> {
-    load_quantised(folder, config, None, device, progress)
+    let store = weights::WeightStore::open(folder, device)?;
+    // A file's hash keeps one thread busy for as long as the others pack.
+    let (decoder, weights_sha256) =
+        rayon::join(|| decoder_of(&store, config, None, device, progress), || store.sha256());
+    Ok(LoadedModel {
+        decoder: decoder?,
+        parameter_count: store.parameter_count(),
+        stored_dtype: store.stored_dtype(),
+        weights_sha256: weights_sha256?,
+    })
 }
 
-/// The same with the weights quantised on the way, as a GGML file would hold them.
+/// The decoder alone, of weights as they are or quantised on the way, as a GGML file would hold them.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_quantised(
+pub fn load_decoder(
     folder: &ModelFolder,
     config: &ModelConfig,
     quantisation: Option<Quantisation>,
     device: &EngineDevice,
     progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<LoadedModel> {
-    let mut store = weights::WeightStore::open(folder, device)?;
-    let mut source = families::NamedWeights { store: &mut store, config: &config.decoder, progress };
+) -> Result<Decoder> {
+    decoder_of(&weights::WeightStore::open(folder, device)?, config, quantisation, device, progress)
+}
+
+fn decoder_of(
+    store: &weights::WeightStore,
+    config: &ModelConfig,
+    quantisation: Option<Quantisation>,
+    device: &EngineDevice,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Decoder> {
+    let mut source = families::NamedWeights { store, config: &config.decoder, progress };
     let decoder = match quantisation {
         None => Decoder::new(config.decoder.clone(), &mut source, device)?,
         Some(quantisation) => {
@@ -131,12 +150,7 @@ pub fn load_quantised(
         }
     };
     store.refuse_unread()?;
-    Ok(LoadedModel {
-        decoder,
-        parameter_count: store.parameter_count(),
-        stored_dtype: store.stored_dtype(),
-        weights_sha256: store.sha256()?,
-    })
+    Ok(decoder)
 }
 
 /// Reads a folder's weight files once, for the time that it takes. Returns their bytes.

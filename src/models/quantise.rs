@@ -1,12 +1,11 @@
 //! Any weights as a GGML file would hold them: a source of weights around another, for measuring what quantised models do.
 
-use crate::engine::{LayerWeights, Projection, StoredMatrix, WeightSource};
+use crate::engine::{LayerWeights, Projection, StoredFormat, StoredMatrix, WeightSource};
 use crate::error::Result;
-use candle_core::quantized::{GgmlDType, QTensor, ggml_file::qtensor_from_ggml};
-use candle_core::{DType, Device, Tensor};
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use std::fmt;
-use std::sync::Arc;
 
 /// GGML types that stay quantised in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,17 +46,19 @@ impl QuantisedWeights<'_> {
     fn quantised(&self, matrix: &StoredMatrix) -> Result<StoredMatrix> {
         /// Rows that one thread quantises at a time.
         const ROW_COUNT: usize = 64;
-        let (rows, inputs) = matrix.dims()?;
-        let dtype = self.quantisation.dtype(inputs);
-        let plain = matrix.to_tensor()?;
+        let (row_count, input_len) = matrix.dims();
+        let dtype = self.quantisation.dtype(input_len);
         let quantise = |start: usize| -> Result<Vec<u8>> {
-            let rows = plain.narrow(0, start, ROW_COUNT.min(rows - start))?.to_dtype(DType::F32)?;
+            let mut bytes = Vec::new();
+            matrix.read(start..row_count.min(start + ROW_COUNT), &mut bytes)?;
+            let values = matrix.format().to_f32(&bytes, input_len)?;
+            let shape = (values.len() / input_len, input_len);
+            let rows = Tensor::from_vec(values, shape, &Device::Cpu)?;
             Ok(QTensor::quantize(&rows, dtype)?.data()?.into_owned())
         };
-        let starts: Vec<usize> = (0..rows).step_by(ROW_COUNT).collect();
+        let starts: Vec<usize> = (0..row_count).step_by(ROW_COUNT).collect();
         let bytes = starts.into_par_iter().map(quantise).collect::<Result<Vec<_>>>()?.concat();
-        let tensor = qtensor_from_ggml(dtype, &bytes, vec![rows, inputs], &Device::Cpu)?;
-        Ok(StoredMatrix::Quantised(Arc::new(tensor)))
+        Ok(StoredMatrix::in_memory(row_count, input_len, StoredFormat::Ggml(dtype), bytes))
     }
 
     fn projection(&self, part: Projection) -> Result<Projection> {

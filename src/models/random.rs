@@ -4,13 +4,14 @@
 use super::weights::gibibytes;
 use super::{Quantisation, QuantisedWeights};
 use crate::engine::{
-    Decoder, DecoderConfig, EngineDevice, LayerWeights, Llama3Scaling, Projection, RopeConfig, StoredMatrix,
-    WeightSource,
+    Decoder, DecoderConfig, EngineDevice, LayerWeights, Llama3Scaling, Projection, RopeConfig, StoredFormat,
+    StoredMatrix, StoredRows, WeightSource,
 };
 use crate::error::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use half::bf16;
-use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Names and shapes, from the config.json that each model was published with.
 const SHAPES: &[(&str, Shape)] = &[
@@ -226,39 +227,34 @@ impl<'a> RandomWeights<'a> {
         RandomWeights { config, seed, tensor_count: 0 }
     }
 
-    fn matrix(&mut self, rows: usize, columns: usize) -> Result<Tensor> {
+    fn matrix(&mut self, row_count: usize, column_count: usize) -> StoredMatrix {
         self.tensor_count += 1;
         let salt = mixed(self.seed ^ self.tensor_count << 40);
-        let half_width = 0.02 * 3f32.sqrt();
-        let value = |at: usize| {
-            let unit = (mixed(salt.wrapping_add(at as u64)) >> 40) as f32 / (1u32 << 23) as f32 - 1.0;
-            bf16::from_f32(unit * half_width)
-        };
-        let values: Vec<bf16> = (0..rows * columns).into_par_iter().map(value).collect();
-        Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
+        let rows = Arc::new(RandomRows { salt, column_count });
+        StoredMatrix::new(row_count, column_count, StoredFormat::Bf16, rows)
+    }
+
+    fn vector(&mut self, len: usize) -> Result<Tensor> {
+        Ok(self.matrix(1, len).to_tensor()?.to_dtype(DType::F32)?.flatten_all()?)
     }
 
     fn projection(&mut self, output: usize, input: usize, bias: bool) -> Result<Projection> {
-        let weight = StoredMatrix::Plain(self.matrix(output, input)?);
-        let bias = match bias {
-            true => Some(self.matrix(1, output)?.to_dtype(candle_core::DType::F32)?.flatten_all()?),
-            false => None,
-        };
-        Ok(Projection { weight, bias })
+        let weight = self.matrix(output, input);
+        Ok(Projection { weight, bias: if bias { Some(self.vector(output)?) } else { None } })
     }
 
     fn norm(&self, len: usize) -> Result<Tensor> {
-        Ok(Tensor::ones(len, candle_core::DType::F32, &Device::Cpu)?)
+        Ok(Tensor::ones(len, DType::F32, &Device::Cpu)?)
     }
 }
 
 impl WeightSource for RandomWeights<'_> {
     fn embedding_and_lm_head(&mut self) -> Result<(StoredMatrix, Option<StoredMatrix>)> {
         let (vocab, hidden) = (self.config.vocab_size, self.config.hidden_size);
-        let embedding = StoredMatrix::Plain(self.matrix(vocab, hidden)?);
+        let embedding = self.matrix(vocab, hidden);
         let lm_head = match self.config.tied_embeddings {
             true => None,
-            false => Some(StoredMatrix::Plain(self.matrix(vocab, hidden)?)),
+            false => Some(self.matrix(vocab, hidden)),
         };
         Ok((embedding, lm_head))
     }
@@ -271,18 +267,37 @@ impl WeightSource for RandomWeights<'_> {
             query: self.projection(config.query_size(), hidden, config.qkv_bias)?,
             key: self.projection(config.kv_size(), hidden, config.qkv_bias)?,
             value: self.projection(config.kv_size(), hidden, config.qkv_bias)?,
-            query_norm: None,
-            key_norm: None,
-            output: self.projection(hidden, config.query_size(), false)?,
+            query_norm: if config.qk_norm { Some(self.norm(config.head_dim)?) } else { None },
+            key_norm: if config.qk_norm { Some(self.norm(config.head_dim)?) } else { None },
+            output: self.projection(hidden, config.query_size(), config.output_bias)?,
             mlp_norm: self.norm(hidden)?,
-            gate: self.projection(inner, hidden, false)?,
-            up: self.projection(inner, hidden, false)?,
-            down: self.projection(hidden, inner, false)?,
+            gate: self.projection(inner, hidden, config.mlp_bias)?,
+            up: self.projection(inner, hidden, config.mlp_bias)?,
+            down: self.projection(hidden, inner, config.mlp_bias)?,
         })
     }
 
     fn final_norm(&mut self) -> Result<Tensor> {
         self.norm(self.config.hidden_size)
+    }
+}
+
+/// Rows that are drawn when they are asked for, always the same ones.
+struct RandomRows {
+    salt: u64,
+    column_count: usize,
+}
+
+impl StoredRows for RandomRows {
+    fn read(&self, rows: Range<usize>, bytes: &mut [u8]) -> Result<()> {
+        let half_width = 0.02 * 3f32.sqrt();
+        let first = rows.start * self.column_count;
+        for (at, two) in bytes.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            let bits = mixed(self.salt.wrapping_add((first + at) as u64)) >> 40;
+            let unit = bits as f32 / (1u32 << 23) as f32 - 1.0;
+            *two = bf16::from_f32(unit * half_width).to_le_bytes();
+        }
+        Ok(())
     }
 }
 
@@ -303,15 +318,7 @@ mod tests {
         let config = shape_config("tiny").unwrap();
         let first = |seed| {
             let weights = RandomWeights::new(&config, seed).layer(0).unwrap();
-            weights
-                .query
-                .weight
-                .to_tensor()
-                .unwrap()
-                .to_dtype(candle_core::DType::F32)
-                .unwrap()
-                .to_vec2::<f32>()
-                .unwrap()
+            weights.query.weight.to_tensor().unwrap().to_dtype(DType::F32).unwrap().to_vec2::<f32>().unwrap()
         };
         assert_eq!(first(1), first(1));
         assert_ne!(first(1), first(2));

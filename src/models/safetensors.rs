@@ -1,22 +1,22 @@
-//! One safetensors file: its header, checked against the file's length, and its tensors.
-//! Nothing is mapped: a tensor's bytes are read when it is asked for.
+//! One safetensors file: its header, checked against the file's length, and its tensors, of which rows are read when they are
+//! asked for. Knows no names that a family gives.
 
-use super::folder::{ModelFolder, ReadSeek, read_at};
+use super::file::ModelFile;
+use super::folder::ModelFolder;
+use crate::engine::{StoredFormat, StoredMatrix, StoredRows};
 use crate::error::{Error, Result};
-use candle_core::{Device, Tensor, WithDType};
-use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// The format's own limit on the header.
 const HEADER_BYTES_MAX: u64 = 100_000_000;
 
 /// An open file with its directory of tensors.
 pub struct SafetensorsFile {
-    file: Box<dyn ReadSeek>,
-    path: PathBuf,
+    file: Arc<ModelFile>,
     data_start: u64,
     tensors: BTreeMap<String, TensorInfo>,
 }
@@ -27,22 +27,21 @@ impl SafetensorsFile {
     /// # Errors
     /// Kind `Model`: too short, a header that is not one, or tensors that do not lie within the file.
     pub fn open(folder: &ModelFolder, name: &str) -> Result<Self> {
-        let path = folder.describe(name);
-        let (mut file, file_len) = folder.open(name)?;
+        let file = folder.open(name)?;
+        let file_len = file.len();
         let broken = |message: String| {
             Error::model(message)
-                .at(&path)
+                .at(file.path())
                 .hint("the file is damaged or was not copied whole; fetch it again")
         };
         let mut len = [0; 8];
-        read_at(&mut *file, 0, &mut len).map_err(|_| broken(format!("{file_len} bytes hold no header")))?;
+        file.read_at(0, &mut len).map_err(|_| broken(format!("{file_len} bytes hold no header")))?;
         let header_len = u64::from_le_bytes(len);
         if header_len > HEADER_BYTES_MAX || header_len + 8 > file_len {
             return Err(broken(format!("a header of {header_len} bytes does not fit a file of {file_len}")));
         }
         let mut header = vec![0; header_len as usize];
-        read_at(&mut *file, 8, &mut header)
-            .map_err(|source| broken("unreadable header".into()).because(source))?;
+        file.read_at(8, &mut header)?;
         let metadata: Metadata = serde_json::from_slice(&header)
             .map_err(|source| broken("not a safetensors header".into()).because(source))?;
         let data_len = file_len - 8 - header_len;
@@ -55,62 +54,104 @@ impl SafetensorsFile {
         if end != data_len {
             return Err(broken(format!("{} bytes behind the last tensor belong to none", data_len - end)));
         }
-        Ok(SafetensorsFile { file, path, data_start: 8 + header_len, tensors })
+        Ok(SafetensorsFile { file: Arc::new(file), data_start: 8 + header_len, tensors })
     }
 
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &TensorInfo)> {
         self.tensors.iter().map(|(name, info)| (name.as_str(), info))
     }
 
-    /// A tensor in the dtype it is stored in, in main memory.
+    pub fn file(&self) -> &ModelFile {
+        &self.file
+    }
+
+    /// A tensor as a matrix of rows along its last axis; a vector is one row. Nothing is read yet.
     ///
     /// # Errors
-    /// Kind `Model` for another shape or dtype than expected, or a value that is NaN or infinite.
-    pub fn read(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    /// Kind `Model` for another shape than expected, or a dtype that is not read.
+    pub fn matrix(&self, name: &str, shape: &[usize]) -> Result<StoredMatrix> {
         let info = &self.tensors[name];
         if info.shape != shape {
             return Err(Error::model(format!(
                 "tensor `{name}` is {:?}, but the config asks for {shape:?}",
                 info.shape
             ))
-            .at(&self.path));
+            .at(self.file.path()));
         }
-        let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
-        read_at(&mut *self.file, self.data_start + info.data_offsets.0 as u64, &mut bytes).map_err(
-            |source| Error::model(format!("tensor `{name}` cannot be read")).at(&self.path).because(source),
-        )?;
-        match info.dtype {
-            Dtype::F32 => self.finite(name, shape, numbers(&bytes, f32::from_le_bytes), |v| v.is_finite()),
-            Dtype::BF16 => self.finite(name, shape, numbers(&bytes, bf16::from_le_bytes), |v| v.is_finite()),
-            Dtype::F16 => self.finite(name, shape, numbers(&bytes, f16::from_le_bytes), |v| v.is_finite()),
+        let format = match info.dtype {
+            Dtype::F32 => StoredFormat::F32,
+            Dtype::BF16 => StoredFormat::Bf16,
+            Dtype::F16 => StoredFormat::F16,
             other => {
-                Err(Error::model(format!("tensor `{name}` has dtype {other:?}; F32, BF16 and F16 are read"))
-                    .at(&self.path))
+                let message = format!("tensor `{name}` has dtype {other:?}; F32, BF16 and F16 are read");
+                return Err(Error::model(message).at(self.file.path()));
             }
-        }
-    }
-
-    fn finite<T: WithDType>(
-        &self,
-        name: &str,
-        shape: &[usize],
-        values: Vec<T>,
-        is_finite: impl Fn(&T) -> bool + Sync,
-    ) -> Result<Tensor> {
-        let bad_count = values.iter().filter(|value| !is_finite(value)).count();
-        if bad_count > 0 {
-            return Err(Error::model(format!(
-                "tensor `{name}` holds {bad_count} values that are NaN or infinite"
-            ))
-            .at(&self.path)
-            .hint("the weights are damaged; verify the file against its publisher's hash"));
-        }
-        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+        };
+        let column_count = shape.last().copied().unwrap_or(1);
+        let row_count = shape.iter().rev().skip(1).product();
+        let rows = FileRows {
+            file: self.file.clone(),
+            name: name.to_owned(),
+            start: self.data_start + info.data_offsets.0 as u64,
+            row_bytes: format.row_bytes(column_count),
+            row_count,
+            format,
+        };
+        Ok(StoredMatrix::new(row_count, column_count, format, Arc::new(rows)))
     }
 }
 
-fn numbers<T, const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> T) -> Vec<T> {
-    bytes.as_chunks().0.iter().map(|&bytes| number(bytes)).collect()
+/// Rows of one tensor of a file.
+struct FileRows {
+    file: Arc<ModelFile>,
+    name: String,
+    start: u64,
+    row_bytes: usize,
+    row_count: usize,
+    format: StoredFormat,
+}
+
+impl FileRows {
+    fn read_unchecked(&self, rows: Range<usize>, bytes: &mut [u8]) -> Result<()> {
+        self.file.read_at(self.start + (rows.start * self.row_bytes) as u64, bytes)
+    }
+
+    /// The error for a tensor that holds such values, with their count in all of it.
+    fn refuse_values(&self) -> Error {
+        let mut bytes = vec![0; self.row_bytes];
+        let mut count = 0;
+        for row in 0..self.row_count {
+            if let Err(error) = self.read_unchecked(row..row + 1, &mut bytes) {
+                return error;
+            }
+            count += not_finite_count(self.format, &bytes);
+        }
+        Error::model(format!("tensor `{}` holds {count} values that are NaN or infinite", self.name))
+            .at(self.file.path())
+            .hint("the weights are damaged; verify the file against its publisher's hash")
+    }
+}
+
+impl StoredRows for FileRows {
+    fn read(&self, rows: Range<usize>, bytes: &mut [u8]) -> Result<()> {
+        self.read_unchecked(rows, bytes)?;
+        if not_finite_count(self.format, bytes) > 0 { Err(self.refuse_values()) } else { Ok(()) }
+    }
+}
+
+/// Values whose exponent is all ones.
+fn not_finite_count(format: StoredFormat, bytes: &[u8]) -> usize {
+    let halves =
+        |mask: u16| bytes.as_chunks().0.iter().filter(|&&two| u16::from_le_bytes(two) & mask == mask).count();
+    match format {
+        StoredFormat::Bf16 => halves(0x7f80),
+        StoredFormat::F16 => halves(0x7c00),
+        StoredFormat::F32 => {
+            let mask = 0x7f80_0000;
+            bytes.as_chunks().0.iter().filter(|&&four| u32::from_le_bytes(four) & mask == mask).count()
+        }
+        StoredFormat::Ggml(_) => 0,
+    }
 }
 
 fn check_info(name: &str, info: &TensorInfo, data_len: u64) -> std::result::Result<(), String> {

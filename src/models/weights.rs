@@ -3,12 +3,12 @@
 
 use super::folder::{ModelFolder, parse_json};
 use super::safetensors::SafetensorsFile;
-use crate::engine::EngineDevice;
+use crate::engine::{EngineDevice, StoredFormat, StoredMatrix};
 use crate::error::{Error, Result};
-use candle_core::Tensor;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::sync::Mutex;
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -28,6 +28,12 @@ pub struct WeightStore {
     files: Vec<SafetensorsFile>,
     /// Tensor name to index of its file.
     places: BTreeMap<String, usize>,
+    account: Mutex<Account>,
+}
+
+/// What was asked for so far.
+#[derive(Default)]
+struct Account {
     unread: BTreeSet<String>,
     dtypes: BTreeSet<&'static str>,
     parameter_count: u64,
@@ -48,9 +54,7 @@ impl WeightStore {
             file_names,
             files: Vec::new(),
             places: BTreeMap::new(),
-            unread: BTreeSet::new(),
-            dtypes: BTreeSet::new(),
-            parameter_count: 0,
+            account: Mutex::default(),
         };
         for name in store.file_names.clone() {
             store.add_file(&name)?;
@@ -96,15 +100,15 @@ impl WeightStore {
             }
             // Some checkpoints carry rotary tables; they are computed from the config.
             if !tensor.ends_with("rotary_emb.inv_freq") {
-                self.unread.insert(tensor.to_owned());
+                self.account().unread.insert(tensor.to_owned());
             }
         }
         self.files.push(file);
         Ok(())
     }
 
-    /// One tensor in the dtype it is stored in. Each is read once.
-    pub fn read(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    /// One tensor as a matrix of rows along its last axis, to be read when it is packed. Each is asked for once.
+    pub fn matrix(&self, name: &str, shape: &[usize]) -> Result<StoredMatrix> {
         let Some(&place) = self.places.get(name) else {
             return Err(Error::model(format!("tensor `{name}` {shape:?} is missing from the weights"))
                 .at(self.folder.describe(&self.file_names[0]))
@@ -112,11 +116,21 @@ impl WeightStore {
                     "config.json and the weights belong to different models, or the download is incomplete",
                 ));
         };
-        let tensor = self.files[place].read(name, shape)?;
-        self.dtypes.insert(tensor.dtype().as_str());
-        self.unread.remove(name);
-        self.parameter_count += tensor.elem_count() as u64;
-        Ok(tensor)
+        let matrix = self.files[place].matrix(name, shape)?;
+        let mut account = self.account();
+        account.unread.remove(name);
+        account.dtypes.insert(match matrix.format() {
+            StoredFormat::F32 => "f32",
+            StoredFormat::Bf16 => "bf16",
+            StoredFormat::F16 => "f16",
+            StoredFormat::Ggml(_) => "ggml",
+        });
+        account.parameter_count += shape.iter().product::<usize>() as u64;
+        Ok(matrix)
+    }
+
+    fn account(&self) -> std::sync::MutexGuard<'_, Account> {
+        self.account.lock().expect("no thread panics while it keeps the account")
     }
 
     pub fn contains(&self, name: &str) -> bool {
@@ -126,11 +140,12 @@ impl WeightStore {
     /// # Errors
     /// Kind `Model`, naming tensors that nothing asked for.
     pub fn refuse_unread(&self) -> Result<()> {
-        if self.unread.is_empty() {
+        let unread = &self.account().unread;
+        if unread.is_empty() {
             return Ok(());
         }
-        let named: Vec<&str> = self.unread.iter().take(NAMED_COUNT_MAX).map(String::as_str).collect();
-        let more = match self.unread.len() - named.len() {
+        let named: Vec<&str> = unread.iter().take(NAMED_COUNT_MAX).map(String::as_str).collect();
+        let more = match unread.len() - named.len() {
             0 => String::new(),
             count => format!(" and {count} more"),
         };
@@ -140,17 +155,17 @@ impl WeightStore {
     }
 
     pub fn parameter_count(&self) -> u64 {
-        self.parameter_count
+        self.account().parameter_count
     }
 
     /// dtypes of what was read, joined by `+`.
     pub fn stored_dtype(&self) -> String {
-        self.dtypes.iter().copied().collect::<Vec<_>>().join("+")
+        self.account().dtypes.iter().copied().collect::<Vec<_>>().join("+")
     }
 
     /// Of one file its sha256; of several the sha256 over `name`, NUL and the file's sha256, in name order.
     pub fn sha256(&self) -> Result<String> {
-        let hashes = self.file_names.iter().map(|name| self.file_sha256(name)).collect::<Result<Vec<_>>>()?;
+        let hashes = self.files.par_iter().map(|file| file.file().sha256()).collect::<Result<Vec<_>>>()?;
         if let [only] = &hashes[..] {
             return Ok(only.clone());
         }
@@ -169,32 +184,10 @@ impl WeightStore {
     /// Kind `Model` when one cannot be read.
     pub fn read_through(&self) -> Result<u64> {
         let mut byte_count = 0;
-        for name in &self.file_names {
-            self.each_block(name, |block| byte_count += std::hint::black_box(block).len() as u64)?;
+        for file in &self.files {
+            file.file().each_block(|block| byte_count += std::hint::black_box(block).len() as u64)?;
         }
         Ok(byte_count)
-    }
-
-    fn file_sha256(&self, name: &str) -> Result<String> {
-        let mut hash = Sha256::new();
-        self.each_block(name, |block| hash.update(block))?;
-        Ok(super::hex(&hash.finalize()))
-    }
-
-    fn each_block(&self, name: &str, mut each: impl FnMut(&[u8])) -> Result<()> {
-        let (mut file, _) = self.folder.open(name)?;
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(len) => each(&buffer[..len]),
-                Err(source) => {
-                    return Err(Error::model("cannot be read")
-                        .at(self.folder.describe(name))
-                        .because(source));
-                }
-            }
-        }
     }
 }
 

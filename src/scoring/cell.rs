@@ -108,7 +108,7 @@ fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{ReadoutLogits, ReadoutSettings};
+    use crate::engine::{ReadoutLogits, ReadoutScope, ReadoutSettings};
     use crate::tokens::{EncodedForm, option_events};
     use proptest::prelude::*;
 
@@ -130,7 +130,11 @@ mod tests {
 
     /// A model whose next-token logits depend on the tokens so far in a fixed, arbitrary way.
     fn readouts(probe: &OptionProbe, table: &[f32], temperatures: &[f64]) -> Vec<ReadoutLogits> {
-        let settings = ReadoutSettings { temperatures: temperatures.to_vec(), top_count: 0 };
+        let settings = ReadoutSettings {
+            scope: ReadoutScope::Vocabulary,
+            temperatures: temperatures.to_vec(),
+            top_count: 0,
+        };
         let row = |prefix: &[u32]| -> Vec<f32> {
             let shift = prefix.iter().fold(0, |hash, &id| hash * 3 + id as usize + 1);
             (0..4).map(|id| table[(id * 5 + shift) % table.len()]).collect()
@@ -163,7 +167,8 @@ mod tests {
     fn one_does_not_collect_ten() {
         // Behind the prompt: "1" has 1/2. Behind "1": "0" has nearly all.
         let probe = probe(&[(0, &[1]), (1, &[1, 0])]);
-        let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 0 };
+        let settings =
+            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 0 };
         let rows = [[0.0, 0.0, -1e9, -1e9], [3f32.ln(), 0.0, -1e9, -1e9]];
         let readouts: Vec<_> = probe
             .readouts()
@@ -179,7 +184,8 @@ mod tests {
     #[test]
     fn nothing_is_made_up_for_a_cell_without_mass() {
         let probe = probe(&[(0, &[0]), (1, &[1])]);
-        let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 0 };
+        let settings =
+            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 0 };
         let readouts = [ReadoutLogits::from_row(&[0.0, 0.0, 9.0], &[0, 1], &settings).unwrap()];
         let reading = &read_cell(&probe, &readouts, &[1.0], THRESHOLDS).unwrap()[0];
         assert_eq!((reading.status, &reading.distribution), (ReadingStatus::Unusable, &None));

@@ -10,7 +10,7 @@ pub use decoders::{decoder, decoder_on, golden_decoder, repository};
 pub use fake_hub::{FakeHub, HubFile, HubState};
 pub use program::{ModelCopy, Outcome, respondent, respondent_with, respondent_with_input};
 
-use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings};
+use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use respondent::packing::{PrefixTrie, TokenSequence};
 
 /// Names of the golden models.
@@ -31,11 +31,24 @@ pub fn read_all(
     token_budget: usize,
     temperatures: &[f64],
 ) -> Vec<ReadoutLogits> {
+    let wanted: Vec<u32> = (0..decoder.config().vocab_size as u32).collect();
+    let wanted = vec![wanted; sequences.len()];
+    read(decoder, sequences, &wanted, ReadoutScope::Vocabulary, token_budget, temperatures)
+}
+
+/// The ids `wanted[i]` at the end of `sequences[i]`, all sequences in one trie.
+pub fn read(
+    decoder: &Decoder,
+    sequences: &[Vec<u32>],
+    wanted: &[Vec<u32>],
+    scope: ReadoutScope,
+    token_budget: usize,
+    temperatures: &[f64],
+) -> Vec<ReadoutLogits> {
     let views: Vec<_> = sequences.iter().map(|ids| TokenSequence::new(ids, &[])).collect();
     let trie = PrefixTrie::new(&views);
-    let wanted: Vec<u32> = (0..decoder.config().vocab_size as u32).collect();
-    let requests = vec![ReadoutRequest { wanted: &wanted }; sequences.len()];
-    let settings = ReadoutSettings { temperatures: temperatures.to_vec(), top_count: 3 };
+    let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest { wanted }).collect();
+    let settings = ReadoutSettings { scope, temperatures: temperatures.to_vec(), top_count: 3 };
     let mut found: Vec<Option<ReadoutLogits>> = vec![None; sequences.len()];
     for batch in Prefill::new(decoder, &trie, &requests, &settings, token_budget) {
         for (sequence, readout) in batch.unwrap().readouts {

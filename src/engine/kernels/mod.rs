@@ -26,4 +26,4 @@ pub use isa::Isa;
 pub use linear::{Arithmetic, Kernel};
 pub use rows::{PackedRows, bf16_word};
 pub use unquantise::{Codes, QuantisedPanel};
-pub use words::AlignedWords;
+pub use words::{AlignedWords, MatrixWords};

@@ -1,4 +1,7 @@
-//! A buffer of words on cache-line boundaries, so that a vector load never straddles two lines.
+//! Buffers of words on cache-line boundaries, so that a vector load never straddles two lines: small ones that grow, and large
+//! ones that are filled once.
+
+use memmap2::MmapMut;
 
 /// One cache line.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +47,57 @@ impl AlignedWords {
     }
 }
 
+/// Zeroed words for a matrix. The system gives the memory page by page as threads write to it, in large pages where it has
+/// them: no thread clears it beforehand, and walks through it need few translations.
+#[derive(Debug)]
+pub struct MatrixWords {
+    pages: MmapMut,
+}
+
+impl MatrixWords {
+    /// At least `count` words.
+    ///
+    /// # Errors
+    /// When the system has no such memory.
+    pub fn zeroed(count: usize) -> std::io::Result<Self> {
+        let pages = MmapMut::map_anon(count.max(1).next_multiple_of(16) * size_of::<u32>())?;
+        #[cfg(target_os = "linux")]
+        if let Err(refusal) = pages.advise(memmap2::Advice::HugePage) {
+            // A kernel without large pages says EINVAL, and small pages do as well.
+            debug_assert_eq!(refusal.kind(), std::io::ErrorKind::InvalidInput);
+        }
+        Ok(MatrixWords { pages })
+    }
+
+    pub fn words(&self) -> &[u32] {
+        // SAFETY: the mapping is anonymous and private, so its bytes are initialised (zero or what was written) and nobody
+        // else changes them; it begins at a page and holds whole words; the borrow is that of `self`.
+        unsafe { std::slice::from_raw_parts(self.pages.as_ptr().cast(), self.pages.len() / 4) }
+    }
+
+    pub fn words_mut(&mut self) -> &mut [u32] {
+        // SAFETY: as above; the borrow is exclusive, and every bit pattern is a valid word.
+        unsafe { std::slice::from_raw_parts_mut(self.pages.as_mut_ptr().cast(), self.pages.len() / 4) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn matrix_words_are_aligned_and_zero() {
+        for count in [0, 1, 16, 5000] {
+            let mut words = MatrixWords::zeroed(count).unwrap();
+            assert!(
+                words.words().len() >= count.max(1) && (words.words().as_ptr() as usize).is_multiple_of(64)
+            );
+            assert!(words.words().iter().all(|&word| word == 0));
+            words.words_mut().fill(7);
+            assert!(words.words().iter().all(|&word| word == 7));
+        }
+        assert!(MatrixWords::zeroed(1 << 58).is_err());
+    }
 
     #[test]
     fn words_are_aligned_and_zero() {

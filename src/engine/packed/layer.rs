@@ -112,7 +112,7 @@ pub fn pack_normed(
 }
 
 /// Multiplies rows with a whole matrix and brings each tile with its bias to its place in `out`, `[rows, outputs]`.
-fn into_tiles(
+pub fn into_tiles(
     matrix: &PackedMatrix,
     unpacked: &AlignedWords,
     rows: &PackedRows,

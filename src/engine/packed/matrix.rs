@@ -1,11 +1,11 @@
 //! A weight matrix as the kernel reads it: panels of columns, packed once. Knows projections, not layers.
 
-use super::super::Projection;
-use super::super::kernels::{AlignedWords, Arithmetic, Kernel, PackedRows, QuantisedPanel, bf16_word};
+use super::super::kernels::{AlignedWords, Arithmetic, Kernel, MatrixWords, PackedRows, QuantisedPanel};
+use super::super::{Projection, StoredFormat, StoredMatrix};
+use super::panels::packed_panels;
 use super::quantised::quantised_panels;
-use crate::error::{Error, Result};
-use candle_core::{CpuStorage, Storage, Tensor};
-use half::{bf16, f16};
+use crate::error::Result;
+use half::bf16;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ pub struct PackedMatrix {
 #[derive(Debug)]
 enum Panels {
     /// As the kernel reads it.
-    Words(AlignedWords),
+    Words(MatrixWords),
     /// In fewer bytes; unpacked when it is its turn.
     Quantised(Vec<QuantisedPanel>),
 }
@@ -37,7 +37,7 @@ impl PackedMatrix {
     pub fn stacked(kernel: Kernel, parts: &[&Projection]) -> Result<Self> {
         let mut places: Vec<Place> = Vec::new();
         for (part, projection) in parts.iter().enumerate() {
-            places.extend((0..projection.weight.dims()?.0).map(|row| Some((part, row))));
+            places.extend((0..projection.weight.dims().0).map(|row| Some((part, row))));
         }
         let output_len = places.len();
         Self::packed(kernel, parts, places, output_len)
@@ -45,7 +45,7 @@ impl PackedMatrix {
 
     /// Gate and up projections, half a panel each, so that a tile holds what has to be multiplied.
     pub fn gated(kernel: Kernel, gate: &Projection, up: &Projection) -> Result<Self> {
-        let (count, half) = (gate.weight.dims()?.0, kernel.columns() / 2);
+        let (count, half) = (gate.weight.dims().0, kernel.columns() / 2);
         let place =
             |first: usize, part| (first..first + half).map(move |row| (row < count).then_some((part, row)));
         let places = (0..count).step_by(half).flat_map(|first| place(first, 0).chain(place(first, 1)));
@@ -58,7 +58,7 @@ impl PackedMatrix {
         mut places: Vec<Place>,
         output_len: usize,
     ) -> Result<Self> {
-        let input_len = parts[0].weight.dims()?.1;
+        let input_len = parts[0].weight.dims().1;
         let columns = kernel.columns();
         places.resize(places.len().next_multiple_of(columns), None);
         let panel_words = kernel.padded_words(input_len) * columns;
@@ -71,15 +71,7 @@ impl PackedMatrix {
         let bias = places.iter().map(bias_at).collect();
         let panels = match quantised_panels(parts, &places, columns, input_len)? {
             Some(panels) => Panels::Quantised(panels),
-            None => {
-                let mut words = AlignedWords::zeroed(places.len() / columns * panel_words);
-                with_values(parts, &mut |sources| {
-                    let panels =
-                        words.words_mut().par_chunks_mut(panel_words).zip(places.par_chunks(columns));
-                    panels.for_each(|(panel, places)| pack_panel(kernel, sources, places, input_len, panel));
-                })?;
-                Panels::Words(words)
-            }
+            None => Panels::Words(packed_panels(kernel, parts, &places, input_len)?),
         };
         Ok(PackedMatrix { kernel, panels, panel_words, bias, output_len })
     }
@@ -147,6 +139,21 @@ impl PackedMatrix {
         }
     }
 
+    /// Some rows of the weights as a matrix of their own, packed anew. Only for matrices made of one part.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn selected(&self, rows: &[u32], input_len: usize) -> Result<Self> {
+        let mut bytes = Vec::with_capacity(rows.len() * input_len * size_of::<f32>());
+        let mut values = vec![0.0; input_len];
+        for &row in rows {
+            self.row(row as usize, &mut values);
+            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        }
+        let weight = StoredMatrix::in_memory(rows.len(), input_len, StoredFormat::F32, bytes);
+        Self::stacked(self.kernel, &[&Projection { weight, bias: None }])
+    }
+
     /// One row of the weights, as the kernel sees it. Only for matrices made of one part, such as an embedding.
     pub fn row(&self, row: usize, out: &mut [f32]) {
         let (panel, column) = (row / self.kernel.columns(), row % self.kernel.columns());
@@ -182,94 +189,18 @@ impl PackedMatrix {
     }
 }
 
-/// A matrix's values as they are stored, row after row.
-#[derive(Clone, Copy)]
-enum Values<'a> {
-    F32(&'a [f32]),
-    Bf16(&'a [bf16]),
-    F16(&'a [f16]),
-}
-
-impl Values<'_> {
-    fn get(&self, at: usize) -> f32 {
-        match self {
-            Values::F32(values) => values[at],
-            Values::Bf16(values) => values[at].to_f32(),
-            Values::F16(values) => values[at].to_f32(),
-        }
-    }
-}
-
-/// Lends the stored values of all parts.
-fn with_values(parts: &[&Projection], use_them: &mut dyn FnMut(&[Values<'_>])) -> Result<()> {
-    let weights = parts
-        .iter()
-        .map(|part| Ok(part.weight.to_tensor()?.contiguous()?))
-        .collect::<Result<Vec<Tensor>>>()?;
-    let guards: Vec<_> = weights.iter().map(Tensor::storage_and_layout).collect();
-    let values = guards.iter().map(|(storage, layout)| {
-        let start = layout.start_offset();
-        match &**storage {
-            Storage::Cpu(CpuStorage::F32(values)) => Ok(Values::F32(&values[start..])),
-            Storage::Cpu(CpuStorage::BF16(values)) => Ok(Values::Bf16(&values[start..])),
-            Storage::Cpu(CpuStorage::F16(values)) => Ok(Values::F16(&values[start..])),
-            _ => Err(Error::model("weights to be packed must be f32, bf16 or f16 in main memory")),
-        }
-    });
-    use_them(&values.collect::<Result<Vec<_>>>()?);
-    Ok(())
-}
-
-/// Transposes the rows that `places` names into a panel, a cache line of each at a time.
-fn pack_panel(kernel: Kernel, sources: &[Values<'_>], places: &[Place], input_len: usize, panel: &mut [u32]) {
-    const BLOCK: usize = 16;
-    let (columns, per_word) = (kernel.columns(), kernel.values_per_word());
-    for (block, panel) in panel.chunks_mut(BLOCK * columns).enumerate() {
-        let first = block * BLOCK * per_word;
-        for (column, place) in places.iter().enumerate() {
-            let Some((part, row)) = *place else { continue };
-            let values = &sources[part];
-            let at = |index: usize| {
-                if index < input_len { values.get(row * input_len + index) } else { 0.0 }
-            };
-            let whole = first + BLOCK * per_word <= input_len;
-            match (kernel.arithmetic(), values) {
-                (Arithmetic::Bf16, Values::Bf16(values)) if whole => {
-                    let line = &values[row * input_len + first..][..2 * BLOCK];
-                    for (word, pair) in line.as_chunks::<2>().0.iter().enumerate() {
-                        panel[word * columns + column] =
-                            pair[0].to_bits() as u32 | (pair[1].to_bits() as u32) << 16;
-                    }
-                }
-                (Arithmetic::Bf16, _) => {
-                    for word in 0..BLOCK {
-                        let index = first + 2 * word;
-                        panel[word * columns + column] = bf16_word(at(index), at(index + 1));
-                    }
-                }
-                (Arithmetic::F32, _) => {
-                    for word in 0..BLOCK {
-                        panel[word * columns + column] = at(first + word).to_bits();
-                    }
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::super::StoredMatrix;
     use super::super::super::kernels::Isa;
     use super::*;
-    use candle_core::{DType, Device};
+    use candle_core::{DType, Device, Tensor};
 
     fn projection(output: usize, input: usize, dtype: DType) -> Projection {
         let values: Vec<f32> = (0..output * input).map(|at| (at % 251) as f32 / 64.0 - 1.5).collect();
         let weight =
             Tensor::from_vec(values, (output, input), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
         let bias = Tensor::from_vec((0..output).map(|at| at as f32).collect(), output, &Device::Cpu).unwrap();
-        Projection { weight: StoredMatrix::Plain(weight), bias: Some(bias) }
+        Projection { weight: StoredMatrix::from_tensor(&weight).unwrap(), bias: Some(bias) }
     }
 
     fn kernels() -> impl Iterator<Item = Kernel> {

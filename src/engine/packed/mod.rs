@@ -6,6 +6,7 @@ mod decoder;
 mod ggml;
 mod layer;
 mod matrix;
+mod panels;
 mod plan;
 mod quantised;
 mod readout;

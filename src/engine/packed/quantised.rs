@@ -2,64 +2,74 @@
 //! layers.
 
 use super::super::kernels::{Codes, QuantisedPanel};
-use super::super::{Projection, StoredMatrix};
+use super::super::{Projection, StoredFormat};
 use super::ggml::{self, CodeLayout};
 use super::matrix::Place;
-use crate::error::Result;
+use super::panels::{Run, runs};
+use crate::error::{Error, Result};
 use candle_core::quantized::GgmlDType;
 use rayon::prelude::*;
-use std::borrow::Cow;
-
-/// A projection's blocks.
-struct Blocks<'a> {
-    dtype: GgmlDType,
-    layout: CodeLayout,
-    bytes: Cow<'a, [u8]>,
-}
 
 /// All panels of a matrix; `None` where a part is plain or of a type that is not kept, or a panel mixes types.
+///
+/// # Errors
+/// When rows cannot be read.
 pub fn quantised_panels(
     parts: &[&Projection],
     places: &[Place],
     columns: usize,
     input_len: usize,
 ) -> Result<Option<Vec<QuantisedPanel>>> {
-    let mut sources = Vec::with_capacity(parts.len());
+    let mut kinds: Vec<(GgmlDType, CodeLayout)> = Vec::with_capacity(parts.len());
     for part in parts {
-        let StoredMatrix::Quantised(tensor) = &part.weight else { return Ok(None) };
-        let Some(layout) = ggml::layout(tensor.dtype()) else { return Ok(None) };
-        sources.push(Blocks { dtype: tensor.dtype(), layout, bytes: tensor.data()? });
+        let StoredFormat::Ggml(dtype) = part.weight.format() else { return Ok(None) };
+        let Some(layout) = ggml::layout(dtype) else { return Ok(None) };
+        kinds.push((dtype, layout));
     }
-    Ok(places.par_chunks(columns).map(|places| panel(&sources, places, columns, input_len)).collect())
+    let panels: Vec<Vec<Run>> = places.chunks(columns).map(runs).collect();
+    let mixes = |runs: &Vec<Run>| runs.windows(2).any(|two| kinds[two[0].part].0 != kinds[two[1].part].0);
+    if panels.iter().any(mixes) {
+        return Ok(None);
+    }
+    let packed = panels.par_iter().map_init(Vec::new, |bytes, runs| {
+        let (dtype, layout) = kinds[runs.first().map_or(0, |run| run.part)];
+        panel(parts, runs, dtype, layout, columns, input_len, bytes)
+    });
+    packed.collect::<Result<Vec<_>>>().map(Some)
 }
 
 fn panel(
-    sources: &[Blocks<'_>],
-    places: &[Place],
+    parts: &[&Projection],
+    runs: &[Run],
+    dtype: GgmlDType,
+    layout: CodeLayout,
     columns: usize,
     input_len: usize,
-) -> Option<QuantisedPanel> {
-    let mut parts = places.iter().flatten().map(|&(part, _)| &sources[part]);
-    let Blocks { dtype, layout, .. } = parts.next()?;
-    if parts.any(|part| part.dtype != *dtype) {
-        return None;
-    }
-    let row_bytes = input_len / dtype.block_size() * dtype.type_size();
+    bytes: &mut Vec<u8>,
+) -> Result<QuantisedPanel> {
     let block_count = input_len / layout.block_len;
     let mut codes = vec![0i8; input_len * columns];
     let (mut scales, mut minima) = (vec![0.0; block_count * columns], Vec::new());
-    for (column, place) in places.iter().enumerate() {
-        let Some((part, row)) = *place else { continue };
-        let row = ggml::take_apart(*dtype, &sources[part].bytes[row * row_bytes..][..row_bytes]);
-        transpose(&row.codes, column, columns, &mut codes);
-        transpose(&row.scales, column, columns, &mut scales);
-        if !row.minima.is_empty() {
-            minima.resize(scales.len(), 0.0);
-            transpose(&row.minima, column, columns, &mut minima);
+    for run in runs {
+        let weight = &parts[run.part].weight;
+        weight.read(run.rows.clone(), bytes)?;
+        for (offset, row) in bytes.chunks_exact(weight.format().row_bytes(input_len)).enumerate() {
+            let column = run.column + offset;
+            let row = ggml::take_apart(dtype, row);
+            if !row.scales.iter().chain(&row.minima).all(|value| value.is_finite()) {
+                return Err(Error::model("a quantised matrix holds a scale that is NaN or infinite")
+                    .hint("the weights are damaged; verify the file against its publisher's hash"));
+            }
+            transpose(&row.codes, column, columns, &mut codes);
+            transpose(&row.scales, column, columns, &mut scales);
+            if !row.minima.is_empty() {
+                minima.resize(scales.len(), 0.0);
+                transpose(&row.minima, column, columns, &mut minima);
+            }
         }
     }
     let codes = if layout.is_nibble { nibbles(&codes, columns) } else { Codes::Bytes(codes) };
-    Some(QuantisedPanel { codes, scales, minima, block_len: layout.block_len })
+    Ok(QuantisedPanel { codes, scales, minima, block_len: layout.block_len })
 }
 
 /// A row's values into one column.
@@ -81,13 +91,13 @@ fn nibbles(codes: &[i8], columns: usize) -> Codes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::StoredMatrix;
     use super::super::super::kernels::{AlignedWords, Arithmetic, Isa, Kernel, PackedRows};
     use super::super::matrix::PackedMatrix;
     use super::*;
     use candle_core::quantized::QTensor;
     use candle_core::{Device, Tensor};
     use half::bf16;
-    use std::sync::Arc;
 
     const DEPTH: usize = 512;
     const ROWS: usize = 40;
@@ -95,7 +105,8 @@ mod tests {
     fn quantised(dtype: GgmlDType) -> Projection {
         let values: Vec<f32> = (0..ROWS * DEPTH).map(|at| (at * 37 % 251) as f32 / 64.0 - 1.5).collect();
         let plain = Tensor::from_vec(values, (ROWS, DEPTH), &Device::Cpu).unwrap();
-        let weight = StoredMatrix::Quantised(Arc::new(QTensor::quantize(&plain, dtype).unwrap()));
+        let blocks = QTensor::quantize(&plain, dtype).unwrap().data().unwrap().into_owned();
+        let weight = StoredMatrix::in_memory(ROWS, DEPTH, StoredFormat::Ggml(dtype), blocks);
         Projection { weight, bias: None }
     }
 

@@ -7,13 +7,13 @@
 use super::super::ReadoutRequest;
 use super::super::kernels::pointwise::write_tile;
 use super::super::kernels::reduce::{exponentials, largest, top};
-use super::super::kernels::{Isa, PackedRows};
-use super::super::readout::{ReadoutLogits, ReadoutSettings, refuse_logit};
+use super::super::kernels::{AlignedWords, Isa, PackedRows};
+use super::super::readout::{ReadoutLogits, ReadoutScope, ReadoutSettings, refuse_logit};
 use super::super::stages::EngineStage;
 use super::decoder::PackedDecoder;
-use super::layer::pack_normed;
+use super::layer::{into_tiles, pack_normed};
 use super::session::PackedSession;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use rayon::prelude::*;
 
 /// Columns of a stretch: a multiple of every panel.
@@ -42,6 +42,51 @@ struct Partial {
 impl PackedDecoder {
     /// Reads behind each row of `hidden` (`[rows, hidden]`, not yet normed): `wanted[row]` lists what is asked there.
     pub fn read(
+        &self,
+        hidden: &[f32],
+        requests: &[ReadoutRequest<'_>],
+        settings: &ReadoutSettings,
+        session: &PackedSession,
+    ) -> Result<Vec<ReadoutLogits>> {
+        match settings.scope {
+            ReadoutScope::Vocabulary => self.read_vocabulary(hidden, requests, settings, session),
+            ReadoutScope::Wanted => {
+                session.clock.time(EngineStage::Readout, || self.read_wanted(hidden, requests, settings))
+            }
+        }
+    }
+
+    /// The wanted columns alone, as a small matrix that all rows share. A column is summed as it is in the whole matrix.
+    fn read_wanted(
+        &self,
+        hidden: &[f32],
+        requests: &[ReadoutRequest<'_>],
+        settings: &ReadoutSettings,
+    ) -> Result<Vec<ReadoutLogits>> {
+        let (config, width) = (&self.config, self.config.hidden_size);
+        let mut ids: Vec<u32> = requests.iter().flat_map(|request| request.wanted).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if requests.iter().any(|request| request.wanted.is_empty()) {
+            return Err(Error::usage("no ids are wanted, and nothing else is read"));
+        }
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let matrix = self.lm_head().selected(&ids, width)?;
+        let mut packed = PackedRows::new(self.kernel);
+        pack_normed(config, hidden, &self.final_norm, &mut packed, &mut Vec::new());
+        let mut logits = vec![0.0; requests.len() * ids.len()];
+        into_tiles(&matrix, &AlignedWords::default(), &packed, &mut logits, write_tile);
+        let read = requests.iter().zip(logits.chunks_exact(ids.len())).map(|(request, row)| {
+            let logit = |id: &u32| row[ids.partition_point(|known| known < id)];
+            let wanted: Vec<f32> = request.wanted.iter().map(logit).collect();
+            ReadoutLogits::of_wanted(&wanted, request.wanted, settings)
+        });
+        read.collect()
+    }
+
+    fn read_vocabulary(
         &self,
         hidden: &[f32],
         requests: &[ReadoutRequest<'_>],
@@ -176,7 +221,7 @@ mod tests {
             row in prop::collection::vec(-30f32..30.0, 1..90), stretch in 1usize..40, ties in any::<bool>(),
         ) {
             let row: Vec<f32> = if ties { row.iter().map(|logit| logit.round()).collect() } else { row };
-            let settings = ReadoutSettings { temperatures: vec![0.25, 1.0, 2.0], top_count: 5 };
+            let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![0.25, 1.0, 2.0], top_count: 5 };
             let wanted: Vec<u32> = (0..row.len() as u32).rev().collect();
             let naive = ReadoutLogits::from_row(&row, &wanted, &settings).unwrap();
             let sorted = by_id(&ReadoutRequest { wanted: &wanted });
@@ -202,7 +247,8 @@ mod tests {
 
     #[test]
     fn a_broken_logit_is_named() {
-        let settings = ReadoutSettings { temperatures: vec![1.0], top_count: 2 };
+        let settings =
+            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 2 };
         for isa in Isa::all() {
             for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let mut row = vec![1.0; 50];

@@ -1,11 +1,11 @@
 //! One forward over packed rows for every family, in candle operations. Knows no file formats and no batches' origin.
 
-use super::super::readout::{ReadoutLogits, ReadoutSettings};
+use super::super::readout::{ReadoutLogits, ReadoutScope, ReadoutSettings};
 use super::super::rope::Rope;
 use super::super::{DecoderConfig, EngineDevice, LayerWeights, Projection, ReadoutRequest, WeightSource};
 use super::attention::{PathAttention, head_norm, rotate};
 use super::dense_attention::DenseAttention;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::packing::PackedBatch;
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
@@ -164,13 +164,38 @@ impl PortableDecoder {
         let chunk = (LOGIT_COUNT_MAX / vocab).max(1);
         let mut readouts = Vec::with_capacity(requests.len());
         for (index, requests) in requests.chunks(chunk).enumerate() {
-            let logits = hidden.narrow(0, index * chunk, requests.len())?.matmul(&self.lm_head)?;
+            let hidden = hidden.narrow(0, index * chunk, requests.len())?;
+            if settings.scope == ReadoutScope::Wanted {
+                readouts.extend(self.read_wanted(&hidden, requests, settings)?);
+                continue;
+            }
+            let logits = hidden.matmul(&self.lm_head)?;
             let logits = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
             let rows = requests.par_iter().zip(logits.par_chunks(vocab));
             let read = rows.map(|(request, row)| ReadoutLogits::from_row(row, request.wanted, settings));
             readouts.extend(read.collect::<Result<Vec<_>>>()?);
         }
         Ok(readouts)
+    }
+
+    /// The wanted columns of the readout matrix alone, those of each row by themselves.
+    fn read_wanted(
+        &self,
+        hidden: &Tensor,
+        requests: &[ReadoutRequest<'_>],
+        settings: &ReadoutSettings,
+    ) -> Result<Vec<ReadoutLogits>> {
+        let read = requests.iter().enumerate().map(|(row, request)| {
+            if request.wanted.is_empty() {
+                return Err(Error::usage("no ids are wanted, and nothing else is read"));
+            }
+            let ids = Tensor::new(request.wanted, &self.place.device)?;
+            let columns = self.lm_head.t()?.index_select(&ids, 0)?.t()?;
+            let logits = hidden.narrow(0, row, 1)?.matmul(&columns)?;
+            let logits = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+            ReadoutLogits::of_wanted(&logits, request.wanted, settings)
+        });
+        read.collect()
     }
 
     /// Runs one batch on top of the stack and leaves its rows there. Returns the final hidden states of the batch's

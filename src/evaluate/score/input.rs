@@ -1,5 +1,6 @@
 //! Lines of input to token ids and what is asked of them. A bad line is a value, not the end.
 
+use crate::engine::ReadoutScope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::Speaker;
 use crate::prompts::Message;
@@ -47,6 +48,16 @@ pub struct PreparedLine {
 pub enum Ask {
     Wanted(Vec<u32>),
     Options(Box<OptionProbe>),
+}
+
+impl Ask {
+    /// Ids wanted at the first readout.
+    fn wanted_count(&self) -> usize {
+        match self {
+            Ask::Wanted(wanted) => wanted.len(),
+            Ask::Options(probe) => probe.readouts().next().map_or(0, |(_, wanted)| wanted.len()),
+        }
+    }
 }
 
 /// A line's 1-based number, and its bytes or why they were not kept.
@@ -102,6 +113,7 @@ pub fn prepare(
     number: usize,
     bytes: std::result::Result<&[u8], &String>,
     speaker: &Speaker,
+    scope: ReadoutScope,
 ) -> Result<PreparedLine> {
     let bad = |message: String| Error::new(ErrorKind::Incomplete, message);
     let bytes = bytes.map_err(|message| bad(message.clone()))?;
@@ -144,6 +156,15 @@ pub fn prepare(
         Ask::Wanted(_) => 0,
         Ask::Options(probe) => probe.readouts().map(|(prefix, _)| prefix.len()).max().unwrap_or(0),
     };
+    if scope == ReadoutScope::Wanted {
+        if longest > 0 {
+            let message = "an option takes several tokens, which needs the whole vocabulary behind each";
+            return Err(bad(message.to_owned()).hint("leave --readout at `vocabulary`"));
+        }
+        if ask.wanted_count() == 0 {
+            return Err(bad("no ids are wanted, and --readout wanted reads no others".to_owned()));
+        }
+    }
     speaker.check_len(ids.len() + longest)?;
     Ok(PreparedLine { id, ids, ask })
 }

@@ -5,7 +5,7 @@ mod output;
 
 use super::Speaker;
 use super::events::Stop;
-use crate::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutSettings};
+use crate::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::packing::{PrefixTrie, TokenSequence};
 use input::{Ask, PreparedLine, blank, prepare, read_chunk};
@@ -18,6 +18,8 @@ use std::io::{BufRead, ErrorKind as IoErrorKind, Write};
 pub struct ScoreSettings {
     /// The first one is that of the fields at the top of each output line.
     pub temperatures: Vec<f64>,
+    /// With [`ReadoutScope::Wanted`] lines whose options take more than one token are refused.
+    pub scope: ReadoutScope,
     pub token_budget: usize,
     pub top_count: usize,
     /// Stop at the first bad line.
@@ -74,7 +76,9 @@ impl Scorer<'_> {
             let outcomes: Vec<(usize, Result<PreparedLine>)> = chunk
                 .par_iter()
                 .filter(|(_, bytes)| !blank(bytes))
-                .map(|(number, bytes)| (*number, prepare(*number, bytes.as_deref(), self.speaker)))
+                .map(|(number, bytes)| {
+                    (*number, prepare(*number, bytes.as_deref(), self.speaker, self.settings.scope))
+                })
                 .collect();
             let (lines, fatal) = self.sift(outcomes, listener, &mut tally);
             let is_read = self.write_chunk(&lines, output, &mut tally)?;
@@ -141,8 +145,11 @@ impl Scorer<'_> {
         first.push(sequences.len());
         let trie = PrefixTrie::new(&sequences);
         tally.trie_token_count += trie.token_count();
-        let readout_settings =
-            ReadoutSettings { temperatures: settings.temperatures.clone(), top_count: settings.top_count };
+        let readout_settings = ReadoutSettings {
+            scope: settings.scope,
+            temperatures: settings.temperatures.clone(),
+            top_count: settings.top_count,
+        };
         let mut found: Vec<Option<ReadoutLogits>> = vec![None; sequences.len()];
         for batch in Prefill::new(decoder, &trie, &requests, &readout_settings, settings.token_budget) {
             for (sequence, readout) in batch?.readouts {
@@ -159,7 +166,7 @@ impl Scorer<'_> {
         assert_eq!(found.len(), sequences.len(), "every sequence of the trie is read");
         for (index, line) in lines.iter().enumerate() {
             let readouts = &found[first[index]..first[index + 1]];
-            let line = output_line(line, readouts, speaker, &settings.temperatures)?;
+            let line = output_line(line, readouts, speaker, settings)?;
             let text = serde_json::to_string(&line)
                 .map_err(|source| Error::output("a line cannot be written as JSON").because(source))?;
             if let Err(source) = writeln!(output, "{text}") {

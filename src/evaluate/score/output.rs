@@ -1,7 +1,8 @@
 //! Readouts to lines of output.
 
+use super::ScoreSettings;
 use super::input::{Ask, PreparedLine};
-use crate::engine::ReadoutLogits;
+use crate::engine::{ReadoutLogits, ReadoutScope};
 use crate::error::Result;
 use crate::evaluate::Speaker;
 use crate::scoring::{CellReading, MassThresholds, read_cell};
@@ -44,9 +45,9 @@ pub fn output_line(
     line: &PreparedLine,
     readouts: &[ReadoutLogits],
     speaker: &Speaker,
-    temperatures: &[f64],
+    settings: &ScoreSettings,
 ) -> Result<OutputLine> {
-    let readout = &readouts[0];
+    let (readout, temperatures) = (&readouts[0], settings.temperatures.as_slice());
     let mut readings: Vec<Reading> = match &line.ask {
         Ask::Wanted(wanted) => temperatures
             .iter()
@@ -68,7 +69,7 @@ pub fn output_line(
                 temperature: cell.temperature,
                 log_probs: cell.log_probs.iter().map(|&log_prob| finite(log_prob)).collect(),
                 log_sum_exp: readout.log_sum_exp[index],
-                answer_mass: Some(cell.answer_mass),
+                answer_mass: (settings.scope == ReadoutScope::Vocabulary).then_some(cell.answer_mass),
             };
             cells.into_iter().enumerate().map(reading).collect()
         }

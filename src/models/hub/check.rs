@@ -1,6 +1,6 @@
 //! A file against the hash by which a hub names it: sha256 for large files, git's own for the rest.
 
-use super::super::hashing::{each_block, hash_file};
+use super::super::hashing::{hash_file, open_file};
 use crate::error::{Error, Result};
 use sha1::{Digest, Sha1};
 use std::fmt;
@@ -53,11 +53,9 @@ impl PublishedHash {
 }
 
 fn git_blob(path: &Path) -> Result<String> {
-    let failed = |source| Error::model("cannot be read").at(path).because(source);
-    let len = std::fs::metadata(path).map_err(failed)?.len();
-    let mut hash = Sha1::new();
-    hash.update(format!("blob {len}\0"));
-    each_block(path, |block| hash.update(block))?;
+    let (file, mut hash) = (open_file(path)?, Sha1::new());
+    hash.update(format!("blob {}\0", file.len()));
+    file.each_block(|block| hash.update(block))?;
     Ok(super::super::hex(&hash.finalize()))
 }
 

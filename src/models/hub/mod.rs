@@ -2,8 +2,8 @@
 //! needs, each held against the hub's own hash. Only in builds with the feature `hub`; the one module that opens connections.
 //!
 //! With hf-hub 0.5 and not 1.0, which is a rewrite: 0.5 continues a download where it broke off (1.0 begins it again, unless
-//! the hub serves its chunk protocol), is synchronous, and brings some 25 crates into the build that are not there already (1.0
-//! some 190, among them an asynchronous runtime). What 0.5 lacks is done here: other cache variables than HF_HOME, hashes, and
+//! the hub serves its chunk protocol), is synchronous, and brings 22 crates into the build that are not there already (1.0
+//! some 150, among them an asynchronous runtime). What 0.5 lacks is done here: other cache variables than HF_HOME, hashes, and
 //! a token from the environment alone. One thing stays: 0.5 shows the token also to the host to which the hub sends it for a large
 //! file's size.
 
