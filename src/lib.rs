@@ -37,6 +37,8 @@ pub mod error;
 
 mod data_folder;
 
+mod partial_file;
+
 pub mod survey;
 
 pub mod prompts;

@@ -51,7 +51,11 @@ fn no_such_model() {
     assert_refused(
         &run_on("no/such/model"),
         3,
-        &["no/such/model", "no such model directory", "hint: --model takes"],
+        &[
+            "no such model: `no/such/model`",
+            "models/no/such/model.toml (no such manifest)",
+            "respondent models list",
+        ],
     );
 }
 

@@ -33,6 +33,16 @@ mod bad_input;
 // Ctrl-C.
 mod interrupt;
 
+// Models on disk: found by all their names, listed, inspected, imported, verified.
+mod models;
+
+// Models from a hub, which is a thread on this machine.
+#[cfg(feature = "hub")]
+mod hub;
+
+// No network code in the default build, and no socket in a run.
+mod offline;
+
 // House rules.
 mod tidy;
 

@@ -1,5 +1,6 @@
 //! The command line as it is typed. Nothing is checked here beyond its form.
 
+use super::models_args::ModelsCommand;
 use crate::engine::{EngineDevice, EngineDtype, ReadoutScope};
 use crate::error::Result;
 use crate::models::Quantisation;
@@ -7,15 +8,15 @@ use crate::prompts::{ElicitationFormat, OptionOrder};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-const EXIT_CODES: &str = "\
+pub const EXIT_CODES: &str = "\
 Exit codes:
   0    success
   1    some lines or cells could not be evaluated; the rest was written
   2    the command line asks for something impossible
-  3    a model is absent, broken, unsupported, or does not fit its config
+  3    a model is absent, broken, unsupported, or does not fit its config or its manifest
   4    a study is not valid
   5    human data is absent, altered, or does not match the study
-  6    results could not be written or read (a result folder is never overwritten)
+  6    results or a manifest could not be written or read (neither is overwritten unasked)
   7    a tokenizer or chat template failed on a prompt
   130  interrupted; what was finished is kept";
 
@@ -36,11 +37,10 @@ pub enum Command {
     /// Put a study to a model: response distributions, comparison with people, a result folder and a report.
     #[command(after_help = EXIT_CODES)]
     Run(RunCommand),
-    /// Score prompts from JSON lines: log-probs of token ids or of options, log-sum-exp, entropy, top tokens.
     Score(ScoreCommand),
-    /// Measure inference throughput on a workload, against the machine's own peak.
     #[command(after_help = EXIT_CODES)]
     Bench(BenchCommand),
+    Models(ModelsCommand),
     /// Make the report of a result folder again, from its files alone.
     Report(ReportCommand),
 }
@@ -55,8 +55,9 @@ pub struct RunCommand {
 
 #[derive(Debug, clap::Args)]
 pub struct RunOptions {
-    /// A model directory (config.json, model.safetensors, tokenizer.json), or `control`, the built-in one.
-    #[arg(long, value_name = "DIR", default_value = "control")]
+    /// A model directory (config.json, model.safetensors, tokenizer.json); the name of a manifest or of a folder in models/ or
+    /// RESPONDENT_MODELS; org/name[@revision] in Hugging Face's cache; or `control`, the built-in one. See `models list`.
+    #[arg(long, value_name = "MODEL", default_value = "control")]
     pub model: String,
 
     /// Result folder to create; it must not exist. Default: the next free results/STUDY-MODEL-NNN.
@@ -148,6 +149,8 @@ pub struct EngineOptions {
     pub threads: Option<usize>,
 }
 
+/// Score prompts from JSON lines: log-probs of token ids or of options, log-sum-exp, entropy, top tokens.
+///
 /// One JSON object a line:
 ///
 ///   {"id": "a", "input_ids": [1, 2, 3], "wanted": [17, 18]}
@@ -170,8 +173,8 @@ pub struct ScoreCommand {
     #[arg(default_value = "-", value_name = "FILE")]
     pub input: String,
 
-    /// A model directory, or `control`.
-    #[arg(long, value_name = "DIR")]
+    /// A model's directory or name as `models list` tells it, or `control`.
+    #[arg(long, value_name = "MODEL")]
     pub model: String,
 
     /// Temperatures at which to tell log-probs.
@@ -203,14 +206,16 @@ pub struct ScoreCommand {
     pub quiet: bool,
 }
 
+/// Measure inference throughput on a workload, against the machine's own peak.
+///
 /// Measures the machine's peak, loads the model, and runs the workload from token ids in memory to readouts, several times.
 ///
 /// Times, rates, operations and fractions of the peak go to stdout, as a card or as JSON. What cannot be measured on a
 /// path is `-` or null.
 #[derive(Debug, clap::Args)]
 pub struct BenchCommand {
-    /// A model directory, or `control`.
-    #[arg(long, value_name = "DIR", conflicts_with = "shape")]
+    /// A model's directory or name as `models list` tells it, or `control`.
+    #[arg(long, value_name = "MODEL", conflicts_with = "shape")]
     pub model: Option<String>,
 
     /// A named shape with random weights (tiny, qwen2.5-0.5b, llama-3.2-1b, ...); they are as fast as the real ones.

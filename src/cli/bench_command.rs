@@ -3,12 +3,12 @@
 use super::args::BenchCommand;
 use super::bench_card::bench_card;
 use super::bench_progress::BenchProgress;
-use super::streams::print_out;
+use super::streams::{print_json, print_out};
 use crate::benchmark::{BenchmarkModel, BenchmarkSettings, Workload, WorkloadSource, run_benchmark};
 use crate::error::{Error, Result};
 use crate::evaluate::{Stop, versions};
 use crate::models::ModelFolder;
-use crate::output::PartialFile;
+use crate::partial_file::PartialFile;
 use std::io::Write;
 
 const REPEAT_COUNT_MAX: usize = 1000;
@@ -36,11 +36,7 @@ pub fn execute(command: &BenchCommand, stop: &Stop) -> Result<()> {
     };
     match command.json {
         false => print_out(&bench_card(&outcome.record)),
-        true => {
-            let text = serde_json::to_string_pretty(&outcome.record)
-                .map_err(|source| Error::output("the outcome cannot be written as JSON").because(source))?;
-            print_out(&(text + "\n"))
-        }
+        true => print_json(&outcome.record),
     }
 }
 

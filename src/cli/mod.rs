@@ -4,6 +4,15 @@ mod args;
 mod bench_card;
 mod bench_command;
 mod bench_progress;
+mod byte_progress;
+#[cfg(feature = "hub")]
+mod fetch_command;
+#[cfg(not(feature = "hub"))]
+#[path = "no_fetch_command.rs"]
+mod fetch_command;
+mod models_args;
+mod models_command;
+mod models_tables;
 mod progress;
 mod run_command;
 mod score_command;
@@ -44,6 +53,11 @@ fn dispatch(args: Args) -> Result<()> {
         Some(Command::Run(run)) => run_command::execute(run.study.as_deref(), &run.options, &STOP),
         Some(Command::Score(score)) => score_command::execute(&score, &STOP),
         Some(Command::Bench(bench)) => bench_command::execute(&bench, &STOP),
+        Some(Command::Models(models)) => {
+            // Files get their names once they are whole, and a download goes on where it ended: nothing is to be waited for.
+            STOP.set_idle(true);
+            models_command::execute(&models)
+        }
         Some(Command::Report(report)) => remake_report(&report),
     }
 }

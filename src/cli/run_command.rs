@@ -2,10 +2,10 @@
 
 use super::args::RunOptions;
 use super::progress::StageProgress;
-use super::streams::print_out;
+use super::streams::{print_json, print_out};
 use super::summary::summary_table;
-use crate::error::{Error, Result};
-use crate::evaluate::{RunPlan, RunSettings, RunSummary, Selection, Speaker, Stop, run};
+use crate::error::Result;
+use crate::evaluate::{RunPlan, RunSettings, Selection, Speaker, Stop, run};
 use crate::models::ModelFolder;
 use crate::output::ResultFolder;
 use crate::scoring::MassThresholds;
@@ -38,7 +38,11 @@ pub fn execute(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result
     }
     let summary = outcome?;
     match options.json {
-        true => print_json(&folder, &summary),
+        true => print_json(&serde_json::json!({
+            "folder": folder.path(),
+            "report": summary.report_path,
+            "manifest": summary.manifest,
+        })),
         false => {
             let table = summary_table(&summary.manifest, &summary.group_rows);
             print_out(&format!("{table}report  {}\n", summary.report_path.display()))
@@ -64,15 +68,4 @@ fn settings(study: Option<&str>, options: &RunOptions) -> RunSettings {
         bootstrap_seed: options.seed,
         bootstrap_replicate_count: options.replicates,
     }
-}
-
-fn print_json(folder: &ResultFolder, summary: &RunSummary) -> Result<()> {
-    let value = serde_json::json!({
-        "folder": folder.path(),
-        "report": summary.report_path,
-        "manifest": summary.manifest,
-    });
-    let text = serde_json::to_string_pretty(&value)
-        .map_err(|source| Error::output("the outcome cannot be written as JSON").because(source))?;
-    print_out(&(text + "\n"))
 }

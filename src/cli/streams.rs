@@ -17,6 +17,25 @@ pub fn print_out(text: &str) -> Result<()> {
     }
 }
 
+/// Writes data as indented JSON.
+///
+/// # Errors
+/// As [`print_out`].
+pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|source| Error::output("the outcome cannot be written as JSON").because(source))?;
+    print_out(&(text + "\n"))
+}
+
+/// Text from elsewhere with its control characters escaped.
+pub fn printable(text: &str) -> String {
+    let escaped = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// Writes a line of talk. Where it cannot be heard, the work goes on.
 pub fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");

@@ -1,6 +1,9 @@
 //! Where a model's files are: a folder on disk, or inside the binary. Knows names and bytes, not their meaning.
 
 use super::file::ModelFile;
+use super::find::{find_path, is_gguf};
+use super::hf_cache::repository_of;
+use super::places::ModelPlaces;
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
@@ -28,31 +31,45 @@ pub enum ModelFolder {
 }
 
 impl ModelFolder {
-    /// The built-in model by its name, or a directory by its path; `./control` is a directory of that name.
+    /// The built-in model by its name; else a path, the name of a manifest or of a model's folder, or a repository in Hugging
+    /// Face's cache. `./control` is a directory of that name.
     ///
     /// # Errors
-    /// Kind `Model` when there is no such directory.
+    /// Kind `Model`, with what was looked at, when it is none of them.
     pub fn find(name_or_path: &str) -> Result<Self> {
         // The name goes first, so that what lies in the working directory does not change what a command means.
         if name_or_path == BUILT_IN_NAME {
             return Ok(ModelFolder::BuiltIn);
         }
-        let path = Path::new(name_or_path);
+        Self::at(&find_path(name_or_path, &ModelPlaces::from_env())?)
+    }
+
+    /// What lies at a path, in whatever packaging.
+    ///
+    /// # Errors
+    /// Kind `Model` when it is nothing that a model comes in.
+    pub fn at(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return Ok(ModelFolder::Directory(path.to_owned()));
         }
-        let what = if path.exists() { "is not a directory" } else { "no such model directory" };
-        Err(Error::model(what).at(path).hint(format!(
-            "--model takes a directory with config.json, model.safetensors and tokenizer.json, or `{BUILT_IN_NAME}`"
-        )))
+        let error = match is_gguf(path) {
+            true => Error::model("GGUF files are not read"),
+            false => Error::model("is not a model"),
+        };
+        Err(error
+            .at(path)
+            .hint("a model is a directory with config.json, model.safetensors and tokenizer.json"))
     }
 
-    /// What to call the model: the directory's own name.
+    /// What to call the model: the repository's name in Hugging Face's cache, else the directory's own.
     pub fn name(&self) -> String {
         match self {
             ModelFolder::BuiltIn => BUILT_IN_NAME.to_owned(),
             ModelFolder::Directory(path) => {
                 let full = path.canonicalize().unwrap_or_else(|_| path.clone());
+                if let Some((repository, _)) = repository_of(&full) {
+                    return repository;
+                }
                 full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
             }
         }
@@ -64,6 +81,30 @@ impl ModelFolder {
             ModelFolder::BuiltIn => Path::new("built-in control").join(name),
             ModelFolder::Directory(path) => path.join(name),
         }
+    }
+
+    /// Names and bytes of all files that lie directly in it, by name. What cannot be looked at is left out.
+    ///
+    /// # Errors
+    /// Kind `Model` when the directory cannot be listed.
+    pub fn files(&self) -> Result<Vec<(String, u64)>> {
+        let ModelFolder::Directory(directory) = self else {
+            return Ok(BUILT_IN
+                .iter()
+                .map(|(name, bytes)| ((*name).to_owned(), bytes.len() as u64))
+                .collect());
+        };
+        let entries = std::fs::read_dir(directory)
+            .map_err(|source| Error::model("cannot be listed").at(directory).because(source))?;
+        let mut files: Vec<(String, u64)> = entries
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+                Some((path.file_name()?.to_str()?.to_owned(), metadata.len()))
+            })
+            .collect();
+        files.sort();
+        Ok(files)
     }
 
     /// A file for reading at offsets.

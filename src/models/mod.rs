@@ -1,27 +1,45 @@
 //! Reads `models/` and model folders elsewhere: config, weights, tokenizer and template files, into a decoder.
 //! Knows nothing of surveys.
 
+mod card;
+mod catalogue;
 mod config;
 mod families;
 mod file;
+mod find;
 mod folder;
 pub mod gguf;
+mod hashing;
+mod hf_cache;
+#[cfg(feature = "hub")]
+pub mod hub;
+mod import;
+mod manifest;
 mod memory;
+mod places;
 mod quantise;
 mod random;
 mod safetensors;
 mod shapes;
+mod verify;
 mod weights;
 
 use crate::engine::{Decoder, EngineDevice};
 use crate::error::Result;
 use sha2::{Digest, Sha256};
 
+pub use card::{MemoryCard, ModelCard, RopeCard, TextCard};
+pub use catalogue::{CatalogueEntry, Inspection, catalogue, inspect};
 pub use config::{Family, ModelConfig, TensorLayout};
+pub use find::find_path;
 pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
+pub use import::{ImportRequest, Imported, import};
+pub use manifest::{ManifestFile, ModelManifest};
+pub use places::ModelPlaces;
 pub use quantise::{Quantisation, QuantisedWeights};
 pub use random::random_decoder;
 pub use shapes::{shape_config, shape_names};
+pub use verify::{FileState, Manifests, VerifiedFile};
 
 /// The files that are small and read before anything is computed.
 #[derive(Debug)]

@@ -48,20 +48,8 @@ impl WeightStore {
     /// Kind `Model`: neither is there, a header is broken, a tensor stands in two files, or the index names a tensor
     /// that its file does not hold.
     pub fn open(folder: &ModelFolder, device: &EngineDevice) -> Result<Self> {
-        let index: Option<ShardIndex> = match folder.open_if_present(SINGLE)? {
-            Some(_) => None,
-            None => match folder.read_small_if_present(INDEX)? {
-                Some(bytes) => Some(parse_json(&bytes, &folder.describe(INDEX))?),
-                None => return Err(no_weights(folder)),
-            },
-        };
-        if index.as_ref().is_some_and(|index| index.weight_map.is_empty()) {
-            return Err(Error::model("weight_map is empty").at(folder.describe(INDEX)));
-        }
-        let file_names: Vec<String> = match &index {
-            None => vec![SINGLE.to_owned()],
-            Some(index) => index.weight_map.values().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
-        };
+        let index = shard_index(folder)?;
+        let file_names = file_names(index.as_ref());
         let mut store = WeightStore {
             folder: folder.clone(),
             file_names,
@@ -204,8 +192,36 @@ impl NamedTensors for WeightStore {
     }
 }
 
+/// The weight files of a folder, by name.
+///
+/// # Errors
+/// Kind `Model` when there are none, or the index is broken.
+pub fn weight_file_names(folder: &ModelFolder) -> Result<Vec<String>> {
+    Ok(file_names(shard_index(folder)?.as_ref()))
+}
+
+/// The index, where there is no single file.
+fn shard_index(folder: &ModelFolder) -> Result<Option<ShardIndex>> {
+    if folder.open_if_present(SINGLE)?.is_some() {
+        return Ok(None);
+    }
+    let Some(bytes) = folder.read_small_if_present(INDEX)? else { return Err(no_weights(folder)) };
+    let index: ShardIndex = parse_json(&bytes, &folder.describe(INDEX))?;
+    if index.weight_map.is_empty() {
+        return Err(Error::model("weight_map is empty").at(folder.describe(INDEX)));
+    }
+    Ok(Some(index))
+}
+
+fn file_names(index: Option<&ShardIndex>) -> Vec<String> {
+    match index {
+        None => vec![SINGLE.to_owned()],
+        Some(index) => index.weight_map.values().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+    }
+}
+
 /// Values that a tensor takes once it is packed: rows fill whole chunks of the kernels, and columns whole panels.
-fn padded_count(shape: &[usize]) -> u64 {
+pub fn padded_count(shape: &[usize]) -> u64 {
     match *shape {
         [rows, columns] => rows.next_multiple_of(32) as u64 * columns.next_multiple_of(32) as u64,
         _ => shape.iter().product::<usize>() as u64,

@@ -1,9 +1,9 @@
 //! `manifest.json`: what a run was, written last and in one piece. Reads back only formats it knows.
 
-use super::PartialFile;
 use super::folder::ResultFolder;
 use super::records::{FORMAT_VERSION, RunManifest};
 use crate::error::{Error, Result};
+use crate::partial_file::PartialFile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -8,11 +8,9 @@ pub(crate) mod fixtures;
 mod folder;
 mod manifest;
 mod parquet;
-mod partial_file;
 
 pub use folder::ResultFolder;
 pub use manifest::{read_manifest, write_manifest};
 pub use parquet::{
     CellWriter, ComparisonWriter, PromptWriter, TableWriter, read_cells, read_comparisons, read_prompts,
 };
-pub(crate) use partial_file::PartialFile;

@@ -13,7 +13,8 @@ mod tables;
 mod view;
 
 use crate::error::{Error, Result};
-use crate::output::{PartialFile, ResultFolder};
+use crate::output::ResultFolder;
+use crate::partial_file::PartialFile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,14 @@
 //! What several test modules need. No test stands here.
 
 mod decoders;
+#[cfg(feature = "hub")]
+mod fake_hub;
 mod program;
 
 pub use decoders::{decoder, decoder_on, repository};
-pub use program::{ModelCopy, Outcome, respondent, respondent_with_input};
+#[cfg(feature = "hub")]
+pub use fake_hub::{FakeHub, HubFile, HubState};
+pub use program::{ModelCopy, Outcome, respondent, respondent_with, respondent_with_input};
 
 use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use respondent::packing::PrefixTrie;

@@ -6,6 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
+/// Variables that would have a test look at the models of whoever runs it, or at the network.
+const ELSEWHERE: &[&str] = &[
+    "RESPONDENT_MODELS",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "XDG_CACHE_HOME",
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+    "HF_HUB_OFFLINE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+];
+
 /// What a run of the program left behind.
 #[derive(Debug)]
 pub struct Outcome {
@@ -21,9 +36,24 @@ pub fn respondent(directory: &Path, arguments: &[&str]) -> Outcome {
 
 /// The same, with standard input.
 pub fn respondent_with_input(directory: &Path, arguments: &[&str], input: &str) -> Outcome {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_respondent"))
+    respondent_with(directory, arguments, &[], input)
+}
+
+/// The same, with variables of the environment; those that name other places for models are taken away.
+pub fn respondent_with(
+    directory: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    input: &str,
+) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_respondent"));
+    for name in ELSEWHERE {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    let mut child = command
         .args(arguments)
         .current_dir(directory)
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -3,8 +3,8 @@
 
 use super::columns::Columns;
 use crate::error::{Error, Result};
-use crate::output::PartialFile;
 use crate::output::records::FORMAT_VERSION;
+use crate::partial_file::PartialFile;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
