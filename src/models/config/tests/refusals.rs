@@ -155,7 +155,7 @@ fn sizes_that_cannot_be() {
         ("qwen2_moe", json!({"shared_expert_intermediate_size": 0}), "shared_expert_intermediate_size is 0"),
         (
             "mixtral",
-            json!({"num_local_experts": 1u32 << 16, "intermediate_size": 1u32 << 28, "hidden_size": 1u32 << 28}),
+            json!({"num_local_experts": 1u32 << 16, "intermediate_size": 1u32 << 28, "hidden_size": 1u32 << 28, "head_dim": 8}),
             "beyond reason",
         ),
         ("gemma2", json!({"query_pre_attn_scalar": 0}), "query_pre_attn_scalar is 0"),
