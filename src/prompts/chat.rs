@@ -5,8 +5,10 @@ mod generation;
 mod python_json;
 mod python_methods;
 mod python_text;
+mod settings;
+mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,7 +17,9 @@ use minijinja::{Environment, context};
 
 use super::Message;
 use crate::error::{Error, Result};
-use environment::{RaisedByTemplate, TEMPLATE_NAME};
+use environment::{Compiled, RaisedByTemplate, TEMPLATE_NAME};
+pub use settings::{PromptSettings, TemplateChoice, Thinking};
+pub use writer::{PromptWriter, Treatment};
 
 /// The named special tokens that transformers hands to a template, where the tokenizer has them.
 const SPECIAL_TOKEN_NAMES: [&str; 7] =
@@ -36,6 +40,9 @@ pub struct TemplateSettings {
     /// The date `strftime_now` tells, as `YYYY-MM-DD`. Frozen in the run plan, so that a prompt does not change overnight.
     /// Empty: a template that asks for the date fails.
     pub date: String,
+    /// Variables besides those of transformers, e.g. `enable_thinking`, as its users hand them to
+    /// `apply_chat_template`.
+    pub switches: BTreeMap<String, bool>,
 }
 
 impl TemplateSettings {
@@ -45,6 +52,7 @@ impl TemplateSettings {
         TemplateSettings {
             special_tokens: SPECIAL_TOKEN_NAMES.iter().filter_map(named).collect(),
             date: date.into(),
+            switches: BTreeMap::new(),
         }
     }
 }
@@ -101,9 +109,11 @@ pub struct ChatTemplate {
 }
 
 struct Jinja {
-    environment: Environment<'static>,
-    /// A map of variables.
-    special_tokens: Value,
+    environment: Arc<Environment<'static>>,
+    /// Those that the template reads and does not set itself.
+    read_variables: BTreeSet<String>,
+    /// Special tokens and switches.
+    variables: BTreeMap<String, Value>,
 }
 
 impl ChatTemplate {
@@ -119,11 +129,30 @@ impl ChatTemplate {
                 source.len()
             )));
         }
-        let environment = compile_with_deep_stack(source, date)?
+        let Compiled { environment, read_variables } = compile_with_deep_stack(source, date)?
             .map_err(|cause| refusal("chat template does not parse", &cause))?;
-        let special_tokens: BTreeMap<String, String> = settings.special_tokens.iter().cloned().collect();
-        let special_tokens = Value::from(special_tokens);
-        Ok(ChatTemplate { jinja: Some(Arc::new(Jinja { environment, special_tokens })) })
+        let special_tokens =
+            settings.special_tokens.iter().map(|(name, text)| (name.clone(), Value::from(text)));
+        let switches = settings.switches.iter().map(|(name, on)| (name.clone(), Value::from(*on)));
+        let variables = special_tokens.chain(switches).collect();
+        let jinja = Jinja { environment: Arc::new(environment), read_variables, variables };
+        Ok(ChatTemplate { jinja: Some(Arc::new(jinja)) })
+    }
+
+    /// Whether the template reads a variable that it does not set itself.
+    fn reads(&self, variable: &str) -> bool {
+        self.jinja.as_ref().is_some_and(|jinja| jinja.read_variables.contains(variable))
+    }
+
+    /// The same template, given one more variable.
+    fn with_switch(&self, name: &str, on: bool) -> Self {
+        let given = |jinja: &Arc<Jinja>| {
+            let mut variables = jinja.variables.clone();
+            variables.insert(name.to_owned(), Value::from(on));
+            let (environment, read_variables) = (jinja.environment.clone(), jinja.read_variables.clone());
+            Arc::new(Jinja { environment, read_variables, variables })
+        };
+        ChatTemplate { jinja: self.jinja.as_ref().map(given) }
     }
 
     /// For base models: contents joined by blank lines, and the answer prefix on a line of its own, so that the text
@@ -165,7 +194,7 @@ impl ChatTemplate {
 fn compile_with_deep_stack(
     source: &str,
     date: Option<chrono::NaiveDate>,
-) -> Result<std::result::Result<Environment<'static>, minijinja::Error>> {
+) -> Result<std::result::Result<Compiled, minijinja::Error>> {
     let fail = |what: &str| Error::prompt(format!("chat template could not be compiled: {what}"));
     std::thread::scope(|scope| {
         std::thread::Builder::new()
@@ -216,7 +245,7 @@ impl Jinja {
         };
         self.environment
             .get_template(TEMPLATE_NAME)?
-            .render(context! { ..given, ..self.special_tokens.clone() })
+            .render(context! { ..given, ..Value::from(self.variables.clone()) })
     }
 
     /// Says whether a template refuses system messages as such: the same conversation without them renders.
