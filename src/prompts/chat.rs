@@ -2,6 +2,8 @@
 
 mod environment;
 mod generation;
+mod operators;
+mod python_filters;
 mod python_json;
 mod python_methods;
 mod python_text;
