@@ -69,15 +69,24 @@ CONVERSATIONS = {
     "unknown role": [user("One."), {"role": "referee", "content": "Offside."}],
     "ends with assistant": [user("One?"), assistant("Two.")],
     "older thoughts": [user("Rate it."), assistant("<think>\nHm.\n</think>\n\n3"), user("Rate it again.")],
+    "mode in the system text": [system("Be quick. /no_think"), user("Rate it."), assistant("3"), user("Again.")],
     "system": [system("Rules, and nobody to follow them.")],
 }
 # Those after "user" are for templates that look at roles or at the last turn.
 EVERYDAY = list(CONVERSATIONS)[:5]
 EXTRA = {
     "alternating": ["two users", "assistant first", "unknown role", "ends with assistant"],
+    "default_system": ["unknown role", "ends with assistant"],
+    "first_user_prefix": ["two users", "assistant first", "system"],
     "generation": ["ends with assistant"],
+    "last_turn_ends": ["ends with assistant"],
+    "modes": ["mode in the system text", "ends with assistant"],
+    "no_system": ["two users", "assistant first"],
+    "one_line_each": ["ends with assistant"],
+    "opened_thoughts": ["older thoughts", "ends with assistant"],
     "parts": ["unknown role", "system"],
-    "thinking": ["ends with assistant", "unknown role", "older thoughts"],
+    "system_in_last_user": ["two users", "unknown role", "ends with assistant", "system"],
+    "thinking": ["ends with assistant", "unknown role", "older thoughts", "mode in the system text"],
     "turns": ["assistant first", "ends with assistant"],
 }
 NO_SPECIAL_TOKENS = ["filters", "parts", "turns"]

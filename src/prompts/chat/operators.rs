@@ -1,12 +1,15 @@
-//! Turns the operators `~`, `==`, `<`, `in` and their kin, and what `for` goes through, into calls of functions. The
-//! engine lets no one stand between an operator and its operands, and does without fuel what they ask for: `~` alone
-//! can write one small list that contains itself many times over to the end of the memory. Knows Jinja's tokens and
-//! the order in which its operators bind, and not what they do.
+//! Turns the operators `~`, `==`, `<`, `in` and their kin into calls of functions, and what `+`, `for`, subscripts and
+//! keys work on. The engine lets no one stand between an operator and its operands, and does without fuel what they ask
+//! for: `~` alone can write one small list that contains itself many times over to the end of the memory. Knows Jinja's
+//! tokens and the order in which its operators bind, and not what they do.
 
 /// Reserved names. What a template calls the same is no way around: it stands in for an operator, and cannot be one.
 pub(super) const CONCAT: &str = "concat__";
 pub(super) const COMPARE: &str = "compare__";
+pub(super) const TERM: &str = "term__";
 pub(super) const ITERATE: &str = "iterate__";
+pub(super) const KEY: &str = "key__";
+pub(super) const PAID: &str = "paid__";
 
 /// The engine's parser refuses what is nested deeper.
 const DEPTH_MAX: usize = 200;
@@ -30,7 +33,7 @@ pub(super) fn as_calls(construct: &str) -> String {
     if word.is_some() {
         code.push_str(rewriter.take().spaced);
     }
-    code += &rewriter.level(0, word == Some("for"));
+    code += &rewriter.level(0, if word == Some("for") { Level::For } else { Level::Other });
     // What was not read is what a stray closing bracket ended; the parser will say so.
     code += &rewriter.tokens[rewriter.next..].iter().map(|token| token.spaced).collect::<String>();
     let code_end = tokens.last().map_or(0, |token| token.end);
@@ -122,25 +125,29 @@ struct Rewriter<'a> {
 struct Chain {
     compared: Vec<String>,
     comparisons: Vec<&'static str>,
-    sum: String,
+    /// Each with the sign before it.
+    terms: Vec<(String, String)>,
+    sign: String,
     concatenated: Vec<String>,
     operand: String,
 }
 
 impl Chain {
     fn end_concatenation(&mut self) {
-        let operand = std::mem::take(&mut self.operand);
-        if self.concatenated.is_empty() {
-            self.sum += &operand;
-            return;
+        let mut term = std::mem::take(&mut self.operand);
+        if !self.concatenated.is_empty() {
+            self.concatenated.push(term);
+            term = format!(" {CONCAT}({})", std::mem::take(&mut self.concatenated).join(","));
         }
-        self.concatenated.push(operand);
-        self.sum += &format!(" {CONCAT}({})", std::mem::take(&mut self.concatenated).join(","));
+        self.terms.push((std::mem::take(&mut self.sign), term));
     }
 
     fn end_sum(&mut self) {
         self.end_concatenation();
-        self.compared.push(std::mem::take(&mut self.sum));
+        let terms = std::mem::take(&mut self.terms);
+        let adds = terms.iter().any(|(sign, _)| sign.ends_with('+'));
+        let written = |(sign, term): (String, String)| sign + &if adds { call(TERM, term) } else { term };
+        self.compared.push(terms.into_iter().map(written).collect());
     }
 
     fn end(&mut self) -> String {
@@ -154,6 +161,38 @@ impl Chain {
     }
 }
 
+/// What a bracket, or a tag, holds.
+#[derive(Clone, Copy, PartialEq)]
+enum Level {
+    For,
+    Map,
+    Subscript,
+    /// The arguments of `loop.changed`, which compares them.
+    Changed,
+    Other,
+}
+
+impl Level {
+    fn of(bracket: &str, previous: Option<Token>) -> Self {
+        match (bracket, previous) {
+            ("{", _) => Level::Map,
+            ("[", Some(token)) if token.ends_operand() => Level::Subscript,
+            ("(", Some(token)) if token.text == "changed" => Level::Changed,
+            _ => Level::Other,
+        }
+    }
+}
+
+/// `name(code)`; a lone literal stays what it is. What looks like several arguments becomes one tuple.
+fn call(name: &str, code: String) -> String {
+    let tokens = tokens(&code);
+    match tokens.as_slice() {
+        [] => code,
+        [only] if only.text.starts_with(|c: char| c.is_ascii_digit() || c == '"' || c == '\'') => code,
+        _ => format!(" {name}(({code}))"),
+    }
+}
+
 impl<'a> Rewriter<'a> {
     fn take(&mut self) -> Token<'a> {
         let token = self.tokens[self.next];
@@ -162,15 +201,16 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Everything up to the bracket that closes this level, which is not taken, or to the end.
-    fn level(&mut self, depth: usize, is_for: bool) -> String {
+    fn level(&mut self, depth: usize, level: Level) -> String {
         let mut out = String::new();
         let mut chain = Chain::default();
         let mut previous: Option<Token> = None;
         // Behind `is`, words name a test.
         let mut expects_test = false;
-        let mut is_target = is_for;
-        // Where what `for` goes through begins in `out`.
+        let mut is_target = level == Level::For;
+        // Where what `for` goes through begins in `out`, or a key of a map or list.
         let mut iterated_from = None;
+        let mut key_from = matches!(level, Level::Map | Level::Subscript | Level::Changed).then_some(0);
         while let Some(&token) = self.tokens.get(self.next) {
             if [")", "]", "}"].contains(&token.text) {
                 break;
@@ -183,7 +223,7 @@ impl<'a> Rewriter<'a> {
                 "(" | "[" | "{" => {
                     chain.operand += token.spaced;
                     if depth < DEPTH_MAX {
-                        chain.operand += &self.level(depth + 1, false);
+                        chain.operand += &self.level(depth + 1, Level::of(token.text, previous));
                     }
                     if let Some(&close) = self.tokens.get(self.next).filter(|_| depth < DEPTH_MAX) {
                         self.next += 1;
@@ -198,10 +238,17 @@ impl<'a> Rewriter<'a> {
                 }
                 "+" | "-" if behind_operand => {
                     chain.end_concatenation();
-                    chain.sum += token.spaced;
+                    chain.sign = token.spaced.to_owned();
                 }
                 "," | ":" | "=" => {
                     out += &chain.end();
+                    match (level, token.text) {
+                        (Level::Map, ":") => end_call(KEY, &mut out, &mut key_from),
+                        (Level::Map, ",") => key_from = Some(out.len() + token.spaced.len()),
+                        // The bounds of a slice are no key.
+                        (Level::Subscript, ":") => key_from = None,
+                        _ => {}
+                    }
                     out += token.spaced;
                 }
                 "in" if is_target && !is_name => {
@@ -225,15 +272,15 @@ impl<'a> Rewriter<'a> {
                     chain.end_sum();
                     chain.comparisons.push("in");
                 }
-                "recursive" if is_for && behind_operand => {
+                "recursive" if level == Level::For && behind_operand => {
                     out += &chain.end();
-                    end_iterated(&mut out, &mut iterated_from);
+                    end_call(ITERATE, &mut out, &mut iterated_from);
                     out += token.spaced;
                 }
                 word if BOUNDARY_WORDS.contains(&word) && !is_name => {
                     out += &chain.end();
                     if word == "if" {
-                        end_iterated(&mut out, &mut iterated_from);
+                        end_call(ITERATE, &mut out, &mut iterated_from);
                     }
                     out += token.spaced;
                 }
@@ -254,7 +301,12 @@ impl<'a> Rewriter<'a> {
             previous = Some(token);
         }
         out += &chain.end();
-        end_iterated(&mut out, &mut iterated_from);
+        end_call(ITERATE, &mut out, &mut iterated_from);
+        match level {
+            Level::Subscript => end_call(KEY, &mut out, &mut key_from),
+            Level::Changed => end_call(PAID, &mut out, &mut key_from),
+            _ => {}
+        }
         out
     }
 
@@ -263,11 +315,11 @@ impl<'a> Rewriter<'a> {
     }
 }
 
-/// Puts what `for` goes through into a call. It may be a tuple without brackets, hence two pairs of them.
-fn end_iterated(out: &mut String, iterated_from: &mut Option<usize>) {
-    if let Some(from) = iterated_from.take() {
-        let iterated = out.split_off(from);
-        *out += &format!(" {ITERATE}(({iterated}))");
+/// Puts what was written from a place on into a call.
+fn end_call(name: &str, out: &mut String, from: &mut Option<usize>) {
+    if let Some(from) = from.take() {
+        let code = out.split_off(from);
+        *out += &call(name, code);
     }
 }
 
@@ -280,10 +332,14 @@ mod tests {
         let cases = [
             ("{{ a ~ b }}", "{{ concat__( a , b) }}"),
             ("{{- a ~ b|upper ~ c.d(e ~ f) -}}", "{{- concat__( a , b|upper , c.d( concat__(e , f))) -}}"),
-            ("{{ 1 + a ~ -2 * b - 3 }}", "{{ 1 + concat__( a , -2 * b) - 3 }}"),
+            ("{{ 1 + a ~ -2 * b - 3 }}", "{{ 1 + term__(( concat__( a , -2 * b))) - 3 }}"),
+            ("{{ 'a' + b[c] - 1 }}", "{{ 'a' + term__(( b[ key__((c))])) - 1 }}"),
+            ("{{ a[b]['c'][d:e][-1] }}", "{{ a[ key__((b))]['c'][d:e][ key__((-1))] }}"),
+            ("{{ {a: b, 'c': [d]} }}", "{{ { key__((a)): b, 'c': [d]} }}"),
+            ("{{ loop.changed(a, b) }}", "{{ loop.changed( paid__((a, b))) }}"),
             ("{{ a ~ 1e-3 }}", "{{ concat__( a , 1e-3) }}"),
             ("{% if a == 'x' and not b ~ c %}", "{% if compare__('==', a , 'x') and not concat__( b , c) %}"),
-            ("{% if a < b + 1 <= c %}", "{% if compare__('<,<=', a , b + 1 , c) %}"),
+            ("{% if a < b + 1 <= c %}", "{% if compare__('<,<=', a , term__(( b)) + 1 , c) %}"),
             ("{% if a not in b %}", "{% if compare__('not in', a , b) %}"),
             ("{% if a is not in b %}", "{% if a is not in b %}"),
             ("{% if a is not none %}", "{% if a is not none %}"),
@@ -309,6 +365,7 @@ mod tests {
             "{% set x %}",
             "{% macro f(a, b=1) %}",
             "{{ a[::-1] if b else -1 }}",
+            "{{ a['b'][0] - c }}",
             "{{}}",
             "{{",
             "{%",

@@ -1,10 +1,10 @@
 //! Jinja's operators, filters and tests where the engine's own differ from Python's, or would do work that no fuel pays
 //! for. What Jinja does not have is taken away: a template that uses it is at fault.
 
-use minijinja::value::{Kwargs, Rest, Tuple, Value, ValueKind};
+use minijinja::value::{Kwargs, Rest, Tuple, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, filters, tests};
 
-use super::operators::{COMPARE, CONCAT, ITERATE};
+use super::operators::{COMPARE, CONCAT, ITERATE, KEY, PAID, TERM};
 use super::python_methods::{self, pay};
 use super::python_text::{DEPTH_MAX, to_text, too_large};
 
@@ -15,12 +15,28 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     for name in ["attr", "bool", "chain", "lines", "pprint", "split", "zip"] {
         environment.remove_filter(name);
     }
+    for name in ["startingwith", "endingwith", "safe"] {
+        environment.remove_test(name);
+    }
     environment.remove_global("debug");
     environment.add_function(CONCAT, concat);
     environment.add_function(COMPARE, compare_all);
+    environment.add_function(TERM, term);
     environment.add_function(ITERATE, iterate);
+    environment.add_function(KEY, key);
+    environment.add_function(PAID, |state: &State, value: Value| walk(state, &value).map(|()| value));
     environment.add_filter("string", |value: &Value| to_text(value));
-    environment.add_filter("safe", |value: &Value| to_text(value));
+    environment.add_filter("safe", |value: &Value| to_text(value).map(Value::from_safe_string));
+    for name in ["escape", "e"] {
+        environment.add_filter(name, |state: &mut State, value: Value| match value.as_str() {
+            Some(_) => filters::escape(state, &value),
+            None => filters::escape(state, &Value::from(to_text(&value)?)),
+        });
+    }
+    environment.add_filter("format", |state: &mut State, format: &Value, args: Rest<ValueOrKwargs>| {
+        args.iter().try_for_each(|arg| walk(state, arg))?;
+        filters::format(state, format, args)
+    });
     environment.add_filter("default", default);
     environment.add_filter("d", default);
     environment.add_filter("int", int);
@@ -108,7 +124,7 @@ fn fail(message: String) -> Error {
 }
 
 /// Pays for every value in `value`, and in those, so that what goes through all of them is paid for.
-fn walk(state: &State, value: &Value) -> Result<(), Error> {
+pub(super) fn walk(state: &State, value: &Value) -> Result<(), Error> {
     let mut budget = 0;
     walk_down(state, value, 0, &mut budget)?;
     pay(state, budget)
@@ -116,6 +132,7 @@ fn walk(state: &State, value: &Value) -> Result<(), Error> {
 
 fn walk_down(state: &State, value: &Value, depth: usize, unpaid: &mut usize) -> Result<(), Error> {
     if value.as_object().is_none() {
+        *unpaid = unpaid.saturating_add(value.as_str().map_or(0, str::len));
         return Ok(());
     }
     if depth > DEPTH_MAX {
@@ -192,6 +209,25 @@ fn contains(state: &State, value: &Value, container: &Value) -> Result<bool, Err
         ValueKind::String | ValueKind::Undefined => tests::is_in(state, value, container),
         _ if is_iterable(container) => tests::is_in(state, value, container),
         kind => Err(fail(format!("{kind} contains nothing"))),
+    }
+}
+
+/// What is added to something else. The engine's sum of two lists is a promise to go through both, which can be made
+/// of a sum again and again and costs nothing until it is kept.
+fn term(state: &State, value: Value) -> Result<Value, Error> {
+    if value.is_tuple() || !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
+        return Ok(value);
+    }
+    let paid = |item: Value| pay(state, ITEM_LEN).map(|()| item);
+    Ok(Value::from(value.try_iter()?.map(paid).collect::<Result<Vec<Value>, Error>>()?))
+}
+
+/// A key of a map, or the place in a list. What can be changed is neither, in Python.
+fn key(state: &State, value: Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::Map | ValueKind::Iterable => Err(fail(format!("{} is no key", value.kind()))),
+        ValueKind::Seq if !value.is_tuple() => Err(fail("a list is no key".to_owned())),
+        _ => walk(state, &value).map(|()| value),
     }
 }
 

@@ -7,7 +7,7 @@ use minijinja::value::{Tuple, Value, ValueKind};
 use minijinja::{Error, State};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
-use super::python_filters::pairs;
+use super::python_filters::{pairs, walk};
 use super::python_text::{to_text, too_large};
 
 /// As the engine counts: this many bytes for one unit of fuel.
@@ -20,6 +20,10 @@ const FORMAT_WIDTH_MAX: usize = 9999;
 
 /// Calls `method` on `value`, after an upper bound of what it makes is paid for.
 pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+    args.iter().try_for_each(|arg| walk(state, arg))?;
+    if ["count", "index"].contains(&method) {
+        walk(state, value)?;
+    }
     if let Some(text) = value.as_str() {
         if method == "join" && args.len() == 1 {
             return join(state, text, &args[0]);
