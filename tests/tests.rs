@@ -36,6 +36,9 @@ mod interrupt;
 // House rules.
 mod tidy;
 
+// How a model is asked, and what the results say of it.
+mod prompting;
+
 // Chat templates against what transformers renders.
 mod templates;
 
