@@ -183,12 +183,17 @@ impl Level {
     }
 }
 
-/// `name(code)`; a lone literal stays what it is. What looks like several arguments becomes one tuple.
+/// `name(code)`. A lone literal stays what it is, unless its characters are gone through. What looks like several arguments becomes one tuple.
 fn call(name: &str, code: String) -> String {
     let tokens = tokens(&code);
     match tokens.as_slice() {
         [] => code,
-        [only] if only.text.starts_with(|c: char| c.is_ascii_digit() || c == '"' || c == '\'') => code,
+        [only]
+            if name != ITERATE
+                && only.text.starts_with(|c: char| c.is_ascii_digit() || "'\"".contains(c)) =>
+        {
+            code
+        }
         _ => format!(" {name}(({code}))"),
     }
 }
@@ -360,7 +365,7 @@ mod tests {
     #[test]
     fn what_has_no_such_operator_is_left_alone() {
         let untouched = [
-            "{{ a['~'] | join(', ') + \"==\" }}",
+            "{{ a['~'] | join(', in', \"==\") }}",
             "{%- else -%}",
             "{% set x %}",
             "{% macro f(a, b=1) %}",
