@@ -10,7 +10,7 @@ mod python_text;
 mod settings;
 mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use minijinja::{Environment, context};
 
 use super::Message;
 use crate::error::{Error, Result};
-use environment::{Compiled, RaisedByTemplate, TEMPLATE_NAME};
+use environment::{RaisedByTemplate, TEMPLATE_NAME};
 pub use settings::{PromptSettings, TemplateChoice, Thinking};
 pub use writer::{PromptWriter, Treatment};
 
@@ -111,9 +111,7 @@ pub struct ChatTemplate {
 }
 
 struct Jinja {
-    environment: Arc<Environment<'static>>,
-    /// Those that the template reads and does not set itself.
-    read_variables: BTreeSet<String>,
+    environment: Environment<'static>,
     /// Special tokens and switches.
     variables: BTreeMap<String, Value>,
 }
@@ -131,30 +129,13 @@ impl ChatTemplate {
                 source.len()
             )));
         }
-        let Compiled { environment, read_variables } = compile_with_deep_stack(source, date)?
+        let environment = compile_with_deep_stack(source, date)?
             .map_err(|cause| refusal("chat template does not parse", &cause))?;
         let special_tokens =
             settings.special_tokens.iter().map(|(name, text)| (name.clone(), Value::from(text)));
         let switches = settings.switches.iter().map(|(name, on)| (name.clone(), Value::from(*on)));
         let variables = special_tokens.chain(switches).collect();
-        let jinja = Jinja { environment: Arc::new(environment), read_variables, variables };
-        Ok(ChatTemplate { jinja: Some(Arc::new(jinja)) })
-    }
-
-    /// Whether the template reads a variable that it does not set itself.
-    fn reads(&self, variable: &str) -> bool {
-        self.jinja.as_ref().is_some_and(|jinja| jinja.read_variables.contains(variable))
-    }
-
-    /// The same template, given one more variable.
-    fn with_switch(&self, name: &str, on: bool) -> Self {
-        let given = |jinja: &Arc<Jinja>| {
-            let mut variables = jinja.variables.clone();
-            variables.insert(name.to_owned(), Value::from(on));
-            let (environment, read_variables) = (jinja.environment.clone(), jinja.read_variables.clone());
-            Arc::new(Jinja { environment, read_variables, variables })
-        };
-        ChatTemplate { jinja: self.jinja.as_ref().map(given) }
+        Ok(ChatTemplate { jinja: Some(Arc::new(Jinja { environment, variables })) })
     }
 
     /// For base models: contents joined by blank lines, and the answer prefix on a line of its own, so that the text
@@ -196,7 +177,7 @@ impl ChatTemplate {
 fn compile_with_deep_stack(
     source: &str,
     date: Option<chrono::NaiveDate>,
-) -> Result<std::result::Result<Compiled, minijinja::Error>> {
+) -> Result<std::result::Result<Environment<'static>, minijinja::Error>> {
     let fail = |what: &str| Error::prompt(format!("chat template could not be compiled: {what}"));
     std::thread::scope(|scope| {
         std::thread::Builder::new()

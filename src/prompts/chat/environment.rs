@@ -1,6 +1,5 @@
 //! The Jinja environment that transformers builds for chat templates, in minijinja. Knows no messages.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::NaiveDate;
@@ -20,16 +19,9 @@ const FUEL: u64 = 100_000;
 /// Each level may cost several stack frames, and templates also run on worker threads with 2 MiB.
 const RECURSION_MAX: usize = 100;
 
-/// A template ready to be rendered.
-pub(super) struct Compiled {
-    pub environment: Environment<'static>,
-    /// Variables that the template reads and does not set itself.
-    pub read_variables: BTreeSet<String>,
-}
-
 /// Compiles `source` with what transformers gives a template: block trimming, loop controls, Python's methods,
 /// `raise_exception`, `strftime_now` and an unescaped `tojson`.
-pub(super) fn compile(source: &str, date: Option<NaiveDate>) -> Result<Compiled, Error> {
+pub(super) fn compile(source: &str, date: Option<NaiveDate>) -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
@@ -50,9 +42,7 @@ pub(super) fn compile(source: &str, date: Option<NaiveDate>) -> Result<Compiled,
     });
     environment.add_function("strftime_now", move |format: &str| strftime(date, format));
     environment.add_template_owned(TEMPLATE_NAME, generation::compiled_source(source))?;
-    let read_variables =
-        environment.get_template(TEMPLATE_NAME)?.undeclared_variables(false).into_iter().collect();
-    Ok(Compiled { environment, read_variables })
+    Ok(environment)
 }
 
 /// `YYYY-MM-DD`, or nothing where no date is fixed.

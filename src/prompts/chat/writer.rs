@@ -45,16 +45,15 @@ impl PromptWriter {
     /// # Errors
     /// Kind `Prompt` when it does not parse, refuses every conversation, or leaves out what the user says.
     pub fn new(source: &str, settings: &TemplateSettings, thinking: Thinking) -> Result<Self> {
-        let mut template = ChatTemplate::new(source, settings)?;
+        let mut settings = settings.clone();
         let mut treatment = Treatment::default();
-        if thinking == Thinking::Closed && template.reads(THINKING_SWITCH) {
-            template = template.with_switch(THINKING_SWITCH, false);
+        if thinking == Thinking::Closed && source.contains(THINKING_SWITCH) {
+            settings.switches.insert(THINKING_SWITCH.to_owned(), false);
             treatment.switches.insert(THINKING_SWITCH.to_owned(), false);
         }
-        let probed = match &template.jinja {
-            Some(jinja) => probe(jinja)?,
-            None => return Ok(Self::plain()),
-        };
+        let template = ChatTemplate::new(source, &settings)?;
+        let Some(jinja) = &template.jinja else { return Ok(Self::plain()) };
+        let probed = probe(jinja)?;
         treatment.folds_system_text = probed.folds_system_text;
         if thinking == Thinking::Closed {
             treatment.closed_thinking = closing(&probed.rendered);
@@ -235,7 +234,10 @@ mod tests {
     fn the_switch_is_turned_off_where_the_template_reads_it() {
         let source =
             format!("{ROLES}{{% if enable_thinking is not defined or enable_thinking %}}!{{% endif %}}");
+        let set_first = format!("{{% set enable_thinking = enable_thinking | default(true) %}}{source}");
         let hi = [turn("user", "Hi")];
+        let written = writer(&set_first, Thinking::Closed).unwrap().write(&hi, "");
+        assert_eq!(written.unwrap(), "<user>Hi<assistant>");
         let closed = writer(&source, Thinking::Closed).unwrap();
         assert_eq!(closed.treatment().switches, BTreeMap::from([("enable_thinking".to_owned(), false)]));
         assert_eq!(closed.write(&hi, "").unwrap(), "<user>Hi<assistant>");
