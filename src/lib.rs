@@ -14,10 +14,11 @@
 //! use respondent::evaluate::Speaker;
 //! use respondent::models::{ModelFolder, load};
 //! use respondent::packing::PrefixTrie;
+//! use respondent::prompts::PromptSettings;
 //! use respondent::tokens::TextKind;
 //!
 //! let folder = ModelFolder::find("control")?;
-//! let speaker = Speaker::open(&folder, "2025-01-01")?;
+//! let speaker = Speaker::open(&folder, &PromptSettings::default())?;
 //! let model = load(&folder, &speaker.files.config, &EngineDevice::from_name("cpu")?, &|_, _| ())?;
 //! let ids = speaker.tokenizer.encode_text("Answer:", TextKind::Plain)?;
 //! let trie = PrefixTrie::new(&[model.decoder.config().sequence(&ids, &[])]);

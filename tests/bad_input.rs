@@ -193,9 +193,17 @@ fn a_tokenizer_with_ids_beyond_the_vocabulary() {
 #[test]
 fn a_template_that_raises() {
     let model = ModelCopy::new();
-    std::fs::write(model.file("chat_template.jinja"), "{{ raise_exception('roles must alternate') }}")
-        .unwrap();
+    let raises = |when: &str| {
+        let source = format!(
+            "{{{{ messages[0].content ~ messages[-1].content }}}}\
+             {{% if {when} %}}{{{{ raise_exception('roles must alternate') }}}}{{% endif %}}"
+        );
+        std::fs::write(model.file("chat_template.jinja"), source).unwrap();
+    };
+    raises("'\\n' in messages[-1].content");
     assert_refused(&run_on(model.path()), 7, &["cell isear/USA/", "roles must alternate"]);
+    raises("true");
+    assert_refused(&run_on(model.path()), 7, &["refuses the conversation: roles must alternate"]);
 }
 
 #[test]

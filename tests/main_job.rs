@@ -123,7 +123,8 @@ fn the_manifest_says_what_the_numbers_depend_on() {
         assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
     }
     assert_eq!((manifest.device.as_str(), manifest.dtype.as_str()), ("cpu", "f32"));
-    assert!(manifest.model.is_control && manifest.model.has_chat_template);
+    assert!(manifest.model.is_control);
+    assert_eq!((manifest.prompting.template.as_str(), manifest.prompting.is_treated()), ("model", false));
     assert!(manifest.versions.contains_key("candle-core") && manifest.versions.contains_key("respondent"));
     assert_eq!(manifest.counts.cell_count, 1890);
     assert!(manifest.packing.trie_token_count < manifest.packing.flat_token_count / 2);

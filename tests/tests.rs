@@ -49,6 +49,9 @@ mod tidy;
 // GGUF files: values to the bit, and refusals.
 mod gguf;
 
+// How a model is asked, and what the results say of it.
+mod prompting;
+
 // Chat templates against what transformers renders.
 mod templates;
 

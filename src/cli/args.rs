@@ -4,7 +4,7 @@ use super::models_args::ModelsCommand;
 use crate::engine::{EngineDevice, EngineDtype, ReadoutScope};
 use crate::error::Result;
 use crate::models::Quantisation;
-use crate::prompts::{ElicitationFormat, OptionOrder};
+use crate::prompts::{ElicitationFormat, OptionOrder, PromptSettings, TemplateChoice, Thinking};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -100,9 +100,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "COUNT", default_value_t = 8)]
     pub top: usize,
 
-    /// What a chat template that asks for today's date is told, so that a prompt does not change overnight.
-    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2025-01-01")]
-    pub template_date: String,
+    #[command(flatten)]
+    pub prompting: PromptOptions,
 
     /// Seed of the bootstrap.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
@@ -122,6 +121,50 @@ pub struct RunOptions {
     /// No progress on stderr.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct PromptOptions {
+    /// `none` puts plain text to the model, as to a base model; or the Jinja file of another chat template. Default: the
+    /// model's own, where it has one.
+    #[arg(long, value_name = "none|FILE")]
+    pub template: Option<String>,
+
+    /// What becomes of a reasoning model's thinking: `closed` gives a template that reads it `enable_thinking=false`, and
+    /// closes a block of thoughts that a generation prompt leaves open; `as-is` leaves both to the template.
+    #[arg(long, value_name = "HOW", value_enum, default_value = "closed")]
+    pub thinking: ThinkingArgument,
+
+    /// What a chat template that asks for today's date is told, so that a prompt does not change overnight.
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2025-01-01")]
+    pub template_date: String,
+}
+
+impl PromptOptions {
+    pub fn settings(&self) -> PromptSettings {
+        let template = match self.template.as_deref() {
+            None => TemplateChoice::Model,
+            Some("none") => TemplateChoice::None,
+            Some(path) => TemplateChoice::File(path.into()),
+        };
+        PromptSettings { template, thinking: self.thinking.into(), template_date: self.template_date.clone() }
+    }
+}
+
+/// What becomes of thinking.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ThinkingArgument {
+    Closed,
+    AsIs,
+}
+
+impl From<ThinkingArgument> for Thinking {
+    fn from(argument: ThinkingArgument) -> Self {
+        match argument {
+            ThinkingArgument::Closed => Thinking::Closed,
+            ThinkingArgument::AsIs => Thinking::AsIs,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -194,9 +237,8 @@ pub struct ScoreCommand {
     #[arg(long)]
     pub strict: bool,
 
-    /// What a chat template that asks for today's date is told.
-    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2025-01-01")]
-    pub template_date: String,
+    #[command(flatten)]
+    pub prompting: PromptOptions,
 
     #[command(flatten)]
     pub engine: EngineOptions,

@@ -22,7 +22,7 @@ pub fn execute(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result
     let device = options.engine.open_device()?;
     let model = ModelFolder::find(&options.model)?;
     super::set_threads(options.engine.threads)?;
-    let speaker = Speaker::open(&model, &plan.settings.template_date)?;
+    let speaker = Speaker::open(&model, &plan.settings.prompting)?;
     let folder = match &options.out {
         Some(path) => ResultFolder::claim(path)?,
         None => {
@@ -64,7 +64,7 @@ fn settings(study: Option<&str>, options: &RunOptions) -> RunSettings {
         thresholds: MassThresholds { low: options.low_mass, unusable: options.unusable_mass },
         token_budget: options.engine.token_budget,
         top_count: options.top,
-        template_date: options.template_date.clone(),
+        prompting: options.prompting.settings(),
         bootstrap_seed: options.seed,
         bootstrap_replicate_count: options.replicates,
     }

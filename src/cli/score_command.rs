@@ -6,7 +6,6 @@ use crate::engine::check_temperatures;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::{ScoreListener, ScoreSettings, ScoreTally, Scorer, Speaker, Stop};
 use crate::models::{ModelFolder, load};
-use crate::prompts::check_date;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter};
@@ -34,7 +33,7 @@ pub fn execute(command: &ScoreCommand, stop: &Stop) -> Result<()> {
     let folder = ModelFolder::find(&command.model)?;
     super::set_threads(command.engine.threads)?;
     let input = open(&command.input)?;
-    let speaker = Speaker::open(&folder, &command.template_date)?;
+    let speaker = Speaker::open(&folder, &command.prompting.settings())?;
     let loaded = load(&folder, &speaker.files.config, &device, &|_, _| ())?;
     let bar = if command.quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     bar.set_style(
@@ -58,7 +57,7 @@ pub fn execute(command: &ScoreCommand, stop: &Stop) -> Result<()> {
 
 fn settings(command: &ScoreCommand) -> Result<ScoreSettings> {
     check_temperatures(&command.temperature)?;
-    check_date(&command.template_date)?;
+    command.prompting.settings().check()?;
     if command.engine.token_budget == 0 {
         return Err(Error::usage("the token budget is 0").hint("2048 is usual"));
     }

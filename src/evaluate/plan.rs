@@ -4,7 +4,7 @@ use crate::compare::ComparisonPlan;
 use crate::engine::check_temperatures;
 use crate::error::{Error, Result};
 use crate::human_data::{HumanData, find_human_data};
-use crate::prompts::{Cell, ElicitationFormat, OptionOrder, Study, check_date, find_study};
+use crate::prompts::{Cell, ElicitationFormat, OptionOrder, PromptSettings, Study, find_study};
 use crate::scoring::MassThresholds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,8 +25,8 @@ pub struct RunSettings {
     pub token_budget: usize,
     /// Most probable next tokens to note per prompt.
     pub top_count: usize,
-    /// What a chat template that asks for today is told.
-    pub template_date: String,
+    #[serde(flatten)]
+    pub prompting: PromptSettings,
     pub bootstrap_seed: u64,
     pub bootstrap_replicate_count: usize,
 }
@@ -58,7 +58,7 @@ impl RunSettings {
 
     fn check(&mut self) -> Result<()> {
         check_temperatures(&self.temperatures)?;
-        check_date(&self.template_date)?;
+        self.prompting.check()?;
         self.temperatures.push(1.0);
         self.temperatures.sort_by(f64::total_cmp);
         self.temperatures.dedup();

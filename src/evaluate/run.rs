@@ -204,9 +204,9 @@ fn manifest(
             hidden_size: config.decoder.hidden_size,
             vocab_size: config.decoder.vocab_size,
             stored_dtype: loaded.stored_dtype.clone(),
-            has_chat_template: speaker.template.is_chat(),
             is_control: is_control(&loaded.weights_sha256),
         },
+        prompting: speaker.prompting.clone(),
         study: StudyCard {
             id: study.id.clone(),
             title: study.title.clone(),

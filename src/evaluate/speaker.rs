@@ -2,24 +2,28 @@
 
 use crate::error::{Error, Result};
 use crate::models::{ModelFiles, ModelFolder, sha256_hex};
-use crate::prompts::{ChatTemplate, Message, TemplateSettings, pick_template};
+use crate::output::records::PromptingCard;
+use crate::prompts::{Message, PromptSettings, PromptWriter, TemplateSettings, pick_template};
 use crate::tokens::{TextKind, TextTokenizer};
 
 /// What turns messages into token ids for one model.
 pub struct Speaker {
     pub files: ModelFiles,
     pub tokenizer: TextTokenizer,
-    pub template: ChatTemplate,
+    pub writer: PromptWriter,
+    /// What is done to conversations, as it is recorded.
+    pub prompting: PromptingCard,
     /// Of the template's text; of the empty string where there is none.
     pub template_sha256: String,
 }
 
 impl Speaker {
-    /// Reads a model's small files. `date` is what a template that asks for today is told, as `YYYY-MM-DD`.
+    /// Reads a model's small files, and finds out how its template is to be asked.
     ///
     /// # Errors
-    /// Kind `Model` for absent or broken files, kind `Prompt` for a template that does not parse.
-    pub fn open(folder: &ModelFolder, date: &str) -> Result<Self> {
+    /// Kind `Model` for absent or broken files, kind `Prompt` for a template that does not parse or refuses every
+    /// conversation, kind `Usage` for a template file that cannot be read.
+    pub fn open(folder: &ModelFolder, settings: &PromptSettings) -> Result<Self> {
         let files = ModelFiles::read(folder)?;
         let tokenizer = TextTokenizer::from_bytes(
             &files.tokenizer,
@@ -28,19 +32,22 @@ impl Speaker {
         )?
         .with_tokenizer_config(&files.tokenizer_config)?
         .with_position_count(files.config.decoder.position_count_max);
-        let source = match &files.template_file {
+        let own = match &files.template_file {
             Some(source) => Some(source.clone()),
             None => pick_template(&files.tokenizer_config["chat_template"])?,
         };
-        let template = match &source {
-            None => ChatTemplate::plain(),
+        let source = settings.template.source(own)?;
+        let writer = match &source {
+            None => PromptWriter::plain(),
             Some(source) => {
-                let settings = TemplateSettings::from_tokenizer_config(&files.tokenizer_config, date);
-                ChatTemplate::new(source, &settings)?
+                let date = &settings.template_date;
+                let variables = TemplateSettings::from_tokenizer_config(&files.tokenizer_config, date);
+                PromptWriter::new(source, &variables, settings.thinking)?
             }
         };
+        let prompting = prompting_card(settings, &writer);
         let template_sha256 = sha256_hex(source.unwrap_or_default().as_bytes());
-        Ok(Speaker { files, tokenizer, template, template_sha256 })
+        Ok(Speaker { files, tokenizer, writer, prompting, template_sha256 })
     }
 
     /// The text of a conversation as the model is to see it, and how to tokenise it.
@@ -48,8 +55,8 @@ impl Speaker {
     /// # Errors
     /// Kind `Prompt` when the template raises.
     pub fn render(&self, messages: &[Message], answer_prefix: &str) -> Result<(String, TextKind)> {
-        let kind = if self.template.is_chat() { TextKind::Chat } else { TextKind::Plain };
-        Ok((self.template.render(messages, answer_prefix)?, kind))
+        let kind = if self.writer.is_chat() { TextKind::Chat } else { TextKind::Plain };
+        Ok((self.writer.write(messages, answer_prefix)?, kind))
     }
 
     /// # Errors
@@ -60,5 +67,20 @@ impl Speaker {
             return Ok(());
         }
         Err(Error::prompt(format!("{token_count} tokens do not fit the model's {limit} positions")))
+    }
+}
+
+fn prompting_card(settings: &PromptSettings, writer: &PromptWriter) -> PromptingCard {
+    let treatment = writer.treatment();
+    let (template, system_text) = match (writer.is_chat(), treatment.folds_system_text) {
+        (false, _) => ("none", "joined"),
+        (true, true) => (settings.template.origin(), "folded"),
+        (true, false) => (settings.template.origin(), "own_role"),
+    };
+    PromptingCard {
+        template: template.to_owned(),
+        system_text: system_text.to_owned(),
+        switches: treatment.switches.clone(),
+        closed_thinking: treatment.closed_thinking.clone(),
     }
 }

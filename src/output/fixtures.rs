@@ -27,8 +27,13 @@ pub fn manifest() -> RunManifest {
             hidden_size: 96,
             vocab_size: 1024,
             stored_dtype: "f32".to_owned(),
-            has_chat_template: true,
             is_control: true,
+        },
+        prompting: PromptingCard {
+            template: "model".to_owned(),
+            system_text: "own_role".to_owned(),
+            switches: BTreeMap::new(),
+            closed_thinking: None,
         },
         study: StudyCard {
             id: "isear".to_owned(),

@@ -1,11 +1,11 @@
-//! The rows and the manifest of a result folder, version 1. A Parquet column has the name of its field.
+//! The rows and the manifest of a result folder, version 2. A Parquet column has the name of its field.
 //! Plain data: no Arrow, no Parquet.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when the meaning or the name of a column changes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// `cells.parquet`: one row per cell × temperature × option.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +96,7 @@ pub struct RunManifest {
     pub identity: Identity,
     pub versions: BTreeMap<String, String>,
     pub model: ModelCard,
+    pub prompting: PromptingCard,
     pub study: StudyCard,
     /// The whole run plan as it was executed.
     pub plan: serde_json::Value,
@@ -138,9 +139,29 @@ pub struct ModelCard {
     pub vocab_size: usize,
     /// dtype of the weights on disk.
     pub stored_dtype: String,
-    pub has_chat_template: bool,
     /// True for the built-in control, whose responses are planted and say nothing about language models.
     pub is_control: bool,
+}
+
+/// How conversations became what the model read, besides what its chat template writes by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptingCard {
+    /// Where the template came from: `model`, `file`, or `none` for plain text.
+    pub template: String,
+    /// `own_role`: the template has a place for it. `folded`: it has none, and system text stands before the first user
+    /// message, a blank line between them. `joined`: there is no template.
+    pub system_text: String,
+    /// Variables that the template was given besides those of transformers, e.g. `enable_thinking`.
+    pub switches: BTreeMap<String, bool>,
+    /// What was written behind generation prompts that leave a block of thoughts open; null where they leave none.
+    pub closed_thinking: Option<String>,
+}
+
+impl PromptingCard {
+    /// Whether anything was done that the template does not do by itself.
+    pub fn is_treated(&self) -> bool {
+        self.system_text == "folded" || !self.switches.is_empty() || self.closed_thinking.is_some()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

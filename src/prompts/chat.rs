@@ -2,9 +2,13 @@
 
 mod environment;
 mod generation;
+mod operators;
+mod python_filters;
 mod python_json;
 mod python_methods;
 mod python_text;
+mod settings;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +20,8 @@ use minijinja::{Environment, context};
 use super::Message;
 use crate::error::{Error, Result};
 use environment::{RaisedByTemplate, TEMPLATE_NAME};
+pub use settings::{PromptSettings, TemplateChoice, Thinking};
+pub use writer::{PromptWriter, Treatment};
 
 /// The named special tokens that transformers hands to a template, where the tokenizer has them.
 const SPECIAL_TOKEN_NAMES: [&str; 7] =
@@ -36,6 +42,9 @@ pub struct TemplateSettings {
     /// The date `strftime_now` tells, as `YYYY-MM-DD`. Frozen in the run plan, so that a prompt does not change overnight.
     /// Empty: a template that asks for the date fails.
     pub date: String,
+    /// Variables besides those of transformers, e.g. `enable_thinking`, as its users hand them to
+    /// `apply_chat_template`.
+    pub switches: BTreeMap<String, bool>,
 }
 
 impl TemplateSettings {
@@ -45,6 +54,7 @@ impl TemplateSettings {
         TemplateSettings {
             special_tokens: SPECIAL_TOKEN_NAMES.iter().filter_map(named).collect(),
             date: date.into(),
+            switches: BTreeMap::new(),
         }
     }
 }
@@ -102,8 +112,8 @@ pub struct ChatTemplate {
 
 struct Jinja {
     environment: Environment<'static>,
-    /// A map of variables.
-    special_tokens: Value,
+    /// Special tokens and switches.
+    variables: BTreeMap<String, Value>,
 }
 
 impl ChatTemplate {
@@ -121,9 +131,11 @@ impl ChatTemplate {
         }
         let environment = compile_with_deep_stack(source, date)?
             .map_err(|cause| refusal("chat template does not parse", &cause))?;
-        let special_tokens: BTreeMap<String, String> = settings.special_tokens.iter().cloned().collect();
-        let special_tokens = Value::from(special_tokens);
-        Ok(ChatTemplate { jinja: Some(Arc::new(Jinja { environment, special_tokens })) })
+        let special_tokens =
+            settings.special_tokens.iter().map(|(name, text)| (name.clone(), Value::from(text)));
+        let switches = settings.switches.iter().map(|(name, on)| (name.clone(), Value::from(*on)));
+        let variables = special_tokens.chain(switches).collect();
+        Ok(ChatTemplate { jinja: Some(Arc::new(Jinja { environment, variables })) })
     }
 
     /// For base models: contents joined by blank lines, and the answer prefix on a line of its own, so that the text
@@ -216,7 +228,7 @@ impl Jinja {
         };
         self.environment
             .get_template(TEMPLATE_NAME)?
-            .render(context! { ..given, ..self.special_tokens.clone() })
+            .render(context! { ..given, ..Value::from(self.variables.clone()) })
     }
 
     /// Says whether a template refuses system messages as such: the same conversation without them renders.

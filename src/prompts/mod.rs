@@ -13,7 +13,10 @@ mod wording;
 
 pub use catalogue::{DefaultSubset, Study, find_study};
 pub(crate) use chat::special_token_text;
-pub use chat::{ChatTemplate, TemplateSettings, check_date, pick_template};
+pub use chat::{
+    ChatTemplate, PromptSettings, PromptWriter, TemplateChoice, TemplateSettings, Thinking, Treatment,
+    check_date, pick_template,
+};
 pub use format::ElicitationFormat;
 pub use option_order::OptionOrder;
 pub use render::{Cell, render};

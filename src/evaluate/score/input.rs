@@ -43,6 +43,8 @@ pub struct PreparedLine {
     pub id: Value,
     pub ids: Vec<u32>,
     pub ask: Ask,
+    /// It was a conversation, so that the model's chat template had a part in it.
+    pub is_conversation: bool,
 }
 
 pub enum Ask {
@@ -130,6 +132,7 @@ pub fn prepare(
         None => Ok(()),
     };
     beyond(line.wanted.as_deref().unwrap_or_default())?;
+    let is_conversation = line.messages.is_some();
     let (ids, ask) = match (&line.input_ids, &line.prompt, &line.messages) {
         (Some(_), None, None) if line.options.is_some() || line.answer_prefix.is_some() => {
             return Err(bad("options and answer_prefix need a prompt or messages, not input_ids".to_owned()));
@@ -166,7 +169,7 @@ pub fn prepare(
         }
     }
     speaker.check_len(ids.len() + longest)?;
-    Ok(PreparedLine { id, ids, ask })
+    Ok(PreparedLine { id, ids, ask, is_conversation })
 }
 
 fn encode(speaker: &Speaker, text: &str, kind: TextKind, line: &InputLine) -> Result<(Vec<u32>, Ask)> {

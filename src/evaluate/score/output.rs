@@ -5,6 +5,7 @@ use super::input::{Ask, PreparedLine};
 use crate::engine::{ReadoutLogits, ReadoutScope};
 use crate::error::Result;
 use crate::evaluate::Speaker;
+use crate::output::records::PromptingCard;
 use crate::scoring::{CellReading, MassThresholds, read_cell};
 use serde::Serialize;
 use serde_json::Value;
@@ -21,6 +22,9 @@ pub struct OutputLine {
     /// One entry per temperature, where several were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     temperatures: Vec<Reading>,
+    /// For conversations, where more was done than the chat template does by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompting: Option<PromptingCard>,
 }
 
 /// Numbers at one temperature. Natural logs; −∞ is null.
@@ -86,6 +90,8 @@ pub fn output_line(
         entropy: readout.entropy,
         top: readout.top.iter().map(token).collect(),
         temperatures: readings,
+        prompting: (line.is_conversation && speaker.prompting.is_treated())
+            .then(|| speaker.prompting.clone()),
     })
 }
 

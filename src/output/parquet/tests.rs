@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::{Error, ErrorKind};
+use crate::output::records::FORMAT_VERSION;
 use arrow_array::{Float64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
@@ -157,7 +158,7 @@ fn files_that_are_not_ours_are_refused_with_their_path() {
     let ids = || Arc::new(StringArray::from(vec!["a"])) as arrow_array::ArrayRef;
     forge(&path, "99", vec![(Field::new("cell_id", DataType::Utf8, false), ids())]);
     refused(read_cells(&path), "format version 99");
-    forge(&path, "1", vec![(Field::new("cell_id", DataType::Utf8, false), ids())]);
+    forge(&path, &FORMAT_VERSION.to_string(), vec![(Field::new("cell_id", DataType::Utf8, false), ids())]);
     refused(read_cells(&path), "column `study` is missing");
 }
 
@@ -165,10 +166,14 @@ fn files_that_are_not_ours_are_refused_with_their_path() {
 fn columns_of_another_type_or_with_nulls_are_refused() {
     let (_folder, path) = scratch();
     let numbers = Arc::new(Float64Array::from(vec![1.0]));
-    forge(&path, "1", vec![(Field::new("cell_id", DataType::Float64, false), numbers)]);
+    forge(
+        &path,
+        &FORMAT_VERSION.to_string(),
+        vec![(Field::new("cell_id", DataType::Float64, false), numbers)],
+    );
     refused(read_prompts(&path), "column `cell_id` should be text and is Float64");
     let nulls = Arc::new(StringArray::from(vec![None::<&str>]));
-    forge(&path, "1", vec![(Field::new("cell_id", DataType::Utf8, true), nulls)]);
+    forge(&path, &FORMAT_VERSION.to_string(), vec![(Field::new("cell_id", DataType::Utf8, true), nulls)]);
     refused(read_prompts(&path), "column `cell_id` has nulls");
 }
 

@@ -7,14 +7,13 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
-use super::{generation, python_json, python_methods, python_text};
+use super::{generation, python_filters, python_json, python_methods, python_text};
 
 pub(super) const TEMPLATE_NAME: &str = "chat_template";
 
 /// Work that one rendering may do, in minijinja's units: about one an instruction and one per 64 bytes made. Real
 /// templates spend some hundreds per message; this ends a runaway loop, and a string or list that grows without end,
-/// within a fraction of a second. Not counted by the engine is what `~`, `join` or `==` do with one list nested in
-/// itself many times over, which no template has a use for.
+/// within a fraction of a second. What the engine itself does not count, `operators` and `python_filters` do.
 const FUEL: u64 = 100_000;
 
 /// Each level may cost several stack frames, and templates also run on worker threads with 2 MiB.
@@ -31,17 +30,18 @@ pub(super) fn compile(source: &str, date: Option<NaiveDate>) -> Result<Environme
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION_MAX);
     environment.add_filter("tojson", python_json::tojson);
-    environment.add_filter("string", |value: &Value| python_text::to_text(value));
+    python_filters::add_to(&mut environment);
     environment.set_formatter(|out, _, value| match value.as_str() {
         Some(text) => Ok(out.write_str(text)?),
         None => Ok(out.write_str(&python_text::to_text(value)?)?),
     });
-    environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
+    environment.add_function("raise_exception", |message: &Value| -> Result<String, Error> {
+        let message = python_text::to_text(message)?;
         Err(Error::new(ErrorKind::InvalidOperation, "raised by the template")
             .with_source(RaisedByTemplate(message)))
     });
     environment.add_function("strftime_now", move |format: &str| strftime(date, format));
-    environment.add_template_owned(TEMPLATE_NAME, generation::as_scopes(source))?;
+    environment.add_template_owned(TEMPLATE_NAME, generation::compiled_source(source))?;
     Ok(environment)
 }
 

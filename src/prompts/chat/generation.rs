@@ -1,9 +1,12 @@
-//! Takes the `{% generation %}` tags out of a template. They mark which text a model wrote, for training; here they
-//! only have to mean nothing. Knows where Jinja has strings, comments and raw blocks, and nothing else of it.
+//! Takes the `{% generation %}` tags out of a template, which mark for training what a model wrote and mean nothing
+//! here, and hands the code between delimiters on to `operators`. Knows where Jinja has strings, comments and raw
+//! blocks, and nothing else of it.
 
-/// Replaces `generation … endgeneration` by `with … endwith`: a scope of its own, as transformers' tag is, and the
-/// whitespace control of the tags stays what it was.
-pub(super) fn as_scopes(source: &str) -> String {
+use super::operators;
+
+/// The source as it is compiled: `generation … endgeneration` is `with … endwith`, a scope of its own as transformers' tag is,
+/// with the same whitespace control, and operators are calls.
+pub(super) fn compiled_source(source: &str) -> String {
     let mut replaced = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(open) = rest.find('{') {
@@ -12,7 +15,12 @@ pub(super) fn as_scopes(source: &str) -> String {
         let len = construct_len(construct);
         match scope_word(&construct[..len]) {
             Some((word, scope)) => replaced.push_str(&construct[..len].replacen(word, scope, 1)),
-            None => replaced.push_str(&construct[..len]),
+            None => match construct.as_bytes().get(1) {
+                Some(b'{' | b'%') if !is_raw(&construct[..len]) => {
+                    replaced.push_str(&operators::as_calls(&construct[..len]));
+                }
+                _ => replaced.push_str(&construct[..len]),
+            },
         }
         rest = &construct[len..];
     }
@@ -36,6 +44,11 @@ fn tag_word(construct: &str) -> Option<&str> {
     Some(inner.strip_suffix(['-', '+']).unwrap_or(inner).trim())
 }
 
+fn is_raw(construct: &str) -> bool {
+    let tag_end = construct.find("%}").map_or(construct.len(), |at| at + 2);
+    tag_word(&construct[..tag_end]) == Some("raw")
+}
+
 /// How many bytes at the start of `text`, which begins with `{`, are one comment, expression, tag or raw block; 1 for
 /// a lone brace. What is not closed reaches to the end: the parser will say so.
 fn construct_len(text: &str) -> usize {
@@ -52,9 +65,9 @@ fn construct_len(text: &str) -> usize {
     }
 }
 
-/// The length of `{{ … }}` or `{% … %}`, whose end may also stand inside strings.
+/// The length of `{{ … }}` or `{% … %}`, whose end may also stand inside strings, and is none inside brackets.
 fn code_len(text: &str, end: &str) -> usize {
-    let mut quote = None;
+    let (mut quote, mut open_count) = (None, 0);
     let mut characters = text.char_indices().skip(2);
     while let Some((at, character)) = characters.next() {
         match (quote, character) {
@@ -62,7 +75,9 @@ fn code_len(text: &str, end: &str) -> usize {
             (Some(open), _) if open == character => quote = None,
             (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(character),
-            (None, _) if text[at..].starts_with(end) => return at + end.len(),
+            (None, _) if open_count == 0 && text[at..].starts_with(end) => return at + end.len(),
+            (None, '(' | '[' | '{') => open_count += 1,
+            (None, ')' | ']' | '}') => open_count -= 1,
             (None, _) => {}
         }
     }
@@ -83,12 +98,12 @@ fn raw_len(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::as_scopes;
+    use super::compiled_source;
 
     #[test]
     fn tags_become_scopes_and_keep_their_whitespace_control() {
         assert_eq!(
-            as_scopes("{% generation %}a{%- generation -%}b{%+endgeneration-%}c{%endgeneration%}"),
+            compiled_source("{% generation %}a{%- generation -%}b{%+endgeneration-%}c{%endgeneration%}"),
             "{% with %}a{%- with -%}b{%+endwith-%}c{%endwith%}"
         );
     }
@@ -98,7 +113,7 @@ mod tests {
         let untouched = [
             "{# {% generation %} #}",
             "{{ '{% generation %}' }}",
-            "{% if x == '%}{% generation %}' %}",
+            "{% if x['%}{% generation %}'] %}",
             "{% raw %}{% generation %}{% endraw %}",
             "{% set generation = 1 %}{{ generation }} generation { %}",
             "{{ \"\\\"}}{% generation %}\" }}",
@@ -106,7 +121,7 @@ mod tests {
             "é{",
         ];
         for source in untouched {
-            assert_eq!(as_scopes(source), source);
+            assert_eq!(compiled_source(source), source);
         }
     }
 }

@@ -29,12 +29,16 @@ fn write_repr(text: &mut String, value: &Value, depth: usize) -> Result<(), Erro
         ValueKind::Number => text.push_str(&number(value)?),
         ValueKind::String => write_quoted(text, value.as_str().unwrap_or_default()),
         ValueKind::Seq | ValueKind::Iterable => {
-            text.push('[');
+            text.push(if value.is_tuple() { '(' } else { '[' });
             for (index, item) in value.try_iter()?.enumerate() {
                 text.push_str(if index > 0 { ", " } else { "" });
                 write_repr(text, &item, depth + 1)?;
             }
-            text.push(']');
+            text.push_str(match value.is_tuple() {
+                true if value.len() == Some(1) => ",)",
+                true => ")",
+                false => "]",
+            });
         }
         ValueKind::Map => {
             text.push('{');
@@ -46,6 +50,7 @@ fn write_repr(text: &mut String, value: &Value, depth: usize) -> Result<(), Erro
             }
             text.push('}');
         }
+        ValueKind::Undefined if depth > 0 => text.push_str("Undefined"),
         // True, False, None, nothing for undefined; functions and the like.
         _ => text.push_str(&value.to_string()),
     }
@@ -63,11 +68,23 @@ fn write_quoted(text: &mut String, content: &str) {
             '\t' => text.push_str("\\t"),
             '\\' => text.push_str("\\\\"),
             _ if character == quote => text.extend(['\\', quote]),
-            _ if character.is_control() => text.push_str(&format!("\\x{:02x}", u32::from(character))),
+            _ if !is_printable(character) => {
+                text.push_str(&match u32::from(character) {
+                    code @ ..0x100 => format!("\\x{code:02x}"),
+                    code @ ..0x1_0000 => format!("\\u{code:04x}"),
+                    code => format!("\\U{code:08x}"),
+                });
+            }
             _ => text.push(character),
         }
     }
     text.push(quote);
+}
+
+/// `str.isprintable`. Rust's `Debug` goes by the same categories of characters, but for marks that combine with what
+/// stands before them: it writes those out only where they begin a text.
+fn is_printable(character: char) -> bool {
+    !character.is_control() && !format!("{:?}", format!("a{character}")).contains("\\u")
 }
 
 /// `repr` of a number: integers in full; floats shortest, with an exponent below 1e-4 and from 1e16 on.

@@ -249,3 +249,71 @@ fn methods_that_would_fill_the_memory_are_stopped() {
     assert_eq!(render(r#"{{ ", ".join(["a", "b"]) }}{{ "aXb".split("X")[1] }}"#).unwrap(), "a, bb");
     assert_eq!(render(r#"{{ "abc".replace("b", "--").upper() }}"#).unwrap(), "A--C");
 }
+
+/// What the engine does for its operators and filters is not paid for in advance; what ours do is.
+#[test]
+fn operators_and_filters_on_lists_that_unfold_without_end_are_stopped() {
+    let build = "{% set n = namespace(x=[1], y=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}\
+                 {% set n.y = [n.y, n.y] %}{% endfor %}";
+    let ends = [
+        "{{ 'a' ~ n.x }}",
+        "{{ n.x == n.y }}",
+        "{{ n.x < n.y }}",
+        "{{ n.x in [n.y] }}",
+        "{{ n.x is eq n.y }}",
+        "{{ [n.x] | select('ne', n.y) | list }}",
+        "{{ [n.x, n.y] | sort }}",
+        "{{ [n.x, n.y] | unique | list }}",
+        "{{ [n.x, n.y] | max }}",
+        "{{ [{'a': n.x}, {'a': n.y}] | groupby('a') }}",
+        "{{ {'a': n.x, 'b': n.y} | dictsort(by='value') }}",
+        "{{ n.x | join }}",
+        "{{ n.x | upper }}",
+        "{{ n.x | trim }}",
+        "{{ n.x | escape }}",
+        "{{ n.x | safe }}",
+        "{{ '%s' | format(n.x) }}",
+        "{{ '{}'.format(n.x) }}",
+        "{{ [n.y].count(n.x) }}",
+        "{{ {n.x: 1} }}",
+        "{{ {(n.x, 1): 1} }}",
+        "{{ {'a': 1}[n.x] }}",
+        "{% for a in [n.x, n.y] %}{{ loop.changed(a) }}{% endfor %}",
+        "{{ raise_exception(n.x) }}",
+    ];
+    for end in ends {
+        refused(&format!("{build}{end}"));
+    }
+}
+
+/// Lists that are longer than memory, and are not made until something goes through them.
+#[test]
+fn lists_without_end_are_stopped() {
+    let double =
+        "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}";
+    let sources = [
+        "{{ '' ~ [1] * 10000000000 }}".to_owned(),
+        "{{ [1] * 10000000000 == [1] * 10000000000 }}".to_owned(),
+        "{{ 2 in [1] * 10000000000 }}".to_owned(),
+        "{{ ([1] * 10000000000) | join }}".to_owned(),
+        "{{ ([1] * 10000000000 + [1]) | length }}".to_owned(),
+        format!("{double}{{{{ n.x | length }}}}"),
+        format!("{double}{{{{ '' ~ n.x }}}}"),
+    ];
+    for source in sources {
+        refused(&source);
+    }
+}
+
+#[test]
+fn a_template_reaches_no_file_and_no_other_template() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret.jinja");
+    std::fs::write(&path, "secret").unwrap();
+    for name in [path.to_str().unwrap(), "../secret.jinja", "chat_template"] {
+        refused(&format!("{{% include '{name}' %}}"));
+        refused(&format!("{{% extends '{name}' %}}"));
+        refused(&format!("{{% import '{name}' as other %}}{{{{ other.x() }}}}"));
+        refused(&format!("{{% from '{name}' import x %}}{{{{ x() }}}}"));
+    }
+}

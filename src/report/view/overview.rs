@@ -1,7 +1,7 @@
 //! What was run: model, study, cells, device, identity, prefix savings, wall time, one prompt, caveats.
 
 use super::TableCell;
-use crate::output::records::{Identity, RunManifest};
+use crate::output::records::{Identity, PromptingCard, RunManifest};
 use crate::report::number::{counted, fixed, grouped, percent, plain};
 use crate::report::run::Run;
 use serde::Serialize;
@@ -86,7 +86,6 @@ fn facts(run: &Run) -> Vec<Fact> {
     let manifest = &run.tables.manifest;
     let (model, counts, packing) = (&manifest.model, &manifest.counts, &manifest.packing);
     let fact = |name, text, note| Fact { name, text, note };
-    let template = if model.has_chat_template { "with a chat template" } else { "without a chat template" };
     let temperatures: Vec<String> = run.temperatures.iter().copied().map(plain).collect();
     let share_saved = 1.0 - packing.trie_token_count as f64 / packing.flat_token_count.max(1) as f64;
     let times_fewer = packing.flat_token_count as f64 / packing.trie_token_count.max(1) as f64;
@@ -97,7 +96,7 @@ fn facts(run: &Run) -> Vec<Fact> {
             "Model",
             model.name.clone(),
             format!(
-                "{}, {} parameters, {} of width {}, vocabulary {}, {template}",
+                "{}, {} parameters, {} of width {}, vocabulary {}",
                 model.family,
                 grouped(model.parameter_count),
                 counted(model.layer_count, "layer"),
@@ -105,6 +104,7 @@ fn facts(run: &Run) -> Vec<Fact> {
                 grouped(model.vocab_size as u64),
             ),
         ),
+        prompting(&manifest.prompting),
         fact(
             "Study",
             manifest.study.title.clone(),
@@ -144,6 +144,27 @@ fn facts(run: &Run) -> Vec<Fact> {
             ),
         ),
     ]
+}
+
+/// How the model was asked. What its template did not do by itself is said in full.
+fn prompting(card: &PromptingCard) -> Fact {
+    let text = match card.template.as_str() {
+        "none" => "plain text",
+        "file" => "chat template from a file",
+        _ => "the model's chat template",
+    };
+    let mut notes = Vec::new();
+    if card.system_text == "folded" {
+        notes.push("no system role: system text stands before the first user message".to_owned());
+    }
+    notes.extend(card.switches.iter().map(|(name, on)| format!("{name}={on}")));
+    if let Some(closed) = &card.closed_thinking {
+        notes.push(format!("the opened block of thoughts was closed with {closed:?}"));
+    }
+    if notes.is_empty() {
+        notes.push("nothing added".to_owned());
+    }
+    Fact { name: "Asked through", text: text.to_owned(), note: notes.join("; ") }
 }
 
 /// The factors whose product the cells are, when nothing is left out.
