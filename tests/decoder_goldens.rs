@@ -3,6 +3,7 @@
 
 use super::harness::{decoder_on, golden_models, log_probs, max_difference, read_all, repository};
 use respondent::engine::{Decoder, EngineDevice, EngineDtype, ReadoutLogits};
+use std::collections::BTreeMap;
 
 /// Largest |Δ log-prob| allowed in f32.
 const TOLERANCE: f64 = 1e-4;
@@ -43,16 +44,26 @@ fn check(name: &str, decoder: &Decoder, expected: &Expected) -> f64 {
     largest
 }
 
+/// Prints README's table: `cargo test --release --test tests decoder_goldens -- --nocapture`.
 #[test]
 fn log_probs_are_those_of_transformers() {
-    for kernel in ["auto", "portable"] {
+    // Family to its number of models and the largest differences on the two paths.
+    let mut table: BTreeMap<String, (usize, [f64; 2])> = BTreeMap::new();
+    for (path, kernel) in ["auto", "portable"].into_iter().enumerate() {
         let device = EngineDevice::new("cpu", EngineDtype::F32, kernel).unwrap();
         for name in golden_models() {
             let directory = repository("tests/goldens/models").join(&name);
             let expected = std::fs::read(directory.join("expected.json")).unwrap();
             let expected: Expected = serde_json::from_slice(&expected).unwrap();
             let largest = check(&name, &decoder_on(&directory, &device), &expected);
-            eprintln!("{name} on {}: {largest:.1e}", device.kernel_name());
+            let config = std::fs::read(directory.join("config.json")).unwrap();
+            let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+            let row = table.entry(config["model_type"].as_str().unwrap().to_owned()).or_default();
+            row.0 += usize::from(path == 0);
+            row.1[path] = row.1[path].max(largest);
         }
+    }
+    for (family, (count, [kernels, candle])) in table {
+        eprintln!("| {family} | {count} | {kernels:.1e} | {candle:.1e} |");
     }
 }
