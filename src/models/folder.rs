@@ -1,4 +1,4 @@
-//! Where a model's files are: a folder on disk, or inside the binary. Knows names and bytes, not their meaning.
+//! Where a model's files are: a folder on disk, one GGUF file, or inside the binary. Knows names and bytes, not their meaning.
 
 use super::file::ModelFile;
 use crate::error::{Error, Result};
@@ -25,13 +25,15 @@ const BUILT_IN: &[(&str, &[u8])] = &[
 pub enum ModelFolder {
     BuiltIn,
     Directory(PathBuf),
+    /// All in one file, of a split model in any part of it.
+    Gguf(PathBuf),
 }
 
 impl ModelFolder {
-    /// The built-in model by its name, or a directory by its path; `./control` is a directory of that name.
+    /// The built-in model by its name, or a directory or GGUF file by its path; `./control` is a directory of that name.
     ///
     /// # Errors
-    /// Kind `Model` when there is no such directory.
+    /// Kind `Model` when there is none.
     pub fn find(name_or_path: &str) -> Result<Self> {
         // The name goes first, so that what lies in the working directory does not change what a command means.
         if name_or_path == BUILT_IN_NAME {
@@ -41,13 +43,18 @@ impl ModelFolder {
         if path.is_dir() {
             return Ok(ModelFolder::Directory(path.to_owned()));
         }
-        let what = if path.exists() { "is not a directory" } else { "no such model directory" };
+        if path.is_file() && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
+        {
+            return Ok(ModelFolder::Gguf(path.to_owned()));
+        }
+        let what =
+            if path.exists() { "is neither a directory nor a .gguf file" } else { "no such model directory" };
         Err(Error::model(what).at(path).hint(format!(
-            "--model takes a directory with config.json, model.safetensors and tokenizer.json, or `{BUILT_IN_NAME}`"
+            "--model takes a directory with config.json, model.safetensors and tokenizer.json, a .gguf file, or `{BUILT_IN_NAME}`"
         )))
     }
 
-    /// What to call the model: the directory's own name.
+    /// What to call the model: the directory's own name, or the file's.
     pub fn name(&self) -> String {
         match self {
             ModelFolder::BuiltIn => BUILT_IN_NAME.to_owned(),
@@ -55,6 +62,7 @@ impl ModelFolder {
                 let full = path.canonicalize().unwrap_or_else(|_| path.clone());
                 full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
             }
+            ModelFolder::Gguf(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         }
     }
 
@@ -63,6 +71,7 @@ impl ModelFolder {
         match self {
             ModelFolder::BuiltIn => Path::new("built-in control").join(name),
             ModelFolder::Directory(path) => path.join(name),
+            ModelFolder::Gguf(path) => path.clone(),
         }
     }
 
@@ -81,6 +90,7 @@ impl ModelFolder {
                 let found = BUILT_IN.iter().find(|file| file.0 == name);
                 Ok(found.map(|&(_, bytes)| ModelFile::built_in(bytes, self.describe(name))))
             }
+            ModelFolder::Gguf(_) => Ok(None),
             ModelFolder::Directory(directory) => {
                 // A name may come from a file's own index: it must stay a plain name.
                 let plain =

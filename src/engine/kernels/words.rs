@@ -89,7 +89,9 @@ mod tests {
     fn matrix_words_are_aligned_and_zero() {
         for count in [0, 1, 16, 5000] {
             let mut words = MatrixWords::zeroed(count).unwrap();
-            assert!(words.words().len() >= count.max(1) && (words.words().as_ptr() as usize).is_multiple_of(64));
+            assert!(
+                words.words().len() >= count.max(1) && (words.words().as_ptr() as usize).is_multiple_of(64)
+            );
             assert!(words.words().iter().all(|&word| word == 0));
             words.words_mut().fill(7);
             assert!(words.words().iter().all(|&word| word == 7));
