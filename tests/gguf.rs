@@ -1,5 +1,7 @@
 //! GGUF files: what the `gguf` package wrote is read to the bit, and what is damaged or lies is refused.
 
+mod contradictions;
+mod control;
 mod damage;
 mod models;
 

@@ -55,7 +55,7 @@ pub struct RunCommand {
 
 #[derive(Debug, clap::Args)]
 pub struct RunOptions {
-    /// A model directory (config.json, model.safetensors, tokenizer.json), or `control`, the built-in one.
+    /// A model directory (config.json, model.safetensors, tokenizer.json), a .gguf file, or `control`, the built-in one.
     #[arg(long, value_name = "DIR", default_value = "control")]
     pub model: String,
 
@@ -170,7 +170,7 @@ pub struct ScoreCommand {
     #[arg(default_value = "-", value_name = "FILE")]
     pub input: String,
 
-    /// A model directory, or `control`.
+    /// A model directory, a .gguf file, or `control`.
     #[arg(long, value_name = "DIR")]
     pub model: String,
 
@@ -209,7 +209,7 @@ pub struct ScoreCommand {
 /// path is `-` or null.
 #[derive(Debug, clap::Args)]
 pub struct BenchCommand {
-    /// A model directory, or `control`.
+    /// A model directory, a .gguf file, or `control`.
     #[arg(long, value_name = "DIR", conflicts_with = "shape")]
     pub model: Option<String>,
 

@@ -10,9 +10,10 @@ use crate::engine::{
 use crate::error::Result;
 
 type Described = Result<(Family, DecoderConfig)>;
+type Reader = fn(&Source) -> Described;
 
 /// By `general.architecture`.
-pub const ARCHITECTURES: &[(&str, fn(&Source) -> Described)] = &[
+pub const ARCHITECTURES: &[(&str, Reader)] = &[
     ("llama", llama),
     ("qwen2", qwen2),
     ("qwen2moe", qwen2moe),
