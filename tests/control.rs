@@ -34,10 +34,11 @@ static CONTROL: LazyLock<Control> = LazyLock::new(|| {
     let files = ModelFiles::read(&ModelFolder::Directory(directory.clone())).unwrap();
     let path = directory.join("tokenizer.json");
     let decoder = decoder(&directory);
-    let tokenizer = TextTokenizer::from_bytes(&files.tokenizer, decoder.config().vocab_size, &path)
-        .unwrap()
-        .with_tokenizer_config(&files.tokenizer_config)
-        .unwrap();
+    let tokenizer =
+        TextTokenizer::from_bytes(&std::fs::read(&path).unwrap(), decoder.config().vocab_size, &path)
+            .unwrap()
+            .with_tokenizer_config(&files.tokenizer_config)
+            .unwrap();
     let settings = TemplateSettings::from_tokenizer_config(&files.tokenizer_config, "2026-01-01");
     let template = ChatTemplate::new(&files.template_file.unwrap(), &settings).unwrap();
     Control { planted: Planted::new(&study).unwrap(), study, tokenizer, template, decoder }

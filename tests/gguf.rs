@@ -1,6 +1,9 @@
 //! GGUF files: what the `gguf` package wrote is read to the bit, and what is damaged or lies is refused.
 
+mod contradictions;
+mod control;
 mod damage;
+mod models;
 
 use super::harness::repository;
 use damage::{Forged, assert_refused};

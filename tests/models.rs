@@ -182,7 +182,7 @@ fn what_cannot_be_used_is_listed_with_the_reason() {
     let text = place.stdout(&["models", "list"]);
     let (_, unusable) = text.split_once("Cannot be used:\n").unwrap();
     for part in
-        ["model_type `mam", "is not supported", "no tokenizer.json", "a.gguf", "broken.toml:1: not a model's"]
+        ["model_type `mam", "is not supported", "has no tokenizer", "a.gguf", "broken.toml:1: not a model's"]
     {
         assert!(unusable.contains(part), "no `{part}` in {unusable}");
     }

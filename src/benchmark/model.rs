@@ -33,7 +33,7 @@ impl BenchmarkModel {
     /// Kind `Usage` for an unknown shape, `Model` for a folder that is not one.
     pub fn config(&self) -> Result<DecoderConfig> {
         match self {
-            BenchmarkModel::Folder(folder) => Ok(model_config(folder)?.decoder),
+            BenchmarkModel::Folder(folder) => Ok(ModelConfig::read(folder)?.decoder),
             BenchmarkModel::Shape(name) => Ok(shape_config(name)?.decoder),
         }
     }
@@ -51,7 +51,7 @@ impl BenchmarkModel {
     ) -> Result<Decoder> {
         match self {
             BenchmarkModel::Folder(folder) => {
-                load_decoder(folder, &model_config(folder)?, quantisation, device, progress)
+                load_decoder(folder, &ModelConfig::read(folder)?, quantisation, device, progress)
             }
             BenchmarkModel::Shape(name) => {
                 random_decoder(&shape_config(name)?, seed, quantisation, device, progress)
@@ -71,8 +71,4 @@ impl BenchmarkModel {
         read_weight_files(folder, device)?;
         Ok(Some(start.elapsed().as_secs_f64()))
     }
-}
-
-fn model_config(folder: &ModelFolder) -> Result<ModelConfig> {
-    ModelConfig::parse(&folder.read_small("config.json")?, &folder.describe("config.json"))
 }

@@ -55,8 +55,9 @@ pub struct RunCommand {
 
 #[derive(Debug, clap::Args)]
 pub struct RunOptions {
-    /// A model directory (config.json, model.safetensors, tokenizer.json); the name of a manifest or of a folder in models/ or
-    /// RESPONDENT_MODELS; org/name[@revision] in Hugging Face's cache; or `control`, the built-in one. See `models list`.
+    /// A model directory (config.json, model.safetensors, tokenizer.json) or .gguf file; the name of a manifest or of a folder in
+    /// models/ or RESPONDENT_MODELS; org/name[@revision] in Hugging Face's cache; or `control`, the built-in one. See
+    /// `models list`.
     #[arg(long, value_name = "MODEL", default_value = "control")]
     pub model: String,
 
@@ -216,7 +217,7 @@ pub struct ScoreCommand {
     #[arg(default_value = "-", value_name = "FILE")]
     pub input: String,
 
-    /// A model's directory or name as `models list` tells it, or `control`.
+    /// A model's directory, .gguf file or name as `models list` tells it, or `control`.
     #[arg(long, value_name = "MODEL")]
     pub model: String,
 
@@ -256,7 +257,7 @@ pub struct ScoreCommand {
 /// path is `-` or null.
 #[derive(Debug, clap::Args)]
 pub struct BenchCommand {
-    /// A model's directory or name as `models list` tells it, or `control`.
+    /// A model's directory, .gguf file or name as `models list` tells it, or `control`.
     #[arg(long, value_name = "MODEL", conflicts_with = "shape")]
     pub model: Option<String>,
 

@@ -1,6 +1,8 @@
 //! The device and the arithmetic, chosen once. Candle's names for them do not leave the engine and the model reader.
 
+use super::StoredFormat;
 use super::kernels::{Arithmetic, Isa, Kernel};
+use super::packed::kept_bytes_per_value;
 use crate::error::{Error, Result};
 use candle_core::{DType, Device};
 use std::fmt;
@@ -78,6 +80,15 @@ impl EngineDevice {
             EngineDtype::F32 => 4,
             EngineDtype::Bf16 => 2,
         }
+    }
+
+    /// The same for values that are stored in this format, which may stay quantised; their scales included.
+    pub fn bytes_per_value_of(&self, format: StoredFormat) -> f64 {
+        let kept = match (format, self.kernel) {
+            (StoredFormat::Ggml(dtype), Some(_)) => kept_bytes_per_value(dtype),
+            _ => None,
+        };
+        kept.unwrap_or(self.bytes_per_value() as f64)
     }
 
     /// The name that results carry, such as `cpu` or `cuda:0`.

@@ -8,6 +8,7 @@ mod prepare;
 mod run;
 mod score;
 mod speaker;
+mod vocabulary;
 mod written;
 
 pub use events::{Event, Stage, Stop};

@@ -1,5 +1,6 @@
 //! The text side of a model: its config, tokenizer and chat template, ready to encode. No weights.
 
+use super::vocabulary::open_tokenizer;
 use crate::error::{Error, Result};
 use crate::models::{ModelFiles, ModelFolder, sha256_hex};
 use crate::output::records::PromptingCard;
@@ -24,14 +25,9 @@ impl Speaker {
     /// Kind `Model` for absent or broken files, kind `Prompt` for a template that does not parse or refuses every
     /// conversation, kind `Usage` for a template file that cannot be read.
     pub fn open(folder: &ModelFolder, settings: &PromptSettings) -> Result<Self> {
-        let files = ModelFiles::read(folder)?;
-        let tokenizer = TextTokenizer::from_bytes(
-            &files.tokenizer,
-            files.config.decoder.vocab_size,
-            &folder.describe("tokenizer.json"),
-        )?
-        .with_tokenizer_config(&files.tokenizer_config)?
-        .with_position_count(files.config.decoder.position_count_max);
+        let mut files = ModelFiles::read(folder)?;
+        let tokenizer =
+            open_tokenizer(&mut files, folder)?.with_position_count(files.config.decoder.position_count_max);
         let own = match &files.template_file {
             Some(source) => Some(source.clone()),
             None => pick_template(&files.tokenizer_config["chat_template"])?,

@@ -2,9 +2,10 @@
 
 use super::config::ModelConfig;
 use super::folder::{ModelFolder, parse_json};
+use super::gguf::GgufFile;
 use super::safetensors::SafetensorsFile;
-use super::weights::{padded_count, weight_file_names};
-use crate::engine::{RopeConfig, RopeKind};
+use super::shards::{padded_count, weight_file_names};
+use crate::engine::{EngineDevice, RopeConfig, RopeKind};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,7 +54,62 @@ impl ModelCard {
     /// # Errors
     /// Kind `Model`: an unsupported or broken config, no weights, or a weight file whose header is broken.
     pub fn read(folder: &ModelFolder) -> Result<Self> {
-        let config = ModelConfig::parse(&folder.read_small("config.json")?, &folder.describe("config.json"))?;
+        let config = ModelConfig::read(folder)?;
+        let stored = match folder {
+            ModelFolder::Gguf(path) => Stored::in_gguf(&GgufFile::open(path)?, folder)?,
+            _ => Stored::in_safetensors(folder)?,
+        };
+        let decoder = &config.decoder;
+        Ok(ModelCard {
+            family: config.family.name(),
+            parameter_count: stored.dtypes.values().sum(),
+            dtypes: stored.dtypes,
+            layer_count: decoder.layer_count(),
+            hidden_size: decoder.hidden_size,
+            head_count: decoder.head_count,
+            kv_head_count: decoder.kv_head_count,
+            head_dim: decoder.head_dim,
+            context_length: decoder.position_count_max,
+            vocab_size: decoder.vocab_size,
+            ropes: decoder.ropes.iter().map(RopeCard::new).collect(),
+            tied_embeddings: decoder.tied_embeddings,
+            weights_memory_bytes: stored.memory,
+            weight_files: stored.files,
+        })
+    }
+
+    /// dtypes joined by `+`, the most used first.
+    pub fn dtype(&self) -> String {
+        let mut dtypes: Vec<(&String, &u64)> = self.dtypes.iter().collect();
+        dtypes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        dtypes.into_iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("+")
+    }
+}
+
+/// What the headers of weight files say.
+struct Stored {
+    dtypes: BTreeMap<String, u64>,
+    memory: MemoryCard,
+    files: Vec<String>,
+}
+
+impl Stored {
+    fn in_gguf(file: &GgufFile, folder: &ModelFolder) -> Result<Self> {
+        let device = EngineDevice::from_name("cpu")?;
+        let (mut dtypes, mut f32, mut bf16) = (BTreeMap::new(), 0.0, 0.0);
+        for tensor in file.tensors() {
+            let count = tensor.row_count() as f64 * tensor.row_len() as f64;
+            *dtypes.entry(tensor.kind().to_string().to_lowercase()).or_default() += count as u64;
+            // What stays quantised takes the same in both.
+            let wide = tensor.kind().format().map_or(4.0, |format| device.bytes_per_value_of(format));
+            f32 += count * wide;
+            bf16 += count * if wide == 4.0 { 2.0 } else { wide };
+        }
+        let files = folder.files()?.into_iter().map(|(name, _)| name).collect();
+        Ok(Stored { dtypes, memory: MemoryCard { f32: f32 as u64, bf16: bf16 as u64 }, files })
+    }
+
+    fn in_safetensors(folder: &ModelFolder) -> Result<Self> {
         let weight_files = weight_file_names(folder)?;
         let (mut dtypes, mut packed_count) = (BTreeMap::new(), 0_u64);
         for name in &weight_files {
@@ -68,30 +124,8 @@ impl ModelCard {
                 packed_count += padded_count(&info.shape);
             }
         }
-        let decoder = &config.decoder;
-        Ok(ModelCard {
-            family: config.family.name(),
-            parameter_count: dtypes.values().sum(),
-            dtypes,
-            layer_count: decoder.layer_count(),
-            hidden_size: decoder.hidden_size,
-            head_count: decoder.head_count,
-            kv_head_count: decoder.kv_head_count,
-            head_dim: decoder.head_dim,
-            context_length: decoder.position_count_max,
-            vocab_size: decoder.vocab_size,
-            ropes: decoder.ropes.iter().map(RopeCard::new).collect(),
-            tied_embeddings: decoder.tied_embeddings,
-            weights_memory_bytes: MemoryCard { f32: packed_count * 4, bf16: packed_count * 2 },
-            weight_files,
-        })
-    }
-
-    /// dtypes joined by `+`, the most used first.
-    pub fn dtype(&self) -> String {
-        let mut dtypes: Vec<(&String, &u64)> = self.dtypes.iter().collect();
-        dtypes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        dtypes.into_iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("+")
+        let memory = MemoryCard { f32: packed_count * 4, bf16: packed_count * 2 };
+        Ok(Stored { dtypes, memory, files: weight_files })
     }
 }
 
@@ -141,6 +175,9 @@ impl TextCard {
     /// # Errors
     /// Kind `Model` for files that are not what their names say.
     pub fn read(folder: &ModelFolder) -> Result<Self> {
+        if let ModelFolder::Gguf(path) = folder {
+            return Self::of_gguf(&GgufFile::open(path)?);
+        }
         let tokenizer = match folder.read_small_if_present("tokenizer.json")? {
             Some(bytes) => {
                 let file: TokenizerFile = parse_json(&bytes, &folder.describe("tokenizer.json"))?;
@@ -162,5 +199,13 @@ impl TextCard {
             },
         };
         Ok(TextCard { tokenizer, chat_template })
+    }
+
+    fn of_gguf(file: &GgufFile) -> Result<Self> {
+        let metadata = file.metadata();
+        let kind = metadata.get::<&str>("tokenizer.ggml.model")?;
+        let pre = metadata.get::<&str>("tokenizer.ggml.pre")?.map(|pre| format!(" ({pre})"));
+        let chat_template = metadata.contains("tokenizer.chat_template").then_some("tokenizer.chat_template");
+        Ok(TextCard { tokenizer: kind.map(|kind| kind.to_owned() + &pre.unwrap_or_default()), chat_template })
     }
 }

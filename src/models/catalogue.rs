@@ -134,9 +134,9 @@ impl CatalogueEntry {
         };
         let card = model.and_then(|model| {
             let card = ModelCard::read(&model)?;
-            match model.open_if_present("tokenizer.json")? {
+            match TextCard::read(&model)?.tokenizer {
                 Some(_) => Ok(card),
-                None => Err(Error::model("has no tokenizer.json, so only bench can use it")),
+                None => Err(Error::model("has no tokenizer, so only bench can use it")),
             }
         });
         let (card, problem) = match card {
@@ -170,7 +170,7 @@ pub struct Inspection {
 pub fn inspect(model: &ModelFolder, places: &ModelPlaces) -> Result<Inspection> {
     let path = match model {
         ModelFolder::BuiltIn => None,
-        ModelFolder::Directory(path) => Some(path.clone()),
+        ModelFolder::Directory(path) | ModelFolder::Gguf(path) => Some(path.clone()),
     };
     let manifest = path.as_deref().and_then(|path| manifest_of(path, places));
     let (manifest, files) = manifest.map(|(path, manifest)| (path, manifest.files)).unzip();

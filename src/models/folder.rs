@@ -1,7 +1,7 @@
-//! Where a model's files are: a folder on disk, or inside the binary. Knows names and bytes, not their meaning.
+//! Where a model's files are: a folder on disk, one GGUF file, or inside the binary. Knows names and bytes, not their meaning.
 
 use super::file::ModelFile;
-use super::find::{find_path, is_gguf};
+use super::find::{find_path, gguf_parts, is_gguf};
 use super::hf_cache::repository_of;
 use super::places::ModelPlaces;
 use crate::error::{Error, Result};
@@ -28,10 +28,12 @@ const BUILT_IN: &[(&str, &[u8])] = &[
 pub enum ModelFolder {
     BuiltIn,
     Directory(PathBuf),
+    /// All in one file, of a split model in any part of it.
+    Gguf(PathBuf),
 }
 
 impl ModelFolder {
-    /// The built-in model by its name; else a path, the name of a manifest or of a model's folder, or a repository in Hugging
+    /// The built-in model by its name; else a directory's or GGUF file's path, the name of a manifest or of a model's folder, or a repository in Hugging
     /// Face's cache. `./control` is a directory of that name.
     ///
     /// # Errors
@@ -52,16 +54,15 @@ impl ModelFolder {
         if path.is_dir() {
             return Ok(ModelFolder::Directory(path.to_owned()));
         }
-        let error = match is_gguf(path) {
-            true => Error::model("GGUF files are not read"),
-            false => Error::model("is not a model"),
-        };
-        Err(error
-            .at(path)
-            .hint("a model is a directory with config.json, model.safetensors and tokenizer.json"))
+        if is_gguf(path) && path.is_file() {
+            return Ok(ModelFolder::Gguf(path.to_owned()));
+        }
+        Err(Error::model("is not a model").at(path).hint(
+            "a model is a directory with config.json, model.safetensors and tokenizer.json, or a .gguf file",
+        ))
     }
 
-    /// What to call the model: the repository's name in Hugging Face's cache, else the directory's own.
+    /// What to call the model: the repository's name in Hugging Face's cache, else the directory's own, or the file's.
     pub fn name(&self) -> String {
         match self {
             ModelFolder::BuiltIn => BUILT_IN_NAME.to_owned(),
@@ -72,6 +73,7 @@ impl ModelFolder {
                 }
                 full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned()
             }
+            ModelFolder::Gguf(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         }
     }
 
@@ -80,19 +82,28 @@ impl ModelFolder {
         match self {
             ModelFolder::BuiltIn => Path::new("built-in control").join(name),
             ModelFolder::Directory(path) => path.join(name),
+            ModelFolder::Gguf(path) => path.clone(),
         }
     }
 
-    /// Names and bytes of all files that lie directly in it, by name. What cannot be looked at is left out.
+    /// Names and bytes of all files that lie directly in it, or of all parts of a GGUF file, by name. What cannot be looked at is left out.
     ///
     /// # Errors
     /// Kind `Model` when the directory cannot be listed.
     pub fn files(&self) -> Result<Vec<(String, u64)>> {
-        let ModelFolder::Directory(directory) = self else {
-            return Ok(BUILT_IN
-                .iter()
-                .map(|(name, bytes)| ((*name).to_owned(), bytes.len() as u64))
-                .collect());
+        let directory = match self {
+            ModelFolder::BuiltIn => {
+                let files = BUILT_IN.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.len() as u64));
+                return Ok(files.collect());
+            }
+            ModelFolder::Gguf(path) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let len =
+                    |part: &str| std::fs::metadata(path.with_file_name(part)).ok().map(|found| found.len());
+                let parts = gguf_parts(&name).into_iter();
+                return Ok(parts.filter_map(|part| len(&part).map(|len| (part, len))).collect());
+            }
+            ModelFolder::Directory(directory) => directory,
         };
         let entries = std::fs::read_dir(directory)
             .map_err(|source| Error::model("cannot be listed").at(directory).because(source))?;
@@ -122,6 +133,7 @@ impl ModelFolder {
                 let found = BUILT_IN.iter().find(|file| file.0 == name);
                 Ok(found.map(|&(_, bytes)| ModelFile::built_in(bytes, self.describe(name))))
             }
+            ModelFolder::Gguf(_) => Ok(None),
             ModelFolder::Directory(directory) => {
                 // A name may come from a file's own index: it must stay a plain name.
                 let plain =

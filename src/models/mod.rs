@@ -1,4 +1,4 @@
-//! Reads `models/` and model folders elsewhere: config, weights, tokenizer and template files, into a decoder.
+//! Reads `models/`, and model folders and GGUF files elsewhere: config, weights, tokenizer and template, into a decoder.
 //! Knows nothing of surveys.
 
 mod card;
@@ -6,6 +6,7 @@ mod catalogue;
 mod config;
 mod families;
 mod file;
+mod files;
 mod find;
 mod folder;
 pub mod gguf;
@@ -21,6 +22,7 @@ mod quantise;
 mod random;
 mod safetensors;
 mod shapes;
+mod shards;
 mod verify;
 mod weights;
 
@@ -31,6 +33,7 @@ use sha2::{Digest, Sha256};
 pub use card::{MemoryCard, ModelCard, RopeCard, TextCard};
 pub use catalogue::{CatalogueEntry, Inspection, catalogue, inspect};
 pub use config::{Family, ModelConfig, TensorLayout};
+pub use files::{ModelFiles, TokenizerFile};
 pub use find::find_path;
 pub use folder::{BUILT_IN_NAME, ModelFolder, is_control};
 pub use import::{ImportRequest, Imported, import};
@@ -40,55 +43,6 @@ pub use quantise::{Quantisation, QuantisedWeights};
 pub use random::random_decoder;
 pub use shapes::{shape_config, shape_names};
 pub use verify::{FileState, Manifests, VerifiedFile};
-
-/// The files that are small and read before anything is computed.
-#[derive(Debug)]
-pub struct ModelFiles {
-    pub config: ModelConfig,
-    /// `tokenizer.json` as it is.
-    pub tokenizer: Vec<u8>,
-    /// `tokenizer_config.json`; an empty object where there is none.
-    pub tokenizer_config: serde_json::Value,
-    /// `chat_template.jinja` as it is, which goes before a template inside `tokenizer_config.json`.
-    pub template_file: Option<String>,
-    pub config_sha256: String,
-    pub tokenizer_sha256: String,
-    pub tokenizer_config_sha256: String,
-}
-
-impl ModelFiles {
-    /// Reads the small files of a folder. No weights are touched.
-    ///
-    /// # Errors
-    /// Kind `Model`, with the file that is absent, broken or unsupported.
-    pub fn read(folder: &ModelFolder) -> Result<Self> {
-        let config_bytes = folder.read_small("config.json")?;
-        let config = ModelConfig::parse(&config_bytes, &folder.describe("config.json"))?;
-        let tokenizer = folder.read_small("tokenizer.json")?;
-        let tokenizer_config_bytes = folder.read_small_if_present("tokenizer_config.json")?;
-        let tokenizer_config = match &tokenizer_config_bytes {
-            None => serde_json::json!({}),
-            Some(bytes) => folder::parse_json(bytes, &folder.describe("tokenizer_config.json"))?,
-        };
-        let template_file = match folder.read_small_if_present("chat_template.jinja")? {
-            None => None,
-            Some(bytes) => Some(String::from_utf8(bytes).map_err(|source| {
-                crate::error::Error::model("not UTF-8 text")
-                    .at(folder.describe("chat_template.jinja"))
-                    .because(source)
-            })?),
-        };
-        Ok(ModelFiles {
-            config_sha256: sha256_hex(&config_bytes),
-            tokenizer_sha256: sha256_hex(&tokenizer),
-            tokenizer_config_sha256: sha256_hex(&tokenizer_config_bytes.unwrap_or_default()),
-            config,
-            tokenizer,
-            tokenizer_config,
-            template_file,
-        })
-    }
-}
 
 /// A decoder and what its weights were.
 #[derive(Debug)]
@@ -144,7 +98,7 @@ fn decoder_of(
     device: &EngineDevice,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Decoder> {
-    let names = families::TensorNames::of(config);
+    let names = store.names(config);
     let mut source = families::NamedWeights::new(store, config, names, progress);
     let decoder = match quantisation {
         None => Decoder::new(config.decoder.clone(), &mut source, device)?,
@@ -157,7 +111,7 @@ fn decoder_of(
     Ok(decoder)
 }
 
-/// Reads a folder's weight files once, for the time that it takes. Returns their bytes.
+/// Reads a model's weight files once, for the time that it takes. Returns their bytes.
 ///
 /// # Errors
 /// Kind `Model`, as [`load`].

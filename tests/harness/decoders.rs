@@ -13,9 +13,9 @@ pub fn decoder(directory: &Path) -> Decoder {
     decoder_on(directory, &EngineDevice::from_name("cpu").unwrap())
 }
 
+/// Of a directory, or of a GGUF file.
 pub fn decoder_on(directory: &Path, device: &EngineDevice) -> Decoder {
-    let folder = ModelFolder::Directory(directory.to_owned());
-    let config =
-        ModelConfig::parse(&folder.read_small("config.json").unwrap(), &directory.join("config.json"));
-    load(&folder, &config.unwrap(), device, &|_, _| ()).unwrap().decoder
+    let folder = ModelFolder::find(directory.to_str().unwrap()).unwrap();
+    let config = ModelConfig::read(&folder).unwrap();
+    load(&folder, &config, device, &|_, _| ()).unwrap().decoder
 }

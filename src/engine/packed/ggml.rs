@@ -46,6 +46,13 @@ pub fn layout(dtype: GgmlDType) -> Option<CodeLayout> {
     Some(CodeLayout { block_len, range })
 }
 
+/// Bytes that a value takes in memory, its share of the scale and the minimum included; `None` for a type that is not kept.
+pub fn kept_bytes_per_value(dtype: GgmlDType) -> Option<f64> {
+    let layout = layout(dtype)?;
+    let code_bytes = if layout.range == CodeRange::Byte { 1.0 } else { 0.5 };
+    Some(code_bytes + 8.0 / layout.block_len as f64)
+}
+
 /// Takes a row's bytes apart: whole blocks of a type that has a [`layout`].
 pub fn take_apart(dtype: GgmlDType, bytes: &[u8]) -> QuantisedRow {
     let mut row = QuantisedRow::default();

@@ -17,4 +17,5 @@ mod session;
 mod stack;
 
 pub use decoder::PackedDecoder;
+pub use ggml::kept_bytes_per_value;
 pub use session::PackedSession;

@@ -17,6 +17,7 @@ use crate::engine::{DecoderConfig, RopeKind};
 use crate::error::{Error, Result};
 use fields::{Checked, Fields};
 use serde_json::{Map, Value};
+pub use sizes::{LAYER_COUNT_MAX, check_sizes};
 use std::path::Path;
 
 /// A family of decoders with one config and one layout of weights.
@@ -178,7 +179,7 @@ fn family_of(object: &Map<String, Value>) -> Checked<Family> {
 }
 
 /// Two kinds of rope are there to go beyond `max_position_embeddings`.
-fn extend_positions(decoder: &mut DecoderConfig) {
+pub fn extend_positions(decoder: &mut DecoderConfig) {
     let count = decoder.position_count_max;
     let reach = |kind: &RopeKind| match kind {
         RopeKind::Dynamic { factor, position_count } => (factor * *position_count as f64) as usize,

@@ -1,6 +1,7 @@
 //! A decoder's weights out of a store of named tensors, whatever family they are of.
 
 mod names;
+mod paired;
 mod read;
 
 use super::config::ModelConfig;
@@ -10,9 +11,10 @@ use crate::engine::{
 };
 use crate::error::Result;
 use candle_core::Tensor;
-pub use names::TensorNames;
-use names::{GateUpNames, QkvNames};
-use read::{plain, refuse_other_lm_head, split, split_by_head};
+pub use names::{ExpertNames, GateUpNames, LayerNames, QkvNames, TensorNames};
+use paired::halved;
+pub use read::plain;
+use read::{refuse_other_lm_head, split, split_by_head};
 
 /// Tensors by name, each asked for once.
 pub trait NamedTensors {
@@ -89,14 +91,18 @@ impl<'a> NamedWeights<'a> {
         let (input, bias) = (decoder.hidden_size, self.config.layout.qkv_bias);
         let sizes = [decoder.query_size(), decoder.kv_size(), decoder.kv_size()];
         let fused = |name: &str| self.projection(&format!("{layer}.{name}"), sizes.iter().sum(), input, bias);
-        match self.names.layer.qkv {
+        let [query, key, value] = match self.names.layer.qkv {
             QkvNames::Apart([query, key, value]) => {
                 let part = |name: &str, size| self.projection(&format!("{layer}.{name}"), size, input, bias);
-                Ok([part(query, sizes[0])?, part(key, sizes[1])?, part(value, sizes[2])?])
+                [part(query, sizes[0])?, part(key, sizes[1])?, part(value, sizes[2])?]
             }
-            QkvNames::Fused(name) => split(&fused(name)?, sizes),
-            QkvNames::ByHead(name) => split_by_head(&fused(name)?, decoder.head_count),
-        }
+            QkvNames::Fused(name) => split(&fused(name)?, sizes)?,
+            QkvNames::ByHead(name) => split_by_head(&fused(name)?, decoder.head_count)?,
+        };
+        Ok(match self.names.pairs_are_adjacent {
+            false => [query, key, value],
+            true => [halved(query, decoder.head_dim)?, halved(key, decoder.head_dim)?, value],
+        })
     }
 
     /// As the config's kind of norm stores it.
@@ -106,6 +112,9 @@ impl<'a> NamedWeights<'a> {
             None => None,
             Some(QueryKeyNorm::HeadRms) => Some(self.norm_weight(name, head_dim)?),
             Some(QueryKeyNorm::WholeRms) => Some(self.norm_weight(name, head_count * head_dim)?),
+            Some(QueryKeyNorm::HeadLayer) if self.names.is_stacked => {
+                Some(plain(&self.store.matrix(&format!("{name}.weight"), &[head_count, head_dim])?)?)
+            }
             Some(QueryKeyNorm::HeadLayer) => {
                 let of_head = |head| self.norm_weight(&format!("{name}.norms.{head}"), head_dim);
                 let heads = (0..head_count).map(of_head).collect::<Result<Vec<_>>>()?;
@@ -139,26 +148,51 @@ impl<'a> NamedWeights<'a> {
     fn experts(&self, layer: &str, experts: &Experts) -> Result<FeedForwardWeights> {
         let (hidden, names) = (self.decoder().hidden_size, &self.names.layer.experts);
         let matrix = |name: &str, rows| self.store.matrix(&format!("{layer}.{name}.weight"), &[rows, hidden]);
-        let [gate, up, down] = names.parts;
-        let gated = |expert: String, width| -> Result<GatedWeights> {
+        let gated = |parts: [String; 3], width| -> Result<GatedWeights> {
+            let [gate, up, down] = parts.map(|part| format!("{layer}.{part}"));
             Ok(GatedWeights {
-                gate: self.projection(&format!("{layer}.{expert}.{gate}"), width, hidden, false)?,
-                up: self.projection(&format!("{layer}.{expert}.{up}"), width, hidden, false)?,
-                down: self.projection(&format!("{layer}.{expert}.{down}"), hidden, width, false)?,
+                gate: self.projection(&gate, width, hidden, false)?,
+                up: self.projection(&up, width, hidden, false)?,
+                down: self.projection(&down, hidden, width, false)?,
             })
         };
         let shared = |width| -> Result<SharedExpert> {
             Ok(SharedExpert {
                 share: matrix(names.shared_gate, 1)?,
-                weights: gated(names.shared.to_owned(), width)?,
+                weights: gated(names.shared.map(str::to_owned), width)?,
             })
         };
-        let of_index = |index| gated(format!("{}.{index}", names.experts), experts.intermediate_size);
+        let of_index = |index| {
+            let parts = names.parts.map(|part| format!("{}.{index}.{part}", names.experts));
+            gated(parts, experts.intermediate_size)
+        };
         Ok(FeedForwardWeights::Experts {
             router: matrix(names.router, experts.expert_count)?,
-            experts: (0..experts.expert_count).map(of_index).collect::<Result<_>>()?,
+            experts: match self.names.is_stacked {
+                true => self.stacked_experts(layer, experts)?,
+                false => (0..experts.expert_count).map(of_index).collect::<Result<_>>()?,
+            },
             shared: experts.shared_intermediate_size.map(shared).transpose()?,
         })
+    }
+
+    /// Experts out of tensors `[expert, out, in]`.
+    fn stacked_experts(&self, layer: &str, experts: &Experts) -> Result<Vec<GatedWeights>> {
+        let (hidden, width) = (self.decoder().hidden_size, experts.intermediate_size);
+        let [gate, up, down] = self.names.layer.experts.parts;
+        let stack = |name: &str, output, input| {
+            self.store.matrix(&format!("{layer}.{name}.weight"), &[experts.expert_count, output, input])
+        };
+        let (gates, ups) = (stack(gate, width, hidden)?, stack(up, width, hidden)?);
+        let downs = stack(down, hidden, width)?;
+        let of_index = |index: usize| {
+            let part = |stack: &StoredMatrix, output: usize| Projection {
+                weight: stack.part(index * output..(index + 1) * output),
+                bias: None,
+            };
+            GatedWeights { gate: part(&gates, width), up: part(&ups, width), down: part(&downs, hidden) }
+        };
+        Ok((0..experts.expert_count).map(of_index).collect())
     }
 }
 

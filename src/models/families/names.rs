@@ -21,6 +21,10 @@ pub struct TensorNames {
     pub norms_miss_one: bool,
     /// Matrices of layers are stored `[in, out]`.
     pub is_transposed: bool,
+    /// Experts, and norms of heads, lie in one tensor each; the experts' is called by their part alone.
+    pub is_stacked: bool,
+    /// Queries and keys have the two dimensions that turn against each other side by side.
+    pub pairs_are_adjacent: bool,
     /// Tensors that are not the decoder's weights: rotary tables, masks, what sees.
     pub ignored_ends: &'static [&'static str],
     pub ignored_starts: &'static [&'static str],
@@ -64,12 +68,12 @@ pub enum GateUpNames {
 #[derive(Debug, Clone, Copy)]
 pub struct ExpertNames {
     pub router: &'static str,
-    /// In front of an expert's index.
+    /// In front of an expert's index; nothing where they are stacked.
     pub experts: &'static str,
     /// Gate, up and down of each expert.
     pub parts: [&'static str; 3],
-    /// In front of the same parts of the expert that all rows go through.
-    pub shared: &'static str,
+    /// The same parts of the expert that all rows go through.
+    pub shared: [&'static str; 3],
     pub shared_gate: &'static str,
 }
 
@@ -94,12 +98,18 @@ const LLAMA: TensorNames = TensorNames {
             router: "mlp.gate",
             experts: "mlp.experts",
             parts: ["gate_proj", "up_proj", "down_proj"],
-            shared: "mlp.shared_expert",
+            shared: [
+                "mlp.shared_expert.gate_proj",
+                "mlp.shared_expert.up_proj",
+                "mlp.shared_expert.down_proj",
+            ],
             shared_gate: "mlp.shared_expert_gate",
         },
     },
     norms_miss_one: false,
     is_transposed: false,
+    is_stacked: false,
+    pairs_are_adjacent: false,
     ignored_ends: &["rotary_emb.inv_freq"],
     ignored_starts: &[],
 };

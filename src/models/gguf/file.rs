@@ -52,6 +52,10 @@ impl GgufFile {
         &self.metadata
     }
 
+    pub fn into_metadata(self) -> Metadata {
+        self.metadata
+    }
+
     /// All tensors, in the order of the files.
     pub fn tensors(&self) -> &[TensorInfo] {
         &self.tensors

@@ -3,6 +3,7 @@
 use super::header::HeaderReader;
 use super::value::{self, ARRAY_DEPTH_MAX, FromValue, Value, ValueType};
 use crate::error::{Error, Result};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 const ENTRY_BYTES_MIN: u64 = 8 + 4 + 1;
 
 /// Keys and values of one file.
+#[derive(Debug)]
 pub struct Metadata {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -97,6 +99,23 @@ impl Metadata {
 
     pub fn contains(&self, key: &str) -> bool {
         self.entries.contains_key(key)
+    }
+
+    /// Whether there is such a key and its value is an array.
+    pub fn is_array(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(|entry| entry.kind == ValueType::Array)
+    }
+
+    /// The sha256, in lower-case hex, of the entries whose keys are wanted, in the order of the alphabet.
+    pub fn sha256(&self, is_wanted: impl Fn(&str) -> bool) -> String {
+        let mut hash = Sha256::new();
+        for (key, entry) in self.entries.iter().filter(|(key, _)| is_wanted(key)) {
+            hash.update(key);
+            hash.update([0, entry.kind as u8]);
+            hash.update((entry.place.len() as u64).to_le_bytes());
+            hash.update(&self.bytes[entry.place.clone()]);
+        }
+        super::super::hex(&hash.finalize())
     }
 
     /// A value as the type that is asked for; `None` where there is no such key.

@@ -98,6 +98,12 @@ impl GgmlType {
         })
     }
 
+    /// What the engine's block types are called here.
+    pub fn of(dtype: GgmlDType) -> Self {
+        let is_it = |kind: &GgmlType| kind.format() == Some(StoredFormat::Ggml(dtype));
+        TYPES.iter().map(|row| GgmlType(row.0)).find(is_it).expect("weights are stored in readable types")
+    }
+
     fn row(self) -> Option<&'static (u32, &'static str, usize, usize)> {
         TYPES.iter().find(|row| row.0 == self.0)
     }

@@ -18,7 +18,7 @@ use super::hf_cache::RepositoryName;
 use super::import::{ImportRequest, Imported, check_name, import};
 use super::manifest::{manifest_path, refuse_existing};
 use super::places::ModelPlaces;
-use super::weights::weight_file_names;
+use super::shards::weight_file_names;
 use crate::error::{Error, Result};
 use files::{INDEX, needed_files};
 use repository::HubRepository;

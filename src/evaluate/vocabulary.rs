@@ -1,0 +1,90 @@
+//! The tokenizer of a model, whatever it is described by. Knows no templates but the special tokens that they may name.
+
+use crate::error::{Error, Result};
+use crate::models::gguf::{FromValue, Metadata};
+use crate::models::{ModelFiles, ModelFolder, TokenizerFile};
+use crate::tokens::{TextTokenizer, VocabularyMetadata};
+use serde_json::Value;
+
+/// Reads what `files` hold. Special tokens that only a vocabulary names are added to the tokenizer's config.
+pub fn open_tokenizer(files: &mut ModelFiles, folder: &ModelFolder) -> Result<TextTokenizer> {
+    let vocab_size = files.config.decoder.vocab_size;
+    let path = folder.describe(files.tokenizer.name());
+    match &files.tokenizer {
+        TokenizerFile::Json(bytes) => TextTokenizer::from_bytes(bytes, vocab_size, &path)?
+            .with_tokenizer_config(&files.tokenizer_config),
+        TokenizerFile::Model(bytes) => {
+            TextTokenizer::from_tokenizer_model(bytes, &files.tokenizer_config, None, vocab_size, &path)
+        }
+        TokenizerFile::Gguf(metadata) => {
+            let vocabulary = vocabulary(metadata)?;
+            for (name, token) in special_tokens(&vocabulary, metadata)? {
+                files.tokenizer_config[name] = Value::String(token);
+            }
+            TextTokenizer::from_vocabulary(vocabulary, vocab_size, &path)
+        }
+    }
+}
+
+/// Keys behind `tokenizer.ggml.`.
+fn get<'a, T: FromValue<'a>>(metadata: &'a Metadata, name: &str) -> Result<Option<T>> {
+    metadata.get(&format!("tokenizer.ggml.{name}"))
+}
+
+fn texts(metadata: &Metadata, name: &str) -> Result<Option<Vec<String>>> {
+    let texts = get::<Vec<&str>>(metadata, name)?;
+    Ok(texts.map(|texts| texts.into_iter().map(str::to_owned).collect()))
+}
+
+fn vocabulary(metadata: &Metadata) -> Result<VocabularyMetadata> {
+    let missing = |name: &str| {
+        Error::model(format!("metadata `tokenizer.ggml.{name}` is missing"))
+            .at(metadata.path())
+            .hint("the file has no tokenizer; use one that was converted with it, or the model's own folder")
+    };
+    let text = |name| Ok::<_, Error>(get::<&str>(metadata, name)?.map(str::to_owned));
+    let charsmap = get::<Vec<u32>>(metadata, "precompiled_charsmap")?;
+    let byte = |number| {
+        u8::try_from(number).map_err(|_| {
+            Error::model(format!("metadata `tokenizer.ggml.precompiled_charsmap` holds {number}"))
+                .at(metadata.path())
+        })
+    };
+    Ok(VocabularyMetadata {
+        model: text("model")?.ok_or_else(|| missing("model"))?,
+        pre: text("pre")?,
+        tokens: texts(metadata, "tokens")?.ok_or_else(|| missing("tokens"))?,
+        scores: get(metadata, "scores")?,
+        token_types: get(metadata, "token_type")?,
+        merges: texts(metadata, "merges")?,
+        bos_id: get(metadata, "bos_token_id")?,
+        eos_id: get(metadata, "eos_token_id")?,
+        unk_id: get(metadata, "unknown_token_id")?,
+        add_bos: get(metadata, "add_bos_token")?,
+        add_eos: get(metadata, "add_eos_token")?,
+        add_space_prefix: get(metadata, "add_space_prefix")?,
+        remove_extra_whitespaces: get(metadata, "remove_extra_whitespaces")?,
+        precompiled_charsmap: charsmap.map(|bytes| bytes.into_iter().map(byte).collect()).transpose()?,
+        model_name: metadata.get::<&str>("general.name")?.map(str::to_owned),
+    })
+}
+
+/// The tokens that a template may write, under their names in a `tokenizer_config.json`. Where SentencePiece vocabularies do not
+/// tell the ids of the first three, llama.cpp takes those that SentencePiece gives them.
+fn special_tokens(
+    vocabulary: &VocabularyMetadata,
+    metadata: &Metadata,
+) -> Result<Vec<(&'static str, String)>> {
+    let usual = |id| (vocabulary.model == "llama").then_some(id);
+    let ids = [
+        ("bos_token", vocabulary.bos_id.or(usual(1))),
+        ("eos_token", vocabulary.eos_id.or(usual(2))),
+        ("unk_token", vocabulary.unk_id.or(usual(0))),
+        ("sep_token", get(metadata, "seperator_token_id")?),
+        ("pad_token", get(metadata, "padding_token_id")?),
+        ("cls_token", get(metadata, "cls_token_id")?),
+        ("mask_token", get(metadata, "mask_token_id")?),
+    ];
+    let token = |id: u32| vocabulary.tokens.get(id as usize).cloned();
+    Ok(ids.into_iter().filter_map(|(name, id)| Some((name, token(id?)?))).collect())
+}
