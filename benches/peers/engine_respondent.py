@@ -1,4 +1,4 @@
-"""`respondent bench` on the model folder and the same JSONL. It times itself, by the same definition:
+"""`respondent bench` on the model folder, or quantised on llama.cpp's GGUF file, and the same JSONL. It times itself, by the same definition:
 weights loaded and packed before, readouts included.
 """
 
@@ -25,10 +25,12 @@ def _version(binary):
 
 
 def _bench(job, log_probs):
-    command = [job["respondent"], "bench", "--model", job["model"], "--workload", job["workload"]]
     precision = job["precision"]
-    # quantised weights are unpacked into the bf16 kernel
-    command += ["--dtype", precision] if precision in ("f32", "bf16") else ["--dtype", "bf16", "--quantise", precision]
+    is_plain = precision in ("f32", "bf16")
+    # quantised, it runs llama.cpp's own file, unpacked into the bf16 kernel
+    model = job["model"] if is_plain else job["gguf"]
+    command = [job["respondent"], "bench", "--model", model, "--workload", job["workload"]]
+    command += ["--dtype", precision if is_plain else "bf16"]
     command += ["--threads", str(job["threads"]), "--repeat", "1"]
     command += ["--json", "--log-probs", str(log_probs)]
     ran = subprocess.run(command, check=False, capture_output=True, text=True)

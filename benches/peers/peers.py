@@ -76,8 +76,11 @@ def say(text):
 def prepare(chosen, shape):
     """The model's files: paths, and what formats the GGUFs hold."""
     say(f"{shape}: model files")
-    is_gguf_needed = any(name.startswith("llamacpp") for name in chosen.engines)
-    ggufs = [p for p in ("bf16", *QUANTISED) if p in chosen.precisions] if is_gguf_needed else []
+    runs_llamacpp = any(name.startswith("llamacpp") for name in chosen.engines)
+    # quantised, respondent runs llama.cpp's file
+    runs_gguf = runs_llamacpp or "respondent" in chosen.engines
+    known = (["bf16"] if runs_llamacpp else []) + (list(QUANTISED) if runs_gguf else [])
+    ggufs = [p for p in known if p in chosen.precisions]
     job = {"task": "prepare", "shape": shape, "quick": chosen.quick, "ggufs": ggufs}
     return run_worker(job, chosen.work_dir, chosen.threads)
 
