@@ -5,7 +5,7 @@
 #[path = "harness/decoders.rs"]
 mod decoders;
 
-use decoders::golden_decoder;
+use decoders::{decoder, repository};
 use peak_alloc::PeakAlloc;
 use proptest::prelude::*;
 use respondent::engine::{Decoder, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings};
@@ -53,7 +53,7 @@ fn peak(decoder: &Decoder, prompt_count: u32) -> (usize, usize) {
 #[test]
 fn fifty_thousand_prompts_take_no_more_than_five_thousand() {
     let _counting = COUNTING.lock().unwrap();
-    let decoder = golden_decoder("llama_bias");
+    let decoder = decoder(&repository("tests/goldens/models/llama_bias"));
     // Worker threads and their scratch buffers are made once and stay.
     peak(&decoder, 500);
     let (few, few_rows) = peak(&decoder, 5_000);

@@ -19,7 +19,3 @@ pub fn decoder_on(directory: &Path, device: &EngineDevice) -> Decoder {
     let config = ModelConfig::read(&folder).unwrap();
     load(&folder, &config, device, &|_, _| ()).unwrap().decoder
 }
-
-pub fn golden_decoder(name: &str) -> Decoder {
-    decoder(&repository("tests/goldens/models").join(name))
-}

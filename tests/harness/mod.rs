@@ -3,7 +3,7 @@
 mod decoders;
 mod program;
 
-pub use decoders::{decoder, decoder_on, golden_decoder, repository};
+pub use decoders::{decoder, decoder_on, repository};
 pub use program::{ModelCopy, Outcome, respondent, respondent_with_input};
 
 use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
