@@ -1,6 +1,6 @@
 //! `respondent score`: the numbers are the engine's, lines keep their order, bad lines are told and passed over.
 
-use super::harness::{Outcome, decoder};
+use super::harness::{ModelCopy, Outcome, decoder};
 use super::harness::{log_probs, max_difference, read_all, repository, respondent_with_input};
 use serde_json::{Value, json};
 
@@ -135,4 +135,21 @@ fn many_lines_stream_through_in_order() {
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let ids: Vec<u64> = parsed(&outcome).iter().map(|line| line["id"].as_u64().unwrap()).collect();
     assert!(ids.into_iter().eq(0..9_000));
+}
+
+#[test]
+fn a_folder_may_have_a_sentencepiece_model_for_a_tokenizer() {
+    let model = ModelCopy::new();
+    for name in ["tokenizer.json", "chat_template.jinja"] {
+        std::fs::remove_file(model.file(name)).unwrap();
+    }
+    let vocabulary = repository("tests/goldens/vocabularies/unigram_bytes.model");
+    std::fs::copy(vocabulary, model.file("tokenizer.model")).unwrap();
+    let config = json!({"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>"});
+    std::fs::write(model.file("tokenizer_config.json"), config.to_string()).unwrap();
+    let line = format!("{}\n", json!({"prompt": "How many?", "options": ["1", "10"]}));
+    let arguments = ["score", "--quiet", "--model", model.path()];
+    let outcome = respondent_with_input(&std::env::temp_dir(), &arguments, &line);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    assert_eq!(parsed(&outcome).len(), 1);
 }

@@ -1,7 +1,8 @@
 """Writes gguf_models/: some models of models/ as GGUF files, by the rules of llama.cpp's converter (conversion/*.py).
 
 Knows nothing about the Rust code. Matrices keep their numbers, and vectors become f32. Tensor names come from the gguf package's own table. What a GGUF file cannot say of a model
-is changed in its config first; gguf_models/changes.json tells what, so that both are the same model again.
+is changed in its config first; gguf_models/changes.json tells what, and
+expected.json what transformers then computes.
 
     python make_gguf_models.py
 """
@@ -10,12 +11,14 @@ import json
 import math
 import shutil
 import string
+import tempfile
 from pathlib import Path
 
 import gguf
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 HERE = Path(__file__).parent
 OUT = HERE / "gguf_models"
@@ -243,6 +246,19 @@ def make(name: str, arch: str, changes: dict, out: Path = OUT, plain: bool = Fal
     writer.close()
 
 
+def log_probs(name: str, changes: dict) -> list[list[float]]:
+    """What transformers computes of the changed model, for each of its golden sequences alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(HERE / "models" / name, folder, dirs_exist_ok=True)
+        config = Path(folder) / "config.json"
+        config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    sequences = json.loads((HERE / "models" / name / "expected.json").read_text())["sequences"]
+    with torch.no_grad():
+        rows = [model(torch.tensor([ids]), use_cache=False).logits[0, -1].double().log_softmax(-1) for ids in sequences]
+    return [[round(value, 8) for value in row.tolist()] for row in rows]
+
+
 if __name__ == "__main__":
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir()
@@ -250,3 +266,5 @@ if __name__ == "__main__":
         make(name, arch, changes)
     changes = {name: changes for name, (_, changes) in MODELS.items()}
     (OUT / "changes.json").write_text(json.dumps(changes, indent=1) + "\n")
+    expected = {name: log_probs(name, fields) for name, fields in changes.items() if fields}
+    (OUT / "expected.json").write_text(json.dumps(expected) + "\n")
