@@ -203,7 +203,8 @@ impl TextCard {
 
     fn of_gguf(file: &GgufFile) -> Result<Self> {
         let metadata = file.metadata();
-        let kind = metadata.get::<&str>("tokenizer.ggml.model")?;
+        // `no_vocab` is how converters say that they were given no tokenizer.
+        let kind = metadata.get::<&str>("tokenizer.ggml.model")?.filter(|kind| *kind != "no_vocab");
         let pre = metadata.get::<&str>("tokenizer.ggml.pre")?.map(|pre| format!(" ({pre})"));
         let chat_template = metadata.contains("tokenizer.chat_template").then_some("tokenizer.chat_template");
         Ok(TextCard { tokenizer: kind.map(|kind| kind.to_owned() + &pre.unwrap_or_default()), chat_template })
