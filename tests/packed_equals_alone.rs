@@ -8,7 +8,22 @@ use respondent::engine::{Decoder, EngineDevice, EngineDtype, ReadoutLogits, Read
 /// candle's f32 sums over other row counts may be made in another order; nothing larger is explained by that.
 const PORTABLE_TOLERANCE: f64 = 2e-5;
 
-const MODELS: [&str; 4] = ["llama_gqa", "qwen2_untied", "qwen3_tied", "llama_head_dim"];
+/// Every kind of layer: windows, caps, experts, parallel branches, learned positions, ropes that depend on the length.
+const MODELS: [&str; 13] = [
+    "llama_gqa",
+    "qwen2_untied",
+    "qwen3_tied",
+    "llama_head_dim",
+    "llama_dynamic",
+    "mixtral_window",
+    "qwen2_moe_shared",
+    "gemma2_caps",
+    "gemma3_text_pattern",
+    "phi3_longrope",
+    "smollm3_window",
+    "stablelm_parallel",
+    "gpt2_unscaled",
+];
 
 fn decoders(dtype: EngineDtype, kernel: &str) -> Vec<Decoder> {
     let Ok(device) = EngineDevice::new("cpu", dtype, kernel) else {

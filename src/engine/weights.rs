@@ -1,7 +1,7 @@
 //! A decoder's weights on their way in: matrices as they are stored, of which rows are read when they are packed, one layer
 //! after the other, so that nothing is ever held twice. Knows no file formats.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use candle_core::quantized::{GgmlDType, ggml_file::qtensor_from_ggml};
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
@@ -39,10 +39,20 @@ impl StoredFormat {
             StoredFormat::Ggml(dtype) => {
                 let row_count = bytes.len() / self.row_bytes(column_count);
                 let blocks = qtensor_from_ggml(dtype, bytes, vec![row_count, column_count], &Device::Cpu)?;
-                blocks.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?
+                let values = blocks.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?;
+                if !values.iter().copied().all(f32::is_finite) {
+                    return Err(refuse_blocks());
+                }
+                values
             }
         })
     }
+}
+
+/// The error for quantised blocks that stand for no numbers.
+pub(super) fn refuse_blocks() -> Error {
+    Error::model("a quantised matrix holds a scale that is NaN or infinite")
+        .hint("the weights are damaged; verify the file against its publisher's hash")
 }
 
 fn numbers<T, const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> T) -> Vec<T> {

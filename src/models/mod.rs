@@ -20,6 +20,7 @@ mod memory;
 mod places;
 mod quantise;
 mod random;
+mod rows;
 mod safetensors;
 mod shapes;
 mod shards;

@@ -3,12 +3,12 @@
 
 use super::file::ModelFile;
 use super::folder::ModelFolder;
-use crate::engine::{StoredFormat, StoredMatrix, StoredRows};
+use super::rows::FileRows;
+use crate::engine::{StoredFormat, StoredMatrix};
 use crate::error::{Error, Result};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// The format's own limit on the header.
@@ -91,66 +91,13 @@ impl SafetensorsFile {
         let row_count = shape.iter().rev().skip(1).product();
         let rows = FileRows {
             file: self.file.clone(),
-            name: name.to_owned(),
+            tensor_name: name.to_owned(),
             start: self.data_start + info.data_offsets.0 as u64,
             row_bytes: format.row_bytes(column_count),
             row_count,
             format,
         };
         Ok(StoredMatrix::new(row_count, column_count, format, Arc::new(rows)))
-    }
-}
-
-/// Rows of one tensor of a file.
-struct FileRows {
-    file: Arc<ModelFile>,
-    name: String,
-    start: u64,
-    row_bytes: usize,
-    row_count: usize,
-    format: StoredFormat,
-}
-
-impl FileRows {
-    fn read_unchecked(&self, rows: Range<usize>, bytes: &mut [u8]) -> Result<()> {
-        self.file.read_at(self.start + (rows.start * self.row_bytes) as u64, bytes)
-    }
-
-    /// The error for a tensor that holds such values, with their count in all of it.
-    fn refuse_values(&self) -> Error {
-        let mut bytes = vec![0; self.row_bytes];
-        let mut count = 0;
-        for row in 0..self.row_count {
-            if let Err(error) = self.read_unchecked(row..row + 1, &mut bytes) {
-                return error;
-            }
-            count += not_finite_count(self.format, &bytes);
-        }
-        Error::model(format!("tensor `{}` holds {count} values that are NaN or infinite", self.name))
-            .at(self.file.path())
-            .hint("the weights are damaged; verify the file against its publisher's hash")
-    }
-}
-
-impl StoredRows for FileRows {
-    fn read(&self, rows: Range<usize>, bytes: &mut [u8]) -> Result<()> {
-        self.read_unchecked(rows, bytes)?;
-        if not_finite_count(self.format, bytes) > 0 { Err(self.refuse_values()) } else { Ok(()) }
-    }
-}
-
-/// Values whose exponent is all ones.
-fn not_finite_count(format: StoredFormat, bytes: &[u8]) -> usize {
-    let halves =
-        |mask: u16| bytes.as_chunks().0.iter().filter(|&&two| u16::from_le_bytes(two) & mask == mask).count();
-    match format {
-        StoredFormat::Bf16 => halves(0x7f80),
-        StoredFormat::F16 => halves(0x7c00),
-        StoredFormat::F32 => {
-            let mask = 0x7f80_0000;
-            bytes.as_chunks().0.iter().filter(|&&four| u32::from_le_bytes(four) & mask == mask).count()
-        }
-        StoredFormat::Ggml(_) => 0,
     }
 }
 

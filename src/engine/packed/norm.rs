@@ -46,6 +46,8 @@ pub struct PackedQueryKeyNorm {
     head_dim: usize,
     query: Vec<f32>,
     key: Vec<f32>,
+    /// The bias that a head's LayerNorm does not have, `[head_dim]`.
+    no_bias: Vec<f32>,
 }
 
 impl PackedQueryKeyNorm {
@@ -55,7 +57,8 @@ impl PackedQueryKeyNorm {
             return Ok(None);
         };
         let (eps, head_dim) = (config.norm_eps as f32, config.head_dim);
-        Ok(Some(PackedQueryKeyNorm { kind, eps, head_dim, query: floats(query)?, key: floats(key)? }))
+        let (query, key, no_bias) = (floats(query)?, floats(key)?, vec![0.0; head_dim]);
+        Ok(Some(PackedQueryKeyNorm { kind, eps, head_dim, query, key, no_bias }))
     }
 
     /// Norms a row's queries and keys, heads side by side, where they stand.
@@ -76,11 +79,10 @@ impl PackedQueryKeyNorm {
                 }
             }
             QueryKeyNorm::HeadLayer => {
-                let zeros = vec![0.0; dim];
                 let rows =
                     raw.chunks_exact(dim).zip(heads.chunks_exact_mut(dim)).zip(weight.chunks_exact(dim));
                 for ((raw, head), weight) in rows {
-                    layer_norm(isa, raw, weight, &zeros, self.eps, head);
+                    layer_norm(isa, raw, weight, &self.no_bias, self.eps, head);
                 }
             }
         }

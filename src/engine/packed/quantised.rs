@@ -2,11 +2,12 @@
 //! layers.
 
 use super::super::kernels::{CentredPair, Codes, QuantisedPanel};
+use super::super::weights::refuse_blocks;
 use super::super::{Projection, StoredFormat};
 use super::ggml::{self, CodeLayout, CodeRange};
 use super::matrix::Place;
 use super::panels::{Run, runs};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use candle_core::quantized::GgmlDType;
 use rayon::prelude::*;
 
@@ -57,8 +58,7 @@ fn panel(
             let column = run.column + offset;
             let row = ggml::take_apart(dtype, row);
             if !row.scales.iter().chain(&row.minima).all(|value| value.is_finite()) {
-                return Err(Error::model("a quantised matrix holds a scale that is NaN or infinite")
-                    .hint("the weights are damaged; verify the file against its publisher's hash"));
+                return Err(refuse_blocks());
             }
             transpose(&row.codes, column, columns, &mut codes);
             transpose(&row.scales, column, columns, &mut scales);

@@ -1,14 +1,14 @@
 //! A whole GGUF model, whatever number of files it lies in: what is in it, and the bytes of its tensors.
 
 use super::super::file::ModelFile;
+use super::super::rows::FileRows;
 use super::metadata::Metadata;
 use super::part::Part;
 use super::split;
 use super::tensors::TensorInfo;
-use crate::engine::{StoredFormat, StoredMatrix, StoredRows};
-use crate::error::{Error, Result};
+use crate::engine::StoredMatrix;
+use crate::error::Result;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -80,48 +80,12 @@ impl GgufFile {
         let (row_count, row_len) = (tensor.row_count(), tensor.row_len());
         let rows = FileRows {
             file: file.clone(),
-            tensor: tensor.clone(),
+            tensor_name: tensor.name().to_owned(),
+            start: tensor.offset,
             row_bytes: format.row_bytes(row_len),
+            row_count,
             format,
         };
         Ok(StoredMatrix::new(row_count, row_len, format, Arc::new(rows)))
-    }
-}
-
-/// Rows of one tensor.
-struct FileRows {
-    file: Arc<ModelFile>,
-    tensor: TensorInfo,
-    row_bytes: usize,
-    format: StoredFormat,
-}
-
-impl StoredRows for FileRows {
-    fn read(&self, rows: Range<usize>, bytes: &mut [u8]) -> Result<()> {
-        self.file.read_at(self.tensor.offset + (rows.start * self.row_bytes) as u64, bytes)?;
-        match not_finite_count(self.format, bytes) {
-            0 => Ok(()),
-            count => Err(Error::model(format!(
-                "tensor `{}` holds {count} values that are NaN or infinite in its rows {rows:?}",
-                self.tensor.name()
-            ))
-            .at(self.file.path())
-            .hint("the weights are damaged; verify the file against its publisher's hash")),
-        }
-    }
-}
-
-/// Plain values whose exponent is all ones. Blocks are looked at when they are taken apart.
-fn not_finite_count(format: StoredFormat, bytes: &[u8]) -> usize {
-    let halves =
-        |mask: u16| bytes.as_chunks().0.iter().filter(|&&two| u16::from_le_bytes(two) & mask == mask).count();
-    match format {
-        StoredFormat::Bf16 => halves(0x7f80),
-        StoredFormat::F16 => halves(0x7c00),
-        StoredFormat::F32 => {
-            let mask = 0x7f80_0000;
-            bytes.as_chunks().0.iter().filter(|&&four| u32::from_le_bytes(four) & mask == mask).count()
-        }
-        StoredFormat::Ggml(_) => 0,
     }
 }
