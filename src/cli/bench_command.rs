@@ -16,8 +16,9 @@ const REPEAT_COUNT_MAX: usize = 1000;
 /// Measures.
 pub fn execute(command: &BenchCommand, stop: &Stop) -> Result<()> {
     let device = command.engine.open_device()?;
-    let settings = settings(command)?;
+    // Before the config is read: of a GGUF file that reads a tensor too, and the pool would be there.
     super::set_threads(command.engine.threads)?;
+    let settings = settings(command)?;
     // Made first, so that a bad place is known before the time is spent.
     let log_probs_file = command.log_probs.as_deref().map(PartialFile::create).transpose()?;
     let progress = BenchProgress::new(command.quiet);

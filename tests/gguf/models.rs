@@ -109,11 +109,15 @@ fn bench_needs_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let prompts = "{\"input_ids\": [1, 5, 6]}\n{\"input_ids\": [1, 5, 7, 8]}\n";
     std::fs::write(folder.path().join("prompts.jsonl"), prompts).unwrap();
-    let model = model("qwen2_yarn.gguf");
-    let arguments = ["bench", "--model", &model, "--workload", "prompts.jsonl", "--verify", "--json"];
-    let outcome = respondent(folder.path(), &arguments);
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert_eq!(serde_json::from_str::<Value>(&outcome.stdout).unwrap()["model"], "qwen2_yarn");
+    // The config of the second takes a tensor, rope divisors, and is read before anything is measured.
+    for name in ["qwen2_yarn", "llama_rope3_parameters"] {
+        let model = model(&format!("{name}.gguf"));
+        let arguments = ["bench", "--model", &model, "--workload", "prompts.jsonl", "--verify", "--json"];
+        let outcome = respondent(folder.path(), &[arguments.as_slice(), &["--threads", "2"]].concat());
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        let record: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        assert_eq!((&record["model"], &record["thread_count"]), (&name.into(), &2.into()));
+    }
 }
 
 #[test]
