@@ -21,9 +21,11 @@ fn control_files() -> BTreeMap<String, HubFile> {
         files.insert(name.to_owned(), HubFile::small(&control(name)));
     }
     files.insert("model.safetensors".to_owned(), HubFile::large(&control("model.safetensors")));
-    for name in ["README.md", ".gitattributes", "pytorch_model.bin", "onnx/model.onnx", "tiny-q8_0.gguf"] {
+    for name in ["README.md", ".gitattributes", "pytorch_model.bin", "onnx/model.onnx"] {
         files.insert(name.to_owned(), HubFile::large(name.as_bytes()));
     }
+    let gguf = fs::read(repository("tests/goldens/gguf_models/gpt2_unscaled.gguf")).unwrap();
+    files.insert("tiny-q8_0.gguf".to_owned(), HubFile::large(&gguf));
     files
 }
 
@@ -299,6 +301,7 @@ fn one_gguf_file_is_fetched_by_its_name() {
     let manifest = ModelManifest::read(&place.manifest("quantised.toml")).unwrap();
     assert!(manifest.path.ends_with(Path::new("snapshots").join(COMMIT).join("tiny-q8_0.gguf")));
     assert_eq!((manifest.files.len(), manifest.revision.as_deref()), (1, Some(COMMIT)));
+    assert_eq!(manifest.family.as_deref(), Some("gpt2"));
     assert!(!place.requested("config.json"));
     assert_eq!(place.run(&["models", "verify"], &[]).code, 0);
     let outcome = place.fetch(&["org/tiny", "--file", "tiny-q4.gguf", "--name", "other"]);

@@ -190,6 +190,29 @@ fn what_cannot_be_used_is_listed_with_the_reason() {
 }
 
 #[test]
+fn a_gguf_file_is_a_model_by_all_its_names() {
+    let place = Place::new();
+    let golden = repository("tests/goldens/gguf_models/gemma2_caps.gguf");
+    fs::copy(&golden, place.path("more/caps.gguf")).unwrap();
+    place.stdout(&["models", "import", "more/caps.gguf", "--name", "caps"]);
+    let manifest = ModelManifest::read(&place.path("models/caps.toml")).unwrap();
+    assert_eq!((manifest.family.as_deref(), manifest.files.len()), (Some("gemma2"), 1));
+    place.stdout(&["models", "verify", "caps"]);
+    let card: Value = serde_json::from_str(&place.stdout(&["models", "inspect", "caps", "--json"])).unwrap();
+    assert_eq!(
+        (&card["family"], &card["size_bytes"]),
+        (&"gemma2".into(), &golden.metadata().unwrap().len().into())
+    );
+    assert!(card["dtypes"]["bf16"].as_u64() > card["dtypes"]["f32"].as_u64(), "{card}");
+    let text = place.stdout(&["models", "list"]);
+    assert!(text.contains("caps") && !text.contains("Cannot be used"), "{text}");
+    // What is no model of a known kind gets no manifest.
+    fs::write(place.path("more/cut.gguf"), &fs::read(&golden).unwrap()[..9000]).unwrap();
+    assert_refused(&place.run(&["models", "import", "more/cut.gguf"]), 3, &["cut.gguf: "]);
+    assert!(!place.path("models/cut.toml").exists());
+}
+
+#[test]
 fn inspect_reads_headers_only() {
     let place = Place::new();
     let folder = place.path("models/sharded");

@@ -60,11 +60,7 @@ pub fn import(request: &ImportRequest, progress: &(dyn Fn(u64, u64) + Sync)) -> 
     let path = manifest_path(&request.into, &name);
     refuse_existing(&path, request.force)?;
     let (folder, file_names) = files_of(&model)?;
-    // A file that is read alone is looked into when it is used.
-    let family = match model.is_dir() {
-        true => Some(ModelCard::read(&ModelFolder::at(&model)?)?.family.to_owned()),
-        false => None,
-    };
+    let family = Some(ModelCard::read(&ModelFolder::at(&model)?)?.family.to_owned());
     let paths: Vec<PathBuf> = file_names.iter().map(|name| folder.join(name)).collect();
     let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
     let hashed = hash_files(&paths, &|done| progress(done, total));
