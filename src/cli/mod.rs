@@ -5,6 +5,7 @@ mod bench_card;
 mod bench_command;
 mod bench_progress;
 mod byte_progress;
+mod check_command;
 #[cfg(feature = "hub")]
 mod fetch_command;
 #[cfg(not(feature = "hub"))]

@@ -1,6 +1,7 @@
 //! The whole pipeline, and the only module that knows all of it: plan, prepare, prefill, compare, write.
 //! Says what happens through [`Event`]s; draws nothing on a terminal.
 
+mod check;
 mod compared;
 mod events;
 mod plan;
@@ -11,6 +12,10 @@ mod speaker;
 mod vocabulary;
 mod written;
 
+pub use check::{
+    CheckReport, CheckSettings, NumberAgreement, PromptAgreement, PromptDifference, Side, Spread, check,
+    check_plan,
+};
 pub use events::{Event, Stage, Stop};
 pub use plan::{RunPlan, RunSettings, Selection};
 pub use run::{RunSummary, run, versions};
