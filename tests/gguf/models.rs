@@ -1,8 +1,8 @@
 //! Models as GGUF files, against the same models as folders and what transformers computed of them; and the program on them.
 
 use super::super::harness::{
-    decoder_on, golden_models, log_probs, max_difference, read_all, repository, respondent,
-    respondent_with_input,
+    FamilyRows, decoder_on, golden_family, golden_models, log_probs, max_difference, read_all, repository,
+    respondent, respondent_with_input,
 };
 use respondent::engine::{Decoder, EngineDevice, EngineDtype};
 use respondent::models::{ModelConfig, ModelFolder, load, sha256_hex};
@@ -57,12 +57,13 @@ fn worst(one: &[Vec<f64>], other: &[Vec<f64>]) -> f64 {
 fn both_forms_of_a_model_are_the_same() {
     let of_changed: BTreeMap<String, Vec<Vec<f64>>> =
         serde_json::from_slice(&std::fs::read(gguf_models().join("expected.json")).unwrap()).unwrap();
+    let mut rows = FamilyRows::default();
     for (name, fields) in changes() {
         let directory = repository("tests/goldens/models").join(&name);
         let expected: Expected =
             serde_json::from_slice(&std::fs::read(directory.join("expected.json")).unwrap()).unwrap();
         let (folder, file) = (changed(&name, &fields), gguf_models().join(format!("{name}.gguf")));
-        for kernel in ["auto", "portable"] {
+        for (path, kernel) in ["auto", "portable"].into_iter().enumerate() {
             let device = EngineDevice::new("cpu", EngineDtype::F32, kernel).unwrap();
             let of_file = all_log_probs(&decoder_on(&file, &device), &expected.sequences);
             let of_folder = all_log_probs(&decoder_on(folder.path(), &device), &expected.sequences);
@@ -72,8 +73,10 @@ fn both_forms_of_a_model_are_the_same() {
             let tolerance = if name.contains("rope3") { ROPE_TOLERANCE } else { FORM_TOLERANCE };
             assert!(forms <= tolerance, "{name}: both forms are {forms:e} apart");
             assert!(reference <= TOLERANCE, "{name}: {reference:e} off");
+            rows.add(&golden_family(&name), path, reference);
         }
     }
+    rows.check_readme(4);
     assert!(changes().len() >= 20 && changes().keys().all(|name| golden_models().contains(name)));
 }
 
