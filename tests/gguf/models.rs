@@ -80,6 +80,29 @@ fn both_forms_of_a_model_are_the_same() {
     assert!(changes().len() >= 20 && changes().keys().all(|name| golden_models().contains(name)));
 }
 
+#[test]
+fn a_model_in_several_files_is_the_one_in_a_single_file() {
+    let device = EngineDevice::from_name("cpu").unwrap();
+    let sequences = [vec![1, 33, 38, 37], vec![1, 33, 5]];
+    let whole = all_log_probs(&decoder_on(&gguf_models().join("llama_falcon3.gguf"), &device), &sequences);
+    let parts = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(gguf_models().join("split")).unwrap() {
+        let from = entry.unwrap().path();
+        std::fs::copy(&from, parts.path().join(from.file_name().unwrap())).unwrap();
+    }
+    let part = |number: usize| parts.path().join(format!("llama_falcon3-{number:05}-of-00004.gguf"));
+    for number in [1, 3] {
+        assert_eq!(all_log_probs(&decoder_on(&part(number), &device), &sequences), whole, "part {number}");
+    }
+    std::fs::remove_file(part(4)).unwrap();
+    let line = "{\"id\": 1, \"input_ids\": [1, 5], \"wanted\": [5]}\n";
+    let first = part(1);
+    let arguments = ["score", "--quiet", "--model", first.to_str().unwrap()];
+    let outcome = respondent_with_input(&std::env::temp_dir(), &arguments, line);
+    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("00004-of-00004"), "{}", outcome.stderr);
+}
+
 fn model(name: &str) -> String {
     gguf_models().join(name).to_str().unwrap().to_owned()
 }
