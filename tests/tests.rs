@@ -20,6 +20,7 @@ mod main_job;
 
 // The engine as a plain tool.
 mod score;
+mod side_by_side;
 
 // Inference throughput.
 mod bench;

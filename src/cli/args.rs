@@ -41,6 +41,8 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     Bench(BenchCommand),
     Models(ModelsCommand),
+    #[command(after_help = EXIT_CODES)]
+    Compare(super::compare_command::CompareCommand),
     /// Make the report of a result folder again, from its files alone.
     Report(ReportCommand),
 }

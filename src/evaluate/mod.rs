@@ -8,6 +8,7 @@ mod plan;
 mod prepare;
 mod run;
 mod score;
+mod side_by_side;
 mod speaker;
 mod vocabulary;
 mod written;
@@ -20,4 +21,7 @@ pub use events::{Event, Stage, Stop};
 pub use plan::{RunPlan, RunSettings, Selection};
 pub use run::{RunSummary, run, versions};
 pub use score::{ScoreListener, ScoreSettings, ScoreTally, Scorer};
+pub use side_by_side::{
+    DifferenceRow, RunCard, RunPair, SideBySide, SideBySideSettings, metric_names, side_by_side,
+};
 pub use speaker::Speaker;
