@@ -48,6 +48,7 @@ mod offline;
 mod tidy;
 
 // GGUF files: values to the bit, and refusals.
+mod formats;
 mod gguf;
 
 // How a model is asked, and what the results say of it.

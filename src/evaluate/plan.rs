@@ -4,7 +4,7 @@ use crate::compare::ComparisonPlan;
 use crate::engine::check_temperatures;
 use crate::error::{Error, Result};
 use crate::human_data::{HumanData, find_human_data};
-use crate::prompts::{Cell, ElicitationFormat, OptionOrder, PromptSettings, Study, find_study};
+use crate::prompts::{Cell, OptionOrder, PromptSettings, Study, find_study};
 use crate::scoring::MassThresholds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub struct Selection {
     pub full: bool,
     pub personas: Vec<String>,
     pub languages: Vec<String>,
-    pub formats: Vec<ElicitationFormat>,
+    pub formats: Vec<String>,
     pub option_orders: Vec<OptionOrder>,
 }
 
@@ -126,7 +126,7 @@ impl RunPlan {
             study.personas[cell.persona_index].id,
             study.items[cell.item_index].id,
             study.languages[cell.language_index],
-            cell.format,
+            study.formats[cell.format_index],
             cell.order
         )
     }
@@ -139,7 +139,9 @@ fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     let full = selection.full;
     let personas = chosen("persona", &persona_ids, &selection.personas, full, &subset.persona_indices)?;
     let languages = chosen("language", &language_ids, &selection.languages, full, &subset.language_indices)?;
-    let formats = offered("elicitation format", &study.formats, &selection.formats)?;
+    let format_ids: Vec<&str> = study.formats.iter().map(|format| format.id.as_str()).collect();
+    let all_formats: Vec<usize> = (0..format_ids.len()).collect();
+    let formats = chosen("elicitation format", &format_ids, &selection.formats, full, &all_formats)?;
     let orders = offered("option order", &study.option_orders, &selection.option_orders)?;
     let count = [personas.len(), languages.len(), study.items.len(), formats.len(), orders.len()]
         .into_iter()
@@ -152,9 +154,9 @@ fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     for &language_index in &languages {
         for &persona_index in &personas {
             for item_index in 0..study.items.len() {
-                for &format in &formats {
+                for &format_index in &formats {
                     for &order in &orders {
-                        cells.push(Cell { persona_index, item_index, language_index, format, order });
+                        cells.push(Cell { persona_index, item_index, language_index, format_index, order });
                     }
                 }
             }

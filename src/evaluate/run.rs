@@ -10,10 +10,12 @@ use crate::engine::{EngineDevice, Prefill, ReadoutLogits, ReadoutRequest, Readou
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
-    ComparisonRow, Counts, FORMAT_VERSION, Identity, ModelCard, PackingCard, RunManifest, StudyCard,
+    ComparisonRow, Counts, FORMAT_VERSION, FormatCard, Identity, ModelCard, PackingCard, RunManifest,
+    StudyCard,
 };
 use crate::output::{ComparisonWriter, ResultFolder, write_manifest};
 use crate::packing::PrefixTrie;
+use crate::prompts::{ElicitationFormat, Study};
 use crate::report::write_report;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -214,6 +216,7 @@ fn manifest(
             caveats: study.caveats.clone(),
             facets: study.facets.clone(),
             labels: study.names.clone(),
+            elicitation_formats: format_cards(study),
             order: plan.order(),
             human_data: plan.human_data.as_ref().map(|data| human_card(plan, data)),
         },
@@ -227,6 +230,18 @@ fn manifest(
         stage_wall_seconds: stages.wall_seconds.clone(),
         finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
     })
+}
+
+/// Those that a study declares itself.
+fn format_cards(study: &Study) -> BTreeMap<String, FormatCard> {
+    let own = study.formats.iter().filter(|format| **format != ElicitationFormat::plain(format.key));
+    own.map(|format| {
+        let ElicitationFormat { id, key, shows_options, closings } = format;
+        let card =
+            FormatCard { key: key.to_string(), shows_options: *shows_options, closings: closings.clone() };
+        (id.clone(), card)
+    })
+    .collect()
 }
 
 /// This program's version, and those of the libraries that numbers depend on, as locked.

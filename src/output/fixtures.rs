@@ -36,6 +36,7 @@ pub fn manifest() -> RunManifest {
             closed_thinking: None,
         },
         study: StudyCard {
+            elicitation_formats: Default::default(),
             id: "isear".to_owned(),
             title: "Recalled emotions".to_owned(),
             citation: "Scherer & Wallbott (1994)".to_owned(),

@@ -175,11 +175,23 @@ pub struct StudyCard {
     /// Readable names, where the study gives any: facet → value → name. Groups are under `population_group`.
     #[serde(default)]
     pub labels: BTreeMap<String, BTreeMap<String, String>>,
+    /// How each format that is asked for in ways of the study's own asks; `number`, `letter` and `label` are not among them.
+    #[serde(default)]
+    pub elicitation_formats: BTreeMap<String, FormatCard>,
     /// The study's own order of the ids in the columns `language`, `persona`, `item`, `elicitation_format` and
     /// `option_order`. Rows stand in the order in which cells finished.
     #[serde(default)]
     pub order: BTreeMap<String, Vec<String>>,
     pub human_data: Option<HumanDataCard>,
+}
+
+/// An elicitation format, as `prompts/README.md` describes its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormatCard {
+    /// `number`, `letter` or `label`.
+    pub key: String,
+    pub shows_options: bool,
+    pub closings: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -114,7 +114,7 @@ fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String
         languages: texts.iter().map(|(language, _)| language.clone()).collect(),
         wordings: per_language(texts, |texts| texts.wording.clone()),
         caveats: strings(&file.caveats),
-        formats: file.formats.into_inner().into_iter().map(Spanned::into_inner).collect(),
+        formats: structure::formats(&file),
         option_orders: file.option_orders.into_inner().into_iter().map(Spanned::into_inner).collect(),
         temperatures: file.temperatures.into_inner().into_iter().map(Spanned::into_inner).collect(),
         human_data: file.human_data.map(Spanned::into_inner),
@@ -143,6 +143,7 @@ fn item(
     let scale_index = file.scales.iter().position(|scale| scale.id.as_ref() == variable.scale.as_ref());
     Item {
         id: structure::item_id(variable, situation),
+        variable: variable.id.as_ref().clone(),
         scale_index: scale_index.expect("the structure was checked to name known scales only"),
         facets: facets.map(|(name, value)| (name.as_ref().clone(), value.as_ref().clone())).collect(),
         stems: per_language(texts, |texts| texts.stem(variable, situation)),

@@ -17,7 +17,7 @@ pub use chat::{
     ChatTemplate, PromptSettings, PromptWriter, TemplateChoice, TemplateSettings, Thinking, Treatment,
     check_date, pick_template,
 };
-pub use format::ElicitationFormat;
+pub use format::{AnswerKey, ElicitationFormat};
 pub use option_order::OptionOrder;
 pub use render::{Cell, render};
 pub use wording::{FormatWording, Wording};

@@ -1,8 +1,8 @@
 //! `<language>.toml`: every text of a study in one language, and everything that can be wrong with it.
 //! Every field is described in `prompts/README.md`.
 
-use super::ElicitationFormat;
 use super::structure::{SituationFile, StudyFile, VariableFile};
+use super::{AnswerKey, ElicitationFormat};
 use crate::data_folder::TextFile;
 use crate::error::Result;
 use serde::Deserialize;
@@ -19,17 +19,24 @@ type Labels = Spanned<Vec<Spanned<String>>>;
 pub struct Wording {
     /// The system message, with `{persona}` where the persona's text goes.
     pub system_text: String,
-    pub formats: BTreeMap<ElicitationFormat, FormatWording>,
+    /// By format id.
+    pub formats: BTreeMap<String, FormatWording>,
 }
 
 /// How one elicitation format asks in one language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatWording {
-    /// Closes the user message.
+    /// Closes the user message; may hold the placeholders of [`SCALE_PLACEHOLDERS`].
     pub instruction: String,
     /// Put at the start of the model's turn; may be empty.
     pub answer_prefix: String,
+    /// In its place for some variables, by id: the beginning of a sentence that the option goes on with.
+    pub answer_prefixes: BTreeMap<String, String>,
 }
+
+/// What an instruction may say of the item's scale.
+pub(super) const SCALE_PLACEHOLDERS: [&str; 4] =
+    ["lowest_code", "highest_code", "lowest_label", "highest_label"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +57,8 @@ struct WordingFile {
 struct FormatFile {
     instruction: Spanned<String>,
     answer_prefix: Spanned<String>,
+    #[serde(default)]
+    answer_prefixes: Texts,
 }
 
 fn no_situations() -> Spanned<Entries<Texts>> {
@@ -94,8 +103,7 @@ pub(super) fn read_texts(file: &TextFile, language: &str, study: &StudyFile) -> 
     }
     let personas = ids(study.personas.iter().map(|persona| &persona.id));
     let scales = ids(study.scales.iter().map(|scale| &scale.id));
-    let formats: Vec<String> =
-        study.formats.as_ref().iter().map(|format| format.as_ref().to_string()).collect();
+    let formats: Vec<String> = study.formats.as_ref().iter().map(|format| format.as_ref().clone()).collect();
     let formats: Vec<&str> = formats.iter().map(String::as_str).collect();
     check_keys(file, "persona", &texts.personas, &personas)?;
     check_keys(
@@ -161,7 +169,8 @@ fn read_plain_texts(file: &TextFile, noun: &str, table: &Spanned<Texts>) -> Resu
 
 /// The system text keeps its placeholder: personas are filled in as prompts are rendered.
 fn read_system_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
-    let template = read_text(file, text, &[("persona", "{persona}")])?;
+    read_text(file, text, &[("persona", "{persona}")])?;
+    let template = plain_text(file, text)?;
     if !template.contains("{persona}") {
         return Err(file
             .refuse(text.span(), "the system text does not say where the persona goes")
@@ -174,18 +183,36 @@ fn read_formats(
     file: &TextFile,
     texts: &WordingFile,
     study: &StudyFile,
-) -> Result<BTreeMap<ElicitationFormat, FormatWording>> {
-    let formats = study.formats.as_ref().iter().map(|format| *format.as_ref());
-    formats
-        .map(|format| {
-            let words = &texts.formats.as_ref()[format.to_string().as_str()];
-            if !words.answer_prefix.as_ref().is_empty() {
-                read_text(file, &words.answer_prefix, &[])?;
+) -> Result<BTreeMap<String, FormatWording>> {
+    let kept: Vec<(&str, String)> =
+        SCALE_PLACEHOLDERS.iter().map(|name| (*name, format!("{{{name}}}"))).collect();
+    let kept: Vec<(&str, &str)> = kept.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let variables = ids(study.variables.iter().map(|variable| &variable.id));
+    let read = |id: &Spanned<String>| {
+        let words = &texts.formats.as_ref()[id.as_ref().as_str()];
+        let mut answer_prefixes = BTreeMap::new();
+        for (variable, prefix) in &words.answer_prefixes {
+            if !variables.contains(&variable.as_ref().as_str()) {
+                let message = format!("the study has no variable `{}`", variable.as_ref());
+                return Err(file.refuse(variable.span(), message));
             }
-            let instruction = read_text(file, &words.instruction, &[])?;
-            Ok((format, FormatWording { instruction, answer_prefix: words.answer_prefix.as_ref().clone() }))
-        })
-        .collect()
+            answer_prefixes.insert(variable.as_ref().clone(), read_prefix(file, prefix)?);
+        }
+        // Checked with what will stand in the placeholders; kept as it is, for that to be put in.
+        read_text(file, &words.instruction, &kept)?;
+        let instruction = plain_text(file, &words.instruction)?;
+        let answer_prefix = read_prefix(file, &words.answer_prefix)?;
+        Ok((id.as_ref().clone(), FormatWording { instruction, answer_prefix, answer_prefixes }))
+    };
+    study.formats.as_ref().iter().map(read).collect()
+}
+
+/// White space and braces are part of an answer prefix, and nothing is put into it.
+fn read_prefix(file: &TextFile, prefix: &Spanned<String>) -> Result<String> {
+    if !prefix.as_ref().is_empty() {
+        plain_text(file, prefix)?;
+    }
+    Ok(prefix.as_ref().clone())
 }
 
 fn read_situations(
@@ -238,7 +265,7 @@ fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<
         if text.trim() != text || text.contains('\n') {
             return Err(file.refuse(label.span(), "a label is one line without white space around it"));
         }
-        for form in ElicitationFormat::Label.surface_forms("", text, index) {
+        for form in ElicitationFormat::plain(AnswerKey::Label).surface_forms("", text, index) {
             if !forms.insert(form) {
                 let message = format!("the label `{text}` cannot be told from another of its scale");
                 return Err(file.refuse(label.span(), message));
@@ -251,6 +278,11 @@ fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<
 /// A text with its placeholders filled in and the white space around it gone. Line ends are `\n` however the file
 /// ends its lines, so that a prompt does not depend on the editor.
 fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) -> Result<String> {
+    fill(&plain_text(file, text)?, words).map_err(|message| file.refuse(text.span(), message))
+}
+
+/// The same with its placeholders as they are.
+fn plain_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
     let unix = text.as_ref().replace("\r\n", "\n");
     if unix.trim().is_empty() {
         return Err(file.refuse(text.span(), "this text is empty"));
@@ -258,16 +290,21 @@ fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) ->
     if unix.contains(|c: char| c.is_control() && c != '\n') {
         return Err(file.refuse(text.span(), "this text holds a control character"));
     }
-    fill(unix.trim(), words).map_err(|message| file.refuse(text.span(), message))
+    Ok(unix.trim().to_owned())
 }
 
 /// Puts `words` in place of `{name}`. What is put in is not looked at again, and a brace is nothing else than the
-/// edge of a placeholder.
+/// edge of a placeholder, unless it is doubled: `{{` and `}}` are braces.
 pub(super) fn fill(template: &str, words: &[(&str, &str)]) -> std::result::Result<String, String> {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(open) = rest.find(['{', '}']) {
         filled.push_str(&rest[..open]);
+        if let Some(brace) = ["{{", "}}"].into_iter().find(|brace| rest[open..].starts_with(brace)) {
+            filled.push_str(&brace[..1]);
+            rest = &rest[open + 2..];
+            continue;
+        }
         let inner = rest[open..].strip_prefix('{').and_then(|inner| inner.split_once('}'));
         let (name, after) = inner.ok_or_else(|| "a brace is not part of a placeholder".to_owned())?;
         let known = words.iter().find(|(known, _)| *known == name);
