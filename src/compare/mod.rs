@@ -9,6 +9,8 @@ pub mod distances;
 
 pub mod concentration;
 
+pub mod contrasts;
+
 mod metric;
 
 mod quantile;

@@ -1,11 +1,12 @@
 //! Finds studies and reads them, refusing with file and line whatever does not hold together.
 
+use super::hypotheses::read_hypotheses;
 use super::structure::{self, SituationFile, StudyFile, VariableFile};
 use super::wording::{LanguageTexts, Wording, read_texts};
 use super::{ElicitationFormat, OptionOrder};
 use crate::data_folder::{DataFolder, EmbeddedFolder, TextFile, sha256_of_files};
 use crate::error::{ErrorKind, Result};
-use crate::survey::{Item, Language, Persona, ResponseOption, ResponseScale};
+use crate::survey::{Hypothesis, Item, Language, Persona, ResponseOption, ResponseScale};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use toml::Spanned;
@@ -46,6 +47,7 @@ pub struct Study {
     /// Id of the human data set, a folder under `human_data/`.
     pub human_data: Option<String>,
     pub default_subset: DefaultSubset,
+    pub hypotheses: Vec<Hypothesis>,
     /// Over the bytes of all its files, names included, in name order; hex.
     pub sha256: String,
     /// Where its structure was read, for messages.
@@ -70,13 +72,14 @@ pub fn find_study(name_or_path: &str) -> Result<Study> {
     let file = folder.require(STRUCTURE_FILE)?;
     let structure: StudyFile = file.parse_toml()?;
     structure::check_structure(&file, &structure)?;
+    let hypotheses = read_hypotheses(&file, &structure)?;
     let wording_files = read_wording_files(&folder, &file, &structure)?;
     let texts = (wording_files.iter())
         .map(|(language, file)| Ok((language.clone(), read_texts(file, &language.0, &structure)?)))
         .collect::<Result<Vec<(Language, LanguageTexts)>>>()?;
     let files: Vec<&TextFile> =
         [&file].into_iter().chain(wording_files.iter().map(|(_, file)| file)).collect();
-    Ok(assemble(structure, &texts, sha256_of_files(&files), file.path.clone()))
+    Ok(Study { hypotheses, ..assemble(structure, &texts, sha256_of_files(&files), file.path.clone()) })
 }
 
 /// One file per declared language. Tags were checked to be plain, so none of them is a path.
@@ -118,6 +121,7 @@ fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String
         option_orders: file.option_orders.into_inner().into_iter().map(Spanned::into_inner).collect(),
         temperatures: file.temperatures.into_inner().into_iter().map(Spanned::into_inner).collect(),
         human_data: file.human_data.map(Spanned::into_inner),
+        hypotheses: Vec::new(),
         id: file.id.into_inner(),
         title: file.title.into_inner(),
         citation: file.citation.into_inner(),

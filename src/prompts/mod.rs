@@ -4,6 +4,7 @@
 mod catalogue;
 mod chat;
 mod format;
+mod hypotheses;
 mod option_order;
 mod render;
 mod structure;

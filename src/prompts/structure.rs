@@ -1,6 +1,7 @@
 //! `study.toml`: the shape of a study without its words, and everything that can be wrong with it alone.
 //! Every field is described in `prompts/README.md`.
 
+use super::hypotheses::HypothesisFile;
 use super::{AnswerKey, ElicitationFormat, OptionOrder};
 use crate::data_folder::TextFile;
 use crate::error::Result;
@@ -46,6 +47,8 @@ pub(super) struct StudyFile {
     pub situations: Vec<SituationFile>,
     pub variables: Vec<VariableFile>,
     pub personas: Vec<PersonaFile>,
+    #[serde(default)]
+    pub hypotheses: Vec<HypothesisFile>,
 }
 
 /// A format of the study's own; `number`, `letter` and `label` need no declaration.
@@ -170,6 +173,8 @@ fn check_ids(file: &TextFile, study: &StudyFile) -> Result<()> {
     let scales = || study.scales.iter().map(|scale| &scale.id);
     let personas = || study.personas.iter().map(|persona| &persona.id);
     let ids = [&study.id].into_iter().chain(&study.human_data).chain(situations()).chain(variables());
+    let hypotheses = study.hypotheses.iter().map(|hypothesis| &hypothesis.id);
+    let ids = ids.chain(hypotheses);
     ids.chain(scales()).chain(personas()).try_for_each(|id| check_id(file, id, "-_"))?;
     study.languages.as_ref().iter().try_for_each(|tag| check_id(file, tag, "-"))?;
     study.facets.iter().try_for_each(|name| check_facet_name(file, name))?;
