@@ -35,6 +35,7 @@ pub fn manifest() -> RunManifest {
             switches: BTreeMap::new(),
             closed_thinking: None,
         },
+        hypotheses: Vec::new(),
         study: StudyCard {
             elicitation_formats: Default::default(),
             id: "isear".to_owned(),

@@ -108,6 +108,9 @@ pub struct RunManifest {
     pub thread_count: usize,
     pub counts: Counts,
     pub packing: PackingCard,
+    /// What became of the study's hypotheses, in its order.
+    #[serde(default)]
+    pub hypotheses: Vec<HypothesisCard>,
     /// Wall time by stage, in the order in which the stages ran.
     pub stage_wall_seconds: Vec<(String, f64)>,
     /// Seconds since the Unix epoch.
@@ -214,6 +217,41 @@ pub struct HumanItemCard {
     pub item: String,
     pub counts: Vec<f64>,
     pub missing_count: f64,
+}
+
+/// A hypothesis and its verdict. How intervals are made stands at `compare::contrasts::contrast`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HypothesisCard {
+    pub id: String,
+    pub claim: String,
+    /// What is averaged over cells, and its unit.
+    pub quantity: String,
+    /// The smallest difference that counts, in that unit.
+    pub margin: f64,
+    /// `supported`, `contradicted`, `undecided` or `not tested`.
+    pub verdict: String,
+    /// The contrast that decided, or why nothing was tested.
+    pub sentence: String,
+    /// One per stratum.
+    pub contrasts: Vec<ContrastCard>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContrastCard {
+    /// The stratum's values; empty where there is one.
+    pub label: String,
+    /// Null where some side has no usable cell.
+    pub value: Option<f64>,
+    pub interval_low: Option<f64>,
+    pub interval_high: Option<f64>,
+    /// Mass of the interval: 0.95, or more where one of several strata is enough.
+    pub interval_level: f64,
+    pub cell_count: u64,
+    pub unusable_count: u64,
+    /// Among the usable cells.
+    pub item_count: u64,
+    pub prompt_count: u64,
+    pub verdict: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,16 +15,27 @@ use toml::Spanned;
 const STRUCTURE_FILE: &str = "study.toml";
 
 /// Studies that travel with the binary.
-static BUILT_IN: &[EmbeddedFolder] = &[EmbeddedFolder {
-    id: "isear",
-    place: "prompts/isear",
-    files: &[
-        (STRUCTURE_FILE, include_str!("../../prompts/isear/study.toml")),
-        ("en.toml", include_str!("../../prompts/isear/en.toml")),
-        ("es.toml", include_str!("../../prompts/isear/es.toml")),
-        ("pt.toml", include_str!("../../prompts/isear/pt.toml")),
-    ],
-}];
+static BUILT_IN: &[EmbeddedFolder] = &[
+    EmbeddedFolder {
+        id: "isear",
+        place: "prompts/isear",
+        files: &[
+            (STRUCTURE_FILE, include_str!("../../prompts/isear/study.toml")),
+            ("en.toml", include_str!("../../prompts/isear/en.toml")),
+            ("es.toml", include_str!("../../prompts/isear/es.toml")),
+            ("pt.toml", include_str!("../../prompts/isear/pt.toml")),
+        ],
+    },
+    EmbeddedFolder {
+        id: "social_emotions",
+        place: "prompts/social_emotions",
+        files: &[
+            (STRUCTURE_FILE, include_str!("../../prompts/social_emotions/study.toml")),
+            ("en.toml", include_str!("../../prompts/social_emotions/en.toml")),
+            ("es.toml", include_str!("../../prompts/social_emotions/es.toml")),
+        ],
+    },
+];
 
 /// A study as read from its folder or from the binary.
 #[derive(Debug, Clone)]
