@@ -43,7 +43,35 @@ fn the_terminal_shows_a_table() {
 fn stages_are_told_on_stderr() {
     let stages: Vec<&str> =
         MainJob::get().outcome.stderr.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(stages, ["prompts", "trie", "weights", "prefill", "compare", "report"]);
+    assert_eq!(stages, ["prompts", "trie", "weights", "prefill", "compare", "contrasts", "report"]);
+}
+
+/// What is planted decides what is found: engaging above disengaging, sharply, and no language effect.
+#[test]
+fn hypotheses_are_decided_as_planted() {
+    let manifest = MainJob::get().manifest();
+    let verdict = |id: &str| {
+        let card = manifest.hypotheses.iter().find(|card| card.id == id).unwrap();
+        assert!(!card.sentence.is_empty() && !card.contrasts.is_empty(), "{id}");
+        card.verdict.as_str()
+    };
+    for id in ["intensity", "intensity-excess", "expression-excess", "concentration", "temperature"] {
+        assert_eq!(verdict(id), "supported", "{id}");
+    }
+    assert_eq!(verdict("format"), "contradicted", "a format only sharpens");
+    for id in ["language-brazil", "language-honduras"] {
+        assert_eq!(verdict(id), "undecided", "{id}: no language moves a response");
+    }
+    for card in &manifest.hypotheses {
+        for contrast in &card.contrasts {
+            let (low, high) = (contrast.interval_low.unwrap(), contrast.interval_high.unwrap());
+            assert!(low <= high && contrast.unusable_count == 0, "{} {}", card.id, contrast.label);
+            assert!(contrast.cell_count > 0 && contrast.item_count > 0 && contrast.prompt_count > 0);
+        }
+    }
+    // 2 items of shame and guilt and 1 of anger; 3 languages, 3 formats, 2 orders.
+    let intensity = &manifest.hypotheses[0].contrasts[0];
+    assert_eq!((intensity.item_count, intensity.prompt_count, intensity.cell_count), (3, 18, 54));
 }
 
 #[test]
@@ -129,7 +157,7 @@ fn the_manifest_says_what_the_numbers_depend_on() {
     assert_eq!(manifest.counts.cell_count, 1890);
     assert!(manifest.packing.trie_token_count < manifest.packing.flat_token_count / 2);
     let stages: Vec<&str> = manifest.stage_wall_seconds.iter().map(|stage| stage.0.as_str()).collect();
-    assert_eq!(stages, ["prompts", "trie", "weights", "prefill", "compare"]);
+    assert_eq!(stages, ["prompts", "trie", "weights", "prefill", "compare", "contrasts"]);
 }
 
 #[test]

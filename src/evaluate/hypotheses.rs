@@ -350,6 +350,16 @@ fn contrast_card(label: String, estimate: ContrastEstimate, verdict: Verdict, le
     }
 }
 
+/// Three decimals; what rounds to nothing has no sign.
+fn signed(value: f64) -> String {
+    let text = format!("{value:+.3}");
+    if text[1..] == *"0.000" { "0.000".to_owned() } else { text }
+}
+
+fn told(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// The contrast that decided, in words and numbers.
 fn sentence(
     hypothesis: &Hypothesis,
@@ -382,9 +392,9 @@ fn sentence(
     let label = if labels[index].is_empty() { String::new() } else { format!(" ({})", labels[index]) };
     let figures = match (estimate.value, estimate.interval) {
         (Some(value), Some(interval)) => {
-            format!("{value:+.3}, {:+.3} to {:+.3}", interval.low, interval.high)
+            format!("{}, {} to {}", signed(value), signed(interval.low), signed(interval.high))
         }
-        (Some(value), None) => format!("{value:+.3}, without an interval"),
+        (Some(value), None) => format!("{}, without an interval", signed(value)),
         _ => "no usable cell on one side".to_owned(),
     };
     let unusable = match (estimate.unusable_count, estimate.cell_count) {
@@ -395,5 +405,6 @@ fn sentence(
         1 => String::new(),
         all => format!("{} of {all}; ", of_kind(verdict).count()),
     };
-    format!("{count}{words}{label}: {figures}{unusable}")
+    let asked = format!("{} × {}", told(estimate.item_count, "item"), told(estimate.prompt_count, "prompt"));
+    format!("{count}{words}{label}: {figures}; {asked}{unusable}")
 }

@@ -3,6 +3,7 @@
 mod isear;
 mod refusals;
 mod rendering;
+mod social_emotions;
 
 use std::path::Path;
 

@@ -48,6 +48,35 @@ fn refusal(folder: &Path) -> Error {
 }
 
 #[test]
+fn hypotheses_about_what_is_not_there() {
+    let claim = |fields: &str| {
+        format!(
+            "{PERSONA}\n[[hypotheses]]\nid = \"H1\"\nclaim = \"x\"\nquantity = \"mean\"\npredicts = \"higher\"\n{fields}\n"
+        )
+    };
+    let refuse = |fields: &str, message: &str| check("study.toml", PERSONA, &claim(fields), message);
+    refuse("more = { colour§ = [\"red\"] }", "cells have no property `colour`");
+    refuse("more = { persona = [\"nobody\"§] }", "no cell has the persona `nobody`");
+    refuse("more = { persona§ = [] }", "no value of `persona` is selected");
+    refuse("more = {}\nfor_each = [\"mood\"§]", "cells have no property `mood`");
+    refuse("more = {}\nmargin = -1§", "a margin is a number from 0 on");
+    refuse("more = {}\npeople_of = \"martians\"§", "no cell has the population_group `martians`");
+    refuse(
+        "more = {}\nbetween = { property = \"option_order\", values = [\"forward\"]§ }",
+        "`values` are two",
+    );
+    let same = "values = [\"forward\", \"forward\"]§";
+    refuse(
+        &format!("more = {{}}\nbetween = {{ property = \"option_order\", {same} }}"),
+        "both values are the same",
+    );
+    refuse(
+        "more = {}\n[[hypotheses]]\nid = \"H1\"§\nclaim = \"y\"\nquantity = \"mean\"\npredicts = \"lower\"\nmore = {}",
+        "there twice",
+    );
+}
+
+#[test]
 fn formats_that_cannot_be_asked_in() {
     let listed = "formats = [\"number\"]";
     check("study.toml", listed, "formats = [\"essay\"§]", "the format `essay` is unknown");

@@ -5,6 +5,7 @@ mod concentration;
 mod conditions;
 mod distributions;
 mod headline;
+mod hypotheses;
 mod mass;
 mod orientation;
 mod overview;
@@ -53,6 +54,7 @@ impl TableCell {
 pub struct ReportView {
     pub overview: overview::OverviewView,
     pub headline: headline::HeadlineView,
+    pub hypotheses: Option<hypotheses::HypothesesView>,
     pub conditions: Option<conditions::ConditionsView>,
     pub distributions: Vec<Drawing>,
     pub concentration: concentration::ConcentrationView,
@@ -68,6 +70,7 @@ pub fn report_view(run: &Run) -> ReportView {
     ReportView {
         overview: overview::overview(run),
         headline: headline::headline(run),
+        hypotheses: hypotheses::hypotheses(run),
         conditions: conditions::conditions(run),
         distributions: distributions::distributions(run),
         concentration: concentration::concentration(run),
