@@ -59,7 +59,7 @@ impl Control {
         let text = self.template.render(&prompt.messages, &prompt.answer_prefix).unwrap();
         let encoded = self.tokenizer.encode_prompt(&text, TextKind::Chat, &prompt.options).unwrap();
         let names: Vec<String> = prompt.options.iter().map(|option| option.label.clone()).collect();
-        let events = option_events(&encoded.forms, &names).unwrap();
+        let events = option_events(&self.tokenizer.claims(&encoded.forms).unwrap(), &names).unwrap();
         (encoded, events)
     }
 
@@ -141,13 +141,15 @@ impl Control {
             study.personas[cell.persona_index].id,
             study.items[cell.item_index].id,
             study.languages[cell.language_index],
-            cell.format,
+            study.formats[cell.format_index],
             cell.order
         );
         let (planted, _) = self.planted.cell(cell);
         let distance = total_variation(&reading.probabilities, &planted);
         assert!(distance <= 1e-4, "{name}: {:?}, planted {planted:?}", reading.probabilities);
-        let mass = answer_mass(cell.format, &study.languages[cell.language_index].0).unwrap();
+        let mass =
+            answer_mass(study.formats[cell.format_index].kind, &study.languages[cell.language_index].0)
+                .unwrap();
         assert!((reading.answer_mass - mass).abs() <= 1e-4, "{name}: answer mass {}", reading.answer_mass);
         assert!(reading.continuation > -1e-6, "{name}: a form goes on with {}", reading.continuation);
     }

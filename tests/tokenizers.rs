@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use respondent::prompts::{ChatTemplate, Message, PromptOption, TemplateSettings};
+use respondent::prompts::{ChatTemplate, Message, PromptOption, SurfaceForm, TemplateSettings};
 use respondent::tokens::{EncodedPrompt, TextKind, TextTokenizer, option_events};
 use serde::Deserialize;
 
@@ -47,7 +47,7 @@ fn ten_options() -> Vec<PromptOption> {
     let option = |code: usize| PromptOption {
         code: code.to_string(),
         label: format!("point {code}"),
-        surface_forms: vec![code.to_string(), format!(" {code}")],
+        surface_forms: vec![SurfaceForm::open(code.to_string()), SurfaceForm::open(format!(" {code}"))],
     };
     (1..=10).map(option).collect()
 }
@@ -57,8 +57,12 @@ fn codes() -> Vec<String> {
 }
 
 /// The token sequences added to and subtracted from one option.
-fn signed_sequences(prompt: &EncodedPrompt, option_index: usize) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) {
-    let table = option_events(&prompt.forms, &codes()).unwrap();
+fn signed_sequences(
+    tokenizer: &TextTokenizer,
+    prompt: &EncodedPrompt,
+    option_index: usize,
+) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) {
+    let table = option_events(&tokenizer.claims(&prompt.forms).unwrap(), &codes()).unwrap();
     let read = |indices: &[usize]| indices.iter().map(|&index| table.sequences[index].clone()).collect();
     let event = &table.events[option_index];
     (read(&event.add), read(&event.subtract))
@@ -113,10 +117,10 @@ fn digit_by_digit_ten_is_taken_out_of_one() {
     let tokenizer = tokenizer("byte_level");
     let prompt = tokenizer.encode_prompt("<|turn|>assistant\n", TextKind::Chat, &ten_options()).unwrap();
     let ids = |text: &str| tokenizer.encode_text(text, TextKind::Chat).unwrap();
-    let (add, subtract) = signed_sequences(&prompt, 0);
+    let (add, subtract) = signed_sequences(&tokenizer, &prompt, 0);
     assert_eq!(add, vec![ids("1"), ids(" 1")]);
     assert_eq!(subtract, vec![ids("10"), ids(" 10")]);
-    let (add, subtract) = signed_sequences(&prompt, 9);
+    let (add, subtract) = signed_sequences(&tokenizer, &prompt, 9);
     assert_eq!(add, vec![ids("10"), ids(" 10")]);
     assert!(subtract.is_empty());
 }
@@ -126,7 +130,7 @@ fn ten_as_one_token_has_nothing_to_do_with_one() {
     let tokenizer = tokenizer("merged_digits");
     let prompt = tokenizer.encode_prompt("<|begin|>ASSISTANT:", TextKind::Chat, &ten_options()).unwrap();
     assert_eq!(prompt.stepped_back, 0);
-    let (add, subtract) = signed_sequences(&prompt, 0);
+    let (add, subtract) = signed_sequences(&tokenizer, &prompt, 0);
     assert_eq!(add.len(), 2);
     assert!(subtract.is_empty());
     assert!(prompt.forms.iter().filter(|form| form.option_index == 9).all(|form| form.ids.len() == 1));
@@ -136,8 +140,11 @@ fn ten_as_one_token_has_nothing_to_do_with_one() {
 fn a_space_that_merges_with_the_response_is_given_up() {
     let tokenizer = tokenizer("merged_digits");
     let text = "<|begin|>The answer is ";
-    let options =
-        vec![PromptOption { code: "10".into(), label: "ten".into(), surface_forms: vec!["10".into()] }];
+    let options = vec![PromptOption {
+        code: "10".into(),
+        label: "ten".into(),
+        surface_forms: vec![SurfaceForm::open("10")],
+    }];
     let prompt = tokenizer.encode_prompt(text, TextKind::Chat, &options).unwrap();
     assert_eq!(prompt.stepped_back, 1);
     assert_eq!(prompt.ids, tokenizer.encode_text("<|begin|>The answer is", TextKind::Chat).unwrap());

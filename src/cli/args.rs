@@ -4,7 +4,7 @@ use super::models_args::ModelsCommand;
 use crate::engine::{EngineDevice, EngineDtype, ReadoutScope};
 use crate::error::Result;
 use crate::models::Quantisation;
-use crate::prompts::{ElicitationFormat, OptionOrder, PromptSettings, TemplateChoice, Thinking};
+use crate::prompts::{PromptSettings, TemplateChoice, Thinking};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -77,13 +77,13 @@ pub struct RunOptions {
     #[arg(long, value_name = "TAG,..", value_delimiter = ',')]
     pub languages: Vec<String>,
 
-    /// Only these elicitation formats.
-    #[arg(long, value_name = "FORMAT,..", value_delimiter = ',', value_enum)]
-    pub formats: Vec<FormatArgument>,
+    /// Only these elicitation formats of the study, e.g. `number`.
+    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
+    pub formats: Vec<String>,
 
-    /// Only these option orders.
-    #[arg(long, value_name = "ORDER,..", value_delimiter = ',', value_enum)]
-    pub option_orders: Vec<OrderArgument>,
+    /// Only these option orders of the study, e.g. `forward,reversed,rotated_1`.
+    #[arg(long, value_name = "ORDER,..", value_delimiter = ',')]
+    pub option_orders: Vec<String>,
 
     /// Temperatures instead of the study's own; 1 is always added. Exact: no sampling, one pass for all.
     #[arg(long, value_name = "T,..", value_delimiter = ',')]
@@ -371,40 +371,6 @@ impl From<DtypeArgument> for EngineDtype {
         match argument {
             DtypeArgument::F32 => EngineDtype::F32,
             DtypeArgument::Bf16 => EngineDtype::Bf16,
-        }
-    }
-}
-
-/// How options are asked for.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum FormatArgument {
-    Number,
-    Letter,
-    Label,
-}
-
-impl From<FormatArgument> for ElicitationFormat {
-    fn from(argument: FormatArgument) -> Self {
-        match argument {
-            FormatArgument::Number => ElicitationFormat::Number,
-            FormatArgument::Letter => ElicitationFormat::Letter,
-            FormatArgument::Label => ElicitationFormat::Label,
-        }
-    }
-}
-
-/// In which order options are shown.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum OrderArgument {
-    Forward,
-    Reversed,
-}
-
-impl From<OrderArgument> for OptionOrder {
-    fn from(argument: OrderArgument) -> Self {
-        match argument {
-            OrderArgument::Forward => OptionOrder::Forward,
-            OrderArgument::Reversed => OptionOrder::Reversed,
         }
     }
 }

@@ -5,6 +5,7 @@ mod compared;
 mod events;
 mod plan;
 mod prepare;
+mod probes;
 mod run;
 mod score;
 mod speaker;

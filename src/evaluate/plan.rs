@@ -4,7 +4,7 @@ use crate::compare::ComparisonPlan;
 use crate::engine::check_temperatures;
 use crate::error::{Error, Result};
 use crate::human_data::{HumanData, find_human_data};
-use crate::prompts::{Cell, ElicitationFormat, OptionOrder, PromptSettings, Study, find_study};
+use crate::prompts::{Cell, PromptSettings, Study, find_study};
 use crate::scoring::MassThresholds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,8 +37,8 @@ pub struct Selection {
     pub full: bool,
     pub personas: Vec<String>,
     pub languages: Vec<String>,
-    pub formats: Vec<ElicitationFormat>,
-    pub option_orders: Vec<OptionOrder>,
+    pub formats: Vec<String>,
+    pub option_orders: Vec<String>,
 }
 
 /// A study with its people, its cells, and how to run them.
@@ -126,7 +126,7 @@ impl RunPlan {
             study.personas[cell.persona_index].id,
             study.items[cell.item_index].id,
             study.languages[cell.language_index],
-            cell.format,
+            study.formats[cell.format_index],
             cell.order
         )
     }
@@ -152,9 +152,13 @@ fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     for &language_index in &languages {
         for &persona_index in &personas {
             for item_index in 0..study.items.len() {
-                for &format in &formats {
-                    for &order in &orders {
-                        cells.push(Cell { persona_index, item_index, language_index, format, order });
+                for &format_index in &formats {
+                    // What shows no options shows them in no order.
+                    let orders =
+                        if study.formats[format_index].shows_options { &orders[..] } else { &orders[..1] };
+                    for &order_index in orders {
+                        let order = study.option_orders[order_index];
+                        cells.push(Cell { persona_index, item_index, language_index, format_index, order });
                     }
                 }
             }
@@ -179,10 +183,12 @@ fn chosen(what: &str, ids: &[&str], asked: &[String], full: bool, default: &[usi
     Ok(indices)
 }
 
-/// What was asked for, in the study's order; all of it when nothing was.
-fn offered<T: Copy + PartialEq + ToString>(what: &str, known: &[T], asked: &[T]) -> Result<Vec<T>> {
-    if let Some(missing) = asked.iter().find(|value| !known.contains(value)) {
-        return Err(Error::usage(format!("the study does not use the {what} `{}`", missing.to_string())));
+/// Indices of what was asked for, in the study's order; of all of it when nothing was.
+fn offered<T: ToString>(what: &str, known: &[T], asked: &[String]) -> Result<Vec<usize>> {
+    let ids: Vec<String> = known.iter().map(ToString::to_string).collect();
+    if let Some(missing) = asked.iter().find(|id| !ids.contains(id)) {
+        return Err(Error::usage(format!("the study does not use the {what} `{missing}`"))
+            .hint(format!("it has {}", ids.join(", "))));
     }
-    Ok(known.iter().copied().filter(|value| asked.is_empty() || asked.contains(value)).collect())
+    Ok((0..ids.len()).filter(|&index| asked.is_empty() || asked.contains(&ids[index])).collect())
 }

@@ -13,7 +13,7 @@ use crate::tokens::TextTokenizer;
 use std::collections::BTreeMap;
 
 /// Persona, item, language, format and temperature, as indices and in the order of the rows.
-type UnitKey = (usize, usize, usize, crate::prompts::ElicitationFormat, usize);
+type UnitKey = (usize, usize, usize, usize, usize);
 
 #[derive(Default)]
 struct UnitSum {
@@ -90,7 +90,8 @@ impl<'a> WrittenCells<'a> {
 
     fn sum(&mut self, prepared: &PreparedCell, temperature_index: usize, reading: &CellReading) {
         let cell = &prepared.cell;
-        let key = (cell.persona_index, cell.item_index, cell.language_index, cell.format, temperature_index);
+        let key =
+            (cell.persona_index, cell.item_index, cell.language_index, cell.format_index, temperature_index);
         let sum = self.units.entry(key).or_default();
         let Some(distribution) = &reading.distribution else {
             sum.unusable_count += 1;
@@ -114,6 +115,7 @@ impl<'a> WrittenCells<'a> {
             top_ids: readout.top.iter().map(|top| top.0).collect(),
             top_tokens: readout.top.iter().map(|top| self.tokenizer.token_text(top.0)).collect(),
             top_log_probs: readout.top.iter().map(|top| top.1).collect(),
+            surface_forms: prepared.surface_forms.clone(),
         }
     }
 
@@ -130,7 +132,7 @@ impl<'a> WrittenCells<'a> {
                 item: item.id.clone(),
                 facets: item.facets.clone(),
                 language: study.languages[cell.language_index].0.clone(),
-                elicitation_format: cell.format.to_string(),
+                elicitation_format: study.formats[cell.format_index].id.clone(),
                 option_order: cell.order.to_string(),
                 temperature: reading.temperature,
                 option_code: option.code.clone(),
@@ -158,7 +160,7 @@ fn unit(plan: &RunPlan, key: &UnitKey, sum: &UnitSum) -> Result<ModelUnit> {
         persona: persona.id.clone(),
         item: plan.study.items[item].id.clone(),
         language: plan.study.languages[language].0.clone(),
-        elicitation_format: format.to_string(),
+        elicitation_format: plan.study.formats[format].id.clone(),
         temperature: plan.settings.temperatures[temperature],
         distribution,
         cell_count: sum.cell_count,

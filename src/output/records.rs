@@ -1,11 +1,11 @@
-//! The rows and the manifest of a result folder, version 2. A Parquet column has the name of its field.
+//! The rows and the manifest of a result folder, version 3. A Parquet column has the name of its field.
 //! Plain data: no Arrow, no Parquet.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when the meaning or the name of a column changes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// `cells.parquet`: one row per cell × temperature × option.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,8 @@ pub struct PromptRow {
     pub top_ids: Vec<u32>,
     pub top_tokens: Vec<String>,
     pub top_log_probs: Vec<f64>,
+    /// The texts that count as choosing some option, all options together.
+    pub surface_forms: Vec<String>,
 }
 
 /// `comparisons.parquet`: one row per compared unit × predictor × metric.

@@ -1,5 +1,6 @@
 //! Finds studies and reads them, refusing with file and line whatever does not hold together.
 
+use super::elicitation::read_formats;
 use super::structure::{self, SituationFile, StudyFile, VariableFile};
 use super::wording::{LanguageTexts, Wording, read_texts};
 use super::{ElicitationFormat, OptionOrder};
@@ -70,13 +71,14 @@ pub fn find_study(name_or_path: &str) -> Result<Study> {
     let file = folder.require(STRUCTURE_FILE)?;
     let structure: StudyFile = file.parse_toml()?;
     structure::check_structure(&file, &structure)?;
+    let formats = read_formats(&file, &structure)?;
     let wording_files = read_wording_files(&folder, &file, &structure)?;
     let texts = (wording_files.iter())
-        .map(|(language, file)| Ok((language.clone(), read_texts(file, &language.0, &structure)?)))
+        .map(|(language, file)| Ok((language.clone(), read_texts(file, &language.0, &structure, &formats)?)))
         .collect::<Result<Vec<(Language, LanguageTexts)>>>()?;
     let files: Vec<&TextFile> =
         [&file].into_iter().chain(wording_files.iter().map(|(_, file)| file)).collect();
-    Ok(assemble(structure, &texts, sha256_of_files(&files), file.path.clone()))
+    Ok(assemble(structure, formats, &texts, sha256_of_files(&files), file.path.clone()))
 }
 
 /// One file per declared language. Tags were checked to be plain, so none of them is a path.
@@ -93,7 +95,13 @@ fn read_wording_files(
     structure.languages.as_ref().iter().map(read).collect()
 }
 
-fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String, path: PathBuf) -> Study {
+fn assemble(
+    file: StudyFile,
+    formats: Vec<ElicitationFormat>,
+    texts: &[(Language, LanguageTexts)],
+    sha256: String,
+    path: PathBuf,
+) -> Study {
     let items = (file.situations.iter())
         .flat_map(|situation| file.variables.iter().map(move |variable| (variable, Some(situation))));
     let lone_items =
@@ -114,7 +122,7 @@ fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String
         languages: texts.iter().map(|(language, _)| language.clone()).collect(),
         wordings: per_language(texts, |texts| texts.wording.clone()),
         caveats: strings(&file.caveats),
-        formats: file.formats.into_inner().into_iter().map(Spanned::into_inner).collect(),
+        formats,
         option_orders: file.option_orders.into_inner().into_iter().map(Spanned::into_inner).collect(),
         temperatures: file.temperatures.into_inner().into_iter().map(Spanned::into_inner).collect(),
         human_data: file.human_data.map(Spanned::into_inner),

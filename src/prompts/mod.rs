@@ -3,7 +3,9 @@
 
 mod catalogue;
 mod chat;
+mod elicitation;
 mod format;
+mod format_wording;
 mod option_order;
 mod render;
 mod structure;
@@ -17,10 +19,11 @@ pub use chat::{
     ChatTemplate, PromptSettings, PromptWriter, TemplateChoice, TemplateSettings, Thinking, Treatment,
     check_date, pick_template,
 };
-pub use format::ElicitationFormat;
+pub use format::{Closing, ElicitationFormat, FormatKind, ShownOption, SurfaceForm};
+pub use format_wording::{FormatWording, ScaleEnds};
 pub use option_order::OptionOrder;
 pub use render::{Cell, render};
-pub use wording::{FormatWording, Wording};
+pub use wording::Wording;
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,6 +39,9 @@ pub struct Prompt {
     pub messages: Vec<Message>,
     /// Put after the generation prompt; the response is read right behind it. May be empty.
     pub answer_prefix: String,
+    /// The text behind which responses are read once more, to be set against those to the prompt. `None` where the format
+    /// has none.
+    pub domain_premise: Option<String>,
     /// In scale order, whatever the order shown.
     pub options: Vec<PromptOption>,
 }
@@ -47,5 +53,5 @@ pub struct PromptOption {
     pub code: String,
     pub label: String,
     /// The strings that count as choosing it, most canonical first.
-    pub surface_forms: Vec<String>,
+    pub surface_forms: Vec<SurfaceForm>,
 }

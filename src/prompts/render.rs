@@ -2,7 +2,10 @@
 //! language, persona, situation, variable, options, instruction, answer prefix.
 
 use super::wording::fill;
-use super::{ElicitationFormat, Message, OptionOrder, Prompt, PromptOption, Study};
+use super::{
+    ElicitationFormat, FormatWording, Message, OptionOrder, Prompt, PromptOption, ScaleEnds, ShownOption,
+    Study,
+};
 use crate::error::{Error, Result};
 use crate::survey::{Language, ResponseScale};
 
@@ -12,7 +15,7 @@ pub struct Cell {
     pub persona_index: usize,
     pub item_index: usize,
     pub language_index: usize,
-    pub format: ElicitationFormat,
+    pub format_index: usize,
     pub order: OptionOrder,
 }
 
@@ -26,41 +29,71 @@ pub fn render(study: &Study, cell: &Cell) -> Result<Prompt> {
     let item = nth(&study.items, cell.item_index, "item")?;
     let scale = nth(&study.scales, item.scale_index, "scale")?;
     let wording = worded(study.wordings.get(language), language, "wording")?;
-    let asked = worded(wording.formats.get(&cell.format), language, "instruction")?;
+    let format = nth(&study.formats, cell.format_index, "elicitation format")?;
+    let asked = worded(wording.formats.get(cell.format_index), language, "instruction")?;
     let labels = worded(scale.labels.get(language), language, "labels")?;
     let stem = worded(item.stems.get(language), language, "stem")?;
     let persona_text = worded(persona.texts.get(language), language, "persona")?;
 
     let system = fill(&wording.system_text, &[("persona", persona_text)]).map_err(Error::study)?;
-    let (lines, options) = present(scale, labels, cell);
-    let user = format!("{stem}\n\n{}\n\n{}", lines.join("\n"), asked.instruction);
+    let words = Words { format, asked, scale, scale_index: item.scale_index, labels };
+    let (lines, options) = present(&words, cell.order);
+    let instruction = asked.instruction(words.ends()).map_err(Error::study)?;
+    let user = match format.shows_options {
+        true => format!("{stem}\n\n{}\n\n{instruction}", lines.join("\n")),
+        false => format!("{stem}\n\n{instruction}"),
+    };
     let message = |role: &str, content: String| Message { role: role.to_owned(), content };
     Ok(Prompt {
         messages: vec![message("system", system), message("user", user)],
         answer_prefix: asked.answer_prefix.clone(),
+        domain_premise: asked.domain_premise.clone(),
         options,
     })
 }
 
+/// What a cell says about its options.
+struct Words<'a> {
+    format: &'a ElicitationFormat,
+    asked: &'a FormatWording,
+    scale: &'a ResponseScale,
+    scale_index: usize,
+    labels: &'a [String],
+}
+
+impl Words<'_> {
+    fn ends(&self) -> ScaleEnds<'_> {
+        let last = self.scale.options.len() - 1;
+        let code = |index: usize| self.scale.options[index].code.as_str();
+        ScaleEnds { codes: [code(0), code(last)], labels: [&self.labels[0], &self.labels[last]] }
+    }
+}
+
 /// The option lines in the order shown, and the options in scale order.
-fn present(scale: &ResponseScale, labels: &[String], cell: &Cell) -> (Vec<String>, Vec<PromptOption>) {
-    let shown = cell.order.shown(scale.option_count());
+fn present(words: &Words<'_>, order: OptionOrder) -> (Vec<String>, Vec<PromptOption>) {
+    let shown = order.shown(words.scale.option_count());
     let mut shown_at = vec![0; shown.len()];
     for (position, index) in shown.iter().enumerate() {
         shown_at[*index] = position;
     }
-    let entries: Vec<(&str, &str, usize)> = (scale.options.iter().zip(labels).zip(shown_at))
-        .map(|((option, label), position)| (option.code.as_str(), label.as_str(), position))
+    let continuations = &words.asked.continuations[words.scale_index];
+    let entries: Vec<ShownOption<'_>> = (words.scale.options.iter().zip(words.labels))
+        .zip(continuations.iter().zip(shown_at))
+        .map(|((option, label), (continuation, position))| ShownOption {
+            code: &option.code,
+            label,
+            continuation,
+            position,
+        })
         .collect();
-    let lines = shown.iter().filter_map(|index| entries.get(*index));
-    let lines =
-        lines.map(|(code, label, position)| cell.format.option_line(code, label, *position)).collect();
-    let options = entries.iter().map(|(code, label, position)| PromptOption {
-        code: (*code).to_owned(),
-        label: (*label).to_owned(),
-        surface_forms: cell.format.surface_forms(code, label, *position),
+    let kind = words.format.kind;
+    let lines = shown.iter().filter_map(|index| entries.get(*index)).map(|entry| kind.option_line(entry));
+    let options = entries.iter().map(|entry| PromptOption {
+        code: entry.code.to_owned(),
+        label: entry.label.to_owned(),
+        surface_forms: kind.surface_forms(entry),
     });
-    (lines, options.collect())
+    (lines.collect(), options.collect())
 }
 
 fn nth<'a, T>(entries: &'a [T], index: usize, noun: &str) -> Result<&'a T> {
@@ -85,9 +118,10 @@ mod tests {
         for persona_index in 0..study.personas.len() {
             for item_index in 0..study.items.len() {
                 for language_index in 0..study.languages.len() {
-                    for format in study.formats.iter().copied() {
+                    for format_index in 0..study.formats.len() {
                         for order in study.option_orders.iter().copied() {
-                            let cell = Cell { persona_index, item_index, language_index, format, order };
+                            let cell =
+                                Cell { persona_index, item_index, language_index, format_index, order };
                             let prompt = render(&study, &cell).unwrap();
                             assert_eq!(prompt.messages.len(), 2);
                             assert!(

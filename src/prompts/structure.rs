@@ -1,7 +1,8 @@
 //! `study.toml`: the shape of a study without its words, and everything that can be wrong with it alone.
 //! Every field is described in `prompts/README.md`.
 
-use super::{ElicitationFormat, OptionOrder};
+use super::OptionOrder;
+use super::elicitation::{FormatFile, check_orders};
 use crate::data_folder::TextFile;
 use crate::error::Result;
 use serde::Deserialize;
@@ -32,7 +33,9 @@ pub(super) struct StudyFile {
     pub caveats: Vec<Spanned<String>>,
     pub human_data: Option<Spanned<String>>,
     pub languages: Spanned<Vec<Spanned<String>>>,
-    pub formats: Spanned<Vec<Spanned<ElicitationFormat>>>,
+    pub formats: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub elicitation_formats: Vec<FormatFile>,
     pub option_orders: Spanned<Vec<Spanned<OptionOrder>>>,
     pub temperatures: Spanned<Vec<Spanned<f64>>>,
     pub facets: Vec<Spanned<String>>,
@@ -106,6 +109,7 @@ pub(super) fn check_structure(file: &TextFile, study: &StudyFile) -> Result<()> 
     check_ids(file, study)?;
     check_design(file, study)?;
     study.scales.iter().try_for_each(|scale| check_scale(file, scale))?;
+    check_orders(file, study)?;
     check_variables(file, study)?;
     check_facets(file, study)?;
     check_names(file, study)?;
@@ -155,14 +159,16 @@ fn check_ids(file: &TextFile, study: &StudyFile) -> Result<()> {
     let variables = || study.variables.iter().map(|variable| &variable.id);
     let scales = || study.scales.iter().map(|scale| &scale.id);
     let personas = || study.personas.iter().map(|persona| &persona.id);
+    let formats = || study.elicitation_formats.iter().map(|format| &format.id);
     let ids = [&study.id].into_iter().chain(&study.human_data).chain(situations()).chain(variables());
-    ids.chain(scales()).chain(personas()).try_for_each(|id| check_id(file, id, "-_"))?;
+    ids.chain(scales()).chain(personas()).chain(formats()).try_for_each(|id| check_id(file, id, "-_"))?;
     study.languages.as_ref().iter().try_for_each(|tag| check_id(file, tag, "-"))?;
     study.facets.iter().try_for_each(|name| check_facet_name(file, name))?;
     check_unique(file, "situation", situations())?;
     check_unique(file, "variable", variables())?;
     check_unique(file, "scale", scales())?;
     check_unique(file, "persona", personas())?;
+    check_unique(file, "elicitation format", formats())?;
     check_unique(file, "language", study.languages.as_ref())?;
     check_unique(file, "facet", &study.facets)
 }

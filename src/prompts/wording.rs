@@ -2,7 +2,9 @@
 //! Every field is described in `prompts/README.md`.
 
 use super::ElicitationFormat;
-use super::structure::{SituationFile, StudyFile, VariableFile};
+use super::format::label_texts;
+use super::format_wording::{FormatTexts, FormatWording, read_format_wording};
+use super::structure::{ScaleFile, SituationFile, StudyFile, VariableFile};
 use crate::data_folder::TextFile;
 use crate::error::Result;
 use serde::Deserialize;
@@ -10,25 +12,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use toml::Spanned;
 
 /// Entries by id, both with their place in the file.
-type Entries<T> = BTreeMap<Spanned<String>, T>;
+pub(super) type Entries<T> = BTreeMap<Spanned<String>, T>;
 type Texts = Entries<Spanned<String>>;
-type Labels = Spanned<Vec<Spanned<String>>>;
+pub(super) type Labels = Spanned<Vec<Spanned<String>>>;
 
 /// What a study says in one language besides its personas, stems and labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wording {
     /// The system message, with `{persona}` where the persona's text goes.
     pub system_text: String,
-    pub formats: BTreeMap<ElicitationFormat, FormatWording>,
-}
-
-/// How one elicitation format asks in one language.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FormatWording {
-    /// Closes the user message.
-    pub instruction: String,
-    /// Put at the start of the model's turn; may be empty.
-    pub answer_prefix: String,
+    /// One for each format, in the study's order.
+    pub formats: Vec<FormatWording>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,15 +35,8 @@ struct WordingFile {
     situations: Spanned<Entries<Texts>>,
     variables: Spanned<Texts>,
     labels: Spanned<Entries<Labels>>,
-    formats: Spanned<Entries<FormatFile>>,
+    formats: Spanned<Entries<FormatTexts>>,
     personas: Spanned<Texts>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FormatFile {
-    instruction: Spanned<String>,
-    answer_prefix: Spanned<String>,
 }
 
 fn no_situations() -> Spanned<Entries<Texts>> {
@@ -85,7 +72,12 @@ impl LanguageTexts {
 ///
 /// # Errors
 /// With file and line, when a text is missing, empty, unknown to the study, or cannot be told from another.
-pub(super) fn read_texts(file: &TextFile, language: &str, study: &StudyFile) -> Result<LanguageTexts> {
+pub(super) fn read_texts(
+    file: &TextFile,
+    language: &str,
+    study: &StudyFile,
+    formats: &[ElicitationFormat],
+) -> Result<LanguageTexts> {
     let texts: WordingFile = file.parse_toml()?;
     if texts.language.as_ref() != language {
         let message =
@@ -94,9 +86,7 @@ pub(super) fn read_texts(file: &TextFile, language: &str, study: &StudyFile) -> 
     }
     let personas = ids(study.personas.iter().map(|persona| &persona.id));
     let scales = ids(study.scales.iter().map(|scale| &scale.id));
-    let formats: Vec<String> =
-        study.formats.as_ref().iter().map(|format| format.as_ref().to_string()).collect();
-    let formats: Vec<&str> = formats.iter().map(String::as_str).collect();
+    let format_ids: Vec<&str> = formats.iter().map(|format| format.id.as_str()).collect();
     check_keys(file, "persona", &texts.personas, &personas)?;
     check_keys(
         file,
@@ -105,26 +95,24 @@ pub(super) fn read_texts(file: &TextFile, language: &str, study: &StudyFile) -> 
         &ids(study.variables.iter().map(|variable| &variable.id)),
     )?;
     check_keys(file, "scale", &texts.labels, &scales)?;
-    check_keys(file, "format", &texts.formats, &formats)?;
+    check_keys(file, "format", &texts.formats, &format_ids)?;
 
     let by_id = read_plain_texts(file, "persona", &texts.personas)?;
+    let label_list = |scale: &ScaleFile| {
+        let labels = &texts.labels.as_ref()[scale.id.as_ref().as_str()];
+        read_labels(file, scale.options.as_ref().len(), labels)
+    };
+    let labels = study.scales.iter().map(label_list).collect::<Result<Vec<_>>>()?;
+    let format_wording = |format: &ElicitationFormat| {
+        read_format_wording(file, format, &texts.formats.as_ref()[format.id.as_str()], study, &labels)
+    };
     Ok(LanguageTexts {
         wording: Wording {
             system_text: read_system_text(file, &texts.system_text)?,
-            formats: read_formats(file, &texts, study)?,
+            formats: formats.iter().map(format_wording).collect::<Result<_>>()?,
         },
         personas: personas.iter().map(|id| by_id[*id].clone()).collect(),
-        labels: study
-            .scales
-            .iter()
-            .map(|scale| {
-                read_labels(
-                    file,
-                    scale.options.as_ref().len(),
-                    &texts.labels.as_ref()[scale.id.as_ref().as_str()],
-                )
-            })
-            .collect::<Result<_>>()?,
+        labels,
         variables: read_plain_texts(file, "variable", &texts.variables)?,
         situations: read_situations(file, &texts, study)?,
     })
@@ -135,7 +123,12 @@ fn ids<'a>(entries: impl Iterator<Item = &'a Spanned<String>>) -> Vec<&'a str> {
 }
 
 /// A table has an entry for everything declared in `study.toml` and for nothing else.
-fn check_keys<T>(file: &TextFile, noun: &str, table: &Spanned<Entries<T>>, declared: &[&str]) -> Result<()> {
+pub(super) fn check_keys<T>(
+    file: &TextFile,
+    noun: &str,
+    table: &Spanned<Entries<T>>,
+    declared: &[&str],
+) -> Result<()> {
     if let Some(key) = table.as_ref().keys().find(|key| !declared.contains(&key.as_ref().as_str())) {
         return Err(file.refuse(key.span(), format!("the study has no {noun} `{}`", key.as_ref())));
     }
@@ -161,31 +154,14 @@ fn read_plain_texts(file: &TextFile, noun: &str, table: &Spanned<Texts>) -> Resu
 
 /// The system text keeps its placeholder: personas are filled in as prompts are rendered.
 fn read_system_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
-    let template = read_text(file, text, &[("persona", "{persona}")])?;
+    read_text(file, text, &[("persona", "")])?;
+    let template = clean(file, text)?;
     if !template.contains("{persona}") {
         return Err(file
             .refuse(text.span(), "the system text does not say where the persona goes")
             .hint("write {persona} where its text belongs"));
     }
     Ok(template)
-}
-
-fn read_formats(
-    file: &TextFile,
-    texts: &WordingFile,
-    study: &StudyFile,
-) -> Result<BTreeMap<ElicitationFormat, FormatWording>> {
-    let formats = study.formats.as_ref().iter().map(|format| *format.as_ref());
-    formats
-        .map(|format| {
-            let words = &texts.formats.as_ref()[format.to_string().as_str()];
-            if !words.answer_prefix.as_ref().is_empty() {
-                read_text(file, &words.answer_prefix, &[])?;
-            }
-            let instruction = read_text(file, &words.instruction, &[])?;
-            Ok((format, FormatWording { instruction, answer_prefix: words.answer_prefix.as_ref().clone() }))
-        })
-        .collect()
 }
 
 fn read_situations(
@@ -232,13 +208,16 @@ fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<
         return Err(file.refuse(labels.span(), message));
     }
     let mut forms = BTreeSet::new();
-    for (index, label) in labels.as_ref().iter().enumerate() {
+    for label in labels.as_ref() {
         let text = label.as_ref();
-        read_text(file, label, &[])?;
-        if text.trim() != text || text.contains('\n') {
-            return Err(file.refuse(label.span(), "a label is one line without white space around it"));
+        let words = read_text(file, label, &[])?;
+        if words != *text || text.contains('\n') {
+            return Err(file.refuse(
+                label.span(),
+                "a label is one line without white space around it, and without braces",
+            ));
         }
-        for form in ElicitationFormat::Label.surface_forms("", text, index) {
+        for form in label_texts(text) {
             if !forms.insert(form) {
                 let message = format!("the label `{text}` cannot be told from another of its scale");
                 return Err(file.refuse(label.span(), message));
@@ -248,9 +227,14 @@ fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<
     Ok(labels.as_ref().iter().map(|label| label.as_ref().clone()).collect())
 }
 
-/// A text with its placeholders filled in and the white space around it gone. Line ends are `\n` however the file
-/// ends its lines, so that a prompt does not depend on the editor.
-fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) -> Result<String> {
+/// A text with its placeholders filled in and the white space around it gone.
+pub(super) fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) -> Result<String> {
+    fill(&clean(file, text)?, words).map_err(|message| file.refuse(text.span(), message))
+}
+
+/// A text without the white space around it, placeholders as they are. Line ends are `\n` however the file ends its
+/// lines, so that a prompt does not depend on the editor.
+pub(super) fn clean(file: &TextFile, text: &Spanned<String>) -> Result<String> {
     let unix = text.as_ref().replace("\r\n", "\n");
     if unix.trim().is_empty() {
         return Err(file.refuse(text.span(), "this text is empty"));
@@ -258,16 +242,21 @@ fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) ->
     if unix.contains(|c: char| c.is_control() && c != '\n') {
         return Err(file.refuse(text.span(), "this text holds a control character"));
     }
-    fill(unix.trim(), words).map_err(|message| file.refuse(text.span(), message))
+    Ok(unix.trim().to_owned())
 }
 
-/// Puts `words` in place of `{name}`. What is put in is not looked at again, and a brace is nothing else than the
-/// edge of a placeholder.
+/// Puts `words` in place of `{name}`, and a brace in place of two. What is put in is not looked at again, and a brace
+/// alone is nothing else than the edge of a placeholder.
 pub(super) fn fill(template: &str, words: &[(&str, &str)]) -> std::result::Result<String, String> {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(open) = rest.find(['{', '}']) {
         filled.push_str(&rest[..open]);
+        if let Some(brace) = ["{{", "}}"].into_iter().find(|pair| rest[open..].starts_with(pair)) {
+            filled.push_str(&brace[1..]);
+            rest = &rest[open + 2..];
+            continue;
+        }
         let inner = rest[open..].strip_prefix('{').and_then(|inner| inner.split_once('}'));
         let (name, after) = inner.ok_or_else(|| "a brace is not part of a placeholder".to_owned())?;
         let known = words.iter().find(|(known, _)| *known == name);

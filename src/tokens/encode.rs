@@ -4,7 +4,7 @@
 use super::TextTokenizer;
 use super::text_tokenizer::{encode_ids, encode_with_offsets};
 use crate::error::{Error, Result};
-use crate::prompts::PromptOption;
+use crate::prompts::{Closing, PromptOption, SurfaceForm};
 
 /// Who is responsible for a beginning-of-sequence token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,12 @@ pub struct EncodedPrompt {
 }
 
 /// One surface form of one option, tokenised behind its prompt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EncodedForm {
     pub option_index: usize,
     pub surface_form: String,
+    /// What has to follow it.
+    pub closing: Closing,
     /// The tokens behind the readout position; never empty.
     pub ids: Vec<u32>,
 }
@@ -68,15 +70,16 @@ impl TextTokenizer {
         kind: TextKind,
         options: &[PromptOption],
     ) -> Result<EncodedPrompt> {
-        let forms: Vec<(usize, &str)> = options
-            .iter()
-            .enumerate()
-            .flat_map(|(index, option)| option.surface_forms.iter().map(move |form| (index, form.as_str())))
+        let forms = options.iter().enumerate();
+        let forms: Vec<(usize, &SurfaceForm)> = forms
+            .flat_map(|(index, option)| option.surface_forms.iter().map(move |form| (index, form)))
             .collect();
-        self.encode_prompt_forms(text, kind, &forms)
+        let forms: Vec<Form> =
+            forms.into_iter().flat_map(|(index, form)| Form::closed(index, form)).collect();
+        self.encode_forms(text, kind, &forms)
     }
 
-    /// [`Self::encode_prompt`] for forms given as (option index, surface form).
+    /// [`Self::encode_prompt`] for forms behind which anything may follow, given as (option index, surface form).
     ///
     /// # Errors
     /// As [`Self::encode_prompt`].
@@ -86,7 +89,16 @@ impl TextTokenizer {
         kind: TextKind,
         forms: &[(usize, &str)],
     ) -> Result<EncodedPrompt> {
-        let texts: Vec<&str> = forms.iter().map(|&(_, form)| form).collect();
+        let form = |&(option_index, text): &(usize, &str)| Form {
+            option_index,
+            text: text.into(),
+            ..Form::default()
+        };
+        self.encode_forms(text, kind, &forms.iter().map(form).collect::<Vec<_>>())
+    }
+
+    fn encode_forms(&self, text: &str, kind: TextKind, forms: &[Form]) -> Result<EncodedPrompt> {
+        let texts: Vec<&str> = forms.iter().map(|form| form.text.as_str()).collect();
         let alone = encode_with_offsets(&self.tokenizer, text)?;
         self.check_len(kind, alone.get_ids().len())?;
         let continued = self.tail.encode_continued(&self.tokenizer, text, &alone, &texts)?;
@@ -102,10 +114,15 @@ impl TextTokenizer {
         forms: &[(usize, &str)],
     ) -> Result<EncodedPrompt> {
         let alone = encode_ids(&self.tokenizer, text)?;
-        let continue_with =
-            |&(_, form): &(usize, &str)| encode_ids(&self.tokenizer, &format!("{text}{form}"));
+        let form = |&(option_index, text): &(usize, &str)| Form {
+            option_index,
+            text: text.into(),
+            ..Form::default()
+        };
+        let forms: Vec<Form> = forms.iter().map(form).collect();
+        let continue_with = |form: &Form| encode_ids(&self.tokenizer, &format!("{text}{}", form.text));
         let continued = forms.iter().map(continue_with).collect::<Result<Vec<_>>>()?;
-        self.split_at_boundary(kind, &alone, forms, &continued)
+        self.split_at_boundary(kind, &alone, &forms, &continued)
     }
 
     /// Cuts where the prompt alone and all its continuations stop agreeing.
@@ -113,7 +130,7 @@ impl TextTokenizer {
         &self,
         kind: TextKind,
         alone: &[u32],
-        forms: &[(usize, &str)],
+        forms: &[Form],
         continued: &[Vec<u32>],
     ) -> Result<EncodedPrompt> {
         let stable_len =
@@ -124,20 +141,27 @@ impl TextTokenizer {
             return Err(Error::prompt("no token of the prompt stands before the response"));
         }
         self.check_ids(&ids)?;
-        let forms = forms
-            .iter()
-            .zip(continued)
-            .map(|(&(option_index, surface_form), with_form)| {
-                if alone.starts_with(with_form) {
-                    return Err(Error::prompt(format!(
-                        "surface form {surface_form:?} leaves no token behind the prompt"
-                    )));
-                }
-                let ids = with_form[stable_len..].to_vec();
-                self.check_ids(&ids)?;
-                Ok(EncodedForm { option_index, surface_form: surface_form.to_owned(), ids })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let mut encoded = Vec::new();
+        let mut unclosed: &[u32] = &[];
+        for (form, with_form) in forms.iter().zip(continued) {
+            let Form { option_index, text, closing, is_sample } = form;
+            match is_sample {
+                // Whoever reads on behind the form finds this closing there.
+                true if with_form.starts_with(unclosed) => continue,
+                true => {}
+                false => unclosed = with_form,
+            }
+            if alone.starts_with(with_form) {
+                return Err(Error::prompt(format!(
+                    "surface form {text:?} leaves no token behind the prompt"
+                )));
+            }
+            let ids = with_form[stable_len..].to_vec();
+            self.check_ids(&ids)?;
+            let surface_form = text.clone();
+            encoded.push(EncodedForm { option_index: *option_index, surface_form, closing: *closing, ids });
+        }
+        let forms = encoded;
         Ok(EncodedPrompt { readout_index: ids.len() - 1, ids, forms, stepped_back: alone.len() - stable_len })
     }
 
@@ -166,6 +190,29 @@ impl TextTokenizer {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// A text to be encoded behind the prompt.
+#[derive(Debug, Clone, Default)]
+struct Form {
+    option_index: usize,
+    text: String,
+    closing: Closing,
+    /// Whether this is the form before it and one way to close it, which may be written in other tokens.
+    is_sample: bool,
+}
+
+impl Form {
+    fn closed(option_index: usize, form: &SurfaceForm) -> Vec<Form> {
+        let whole = Form { option_index, text: form.text.clone(), closing: form.closing, is_sample: false };
+        let samples = form.closing.samples().iter().map(|sample| Form {
+            option_index,
+            text: format!("{}{sample}", form.text),
+            closing: Closing::Anything,
+            is_sample: true,
+        });
+        [whole].into_iter().chain(samples).collect()
     }
 }
 

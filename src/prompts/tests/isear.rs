@@ -61,9 +61,9 @@ fn cells(study: &Study) -> Vec<Cell> {
     for persona_index in 0..study.personas.len() {
         for item_index in 0..study.items.len() {
             for language_index in 0..study.languages.len() {
-                for format in study.formats.iter().copied() {
+                for format_index in 0..study.formats.len() {
                     let order = study.option_orders[0];
-                    cells.push(Cell { persona_index, item_index, language_index, format, order });
+                    cells.push(Cell { persona_index, item_index, language_index, format_index, order });
                 }
             }
         }

@@ -74,7 +74,7 @@ fn unknown_fields() {
     check("study.toml", "code = \"1\"", "§kode = \"1\"", "unknown field `kode`");
     check("en.toml", "system_text", "§greeting = \"hi\"\nsystem_text", "unknown field `greeting`");
     check("en.toml", "instruction", "§order", "unknown field `order`");
-    check("study.toml", "\"number\"", "§\"numeral\"", "unknown variant `numeral`");
+    check("study.toml", "\"number\"", "§\"numeral\"", "unknown format `numeral`");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn options_come_in_order_with_all_their_forms() {
     let option = |code: &str, forms: &[&str]| PromptOption {
         code: code.to_owned(),
         label: code.to_owned(),
-        surface_forms: forms.iter().map(|form| (*form).to_owned()).collect(),
+        surface_forms: forms.iter().map(|form| SurfaceForm::open(*form)).collect(),
     };
     let options = [option("1", &["1", " 1"]), option("9", &["9"])];
     let prompt = tokenizer.encode_prompt("<s>a:", TextKind::Chat, &options).unwrap();

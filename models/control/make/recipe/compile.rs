@@ -152,13 +152,13 @@ impl Compiler<'_> {
                     |persona: usize| self.planted.base[persona][item_index].probabilities[option].ln();
                 by_persona(&log_prob, layout.base.start + option);
             }
-            for (f, &format) in self.contexts.formats.iter().enumerate() {
+            for format_index in 0..self.contexts.formats.len() {
                 for (o, &order) in self.contexts.orders.iter().enumerate() {
                     let normaliser = |persona_index: usize| {
-                        let cell = Cell { persona_index, item_index, language_index: 0, format, order };
+                        let cell = Cell { persona_index, item_index, language_index: 0, format_index, order };
                         self.planted.cell(&cell).1
                     };
-                    by_persona(&normaliser, layout.normaliser[f].start + o);
+                    by_persona(&normaliser, layout.normaliser[format_index].start + o);
                 }
             }
         }

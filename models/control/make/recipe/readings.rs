@@ -3,7 +3,7 @@
 
 use super::vocabulary::words;
 use respondent::error::{Error, Result};
-use respondent::prompts::{Cell, ElicitationFormat, OptionOrder, Prompt, Study, render};
+use respondent::prompts::{Cell, FormatKind, OptionOrder, Prompt, Study, render};
 use std::collections::BTreeMap;
 
 /// What a prompt says about itself, as indices into the lists of [`Contexts`].
@@ -25,7 +25,7 @@ pub struct Contexts {
     pub variables: Vec<String>,
     /// For each variable the index of its scale.
     pub variable_scales: Vec<usize>,
-    pub formats: Vec<ElicitationFormat>,
+    pub formats: Vec<FormatKind>,
     pub orders: Vec<OptionOrder>,
 }
 
@@ -35,7 +35,7 @@ impl Contexts {
             emotions: Vec::new(),
             variables: Vec::new(),
             variable_scales: Vec::new(),
-            formats: study.formats.clone(),
+            formats: study.formats.iter().map(|format| format.kind).collect(),
             orders: study.option_orders.clone(),
         };
         for item in &study.items {
@@ -58,7 +58,7 @@ impl Contexts {
             emotion: place(&self.emotions, "emotion").expect("emotions were collected from the items"),
             variable: place(&self.variables, "variable").expect("variables were collected from the items"),
             language: cell.language_index,
-            format: self.formats.iter().position(|f| *f == cell.format).expect("cells are of known formats"),
+            format: cell.format_index,
             order: self.orders.iter().position(|o| *o == cell.order).expect("cells are of known orders"),
             scale: item.scale_index,
         }
@@ -98,9 +98,9 @@ pub fn all_cells(study: &Study) -> Vec<Cell> {
     for persona_index in 0..study.personas.len() {
         for item_index in 0..study.items.len() {
             for language_index in 0..study.languages.len() {
-                for &format in &study.formats {
+                for format_index in 0..study.formats.len() {
                     for &order in &study.option_orders {
-                        cells.push(Cell { persona_index, item_index, language_index, format, order });
+                        cells.push(Cell { persona_index, item_index, language_index, format_index, order });
                     }
                 }
             }
@@ -133,7 +133,7 @@ fn reading(context: Context, cell: &Cell, prompt: &Prompt, cut: &mut WordCache) 
     for option in &prompt.options {
         labels.push(cut.words(&format!(" {}", option.label))?.to_vec());
         let mut written = Vec::new();
-        for form in &option.surface_forms {
+        for form in option.surface_forms.iter().map(|form| &form.text) {
             let whole = cut.words(&format!("{}{form}", prompt.answer_prefix))?;
             let behind = whole.strip_prefix(prefix.as_slice()).filter(|behind| !behind.is_empty());
             let behind = behind.ok_or_else(|| Error::prompt(format!("`{form}` merges with the prefix")))?;
