@@ -126,13 +126,17 @@ fn digit_by_digit_ten_is_taken_out_of_one() {
 }
 
 #[test]
-fn ten_as_one_token_has_nothing_to_do_with_one() {
+fn ten_in_one_token_is_still_taken_out_of_one_where_it_comes_in_two() {
     let tokenizer = tokenizer("merged_digits");
     let prompt = tokenizer.encode_prompt("<|begin|>ASSISTANT:", TextKind::Chat, &ten_options()).unwrap();
     assert_eq!(prompt.stepped_back, 0);
     let (add, subtract) = signed_sequences(&tokenizer, &prompt, 0);
     assert_eq!(add.len(), 2);
-    assert!(subtract.is_empty());
+    assert!(!subtract.is_empty());
+    for sequence in &subtract {
+        assert!(sequence.len() == 2 && add.contains(&vec![sequence[0]]), "{sequence:?}");
+        assert!(tokenizer.token_text(sequence[1]).starts_with('0'), "{sequence:?}");
+    }
     assert!(prompt.forms.iter().filter(|form| form.option_index == 9).all(|form| form.ids.len() == 1));
 }
 

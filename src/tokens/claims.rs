@@ -74,3 +74,6 @@ fn nested(forms: &[EncodedForm]) -> impl Iterator<Item = (&EncodedForm, &Encoded
         })
     })
 }
+
+#[cfg(test)]
+mod tests;
