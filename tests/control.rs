@@ -59,7 +59,7 @@ impl Control {
         let text = self.template.render(&prompt.messages, &prompt.answer_prefix).unwrap();
         let encoded = self.tokenizer.encode_prompt(&text, TextKind::Chat, &prompt.options).unwrap();
         let names: Vec<String> = prompt.options.iter().map(|option| option.label.clone()).collect();
-        let events = option_events(&self.tokenizer.claims(&encoded.forms).unwrap(), &names).unwrap();
+        let events = option_events(&self.tokenizer.claims(&encoded).unwrap(), &names).unwrap();
         (encoded, events)
     }
 
@@ -147,9 +147,8 @@ impl Control {
         let (planted, _) = self.planted.cell(cell);
         let distance = total_variation(&reading.probabilities, &planted);
         assert!(distance <= 1e-4, "{name}: {:?}, planted {planted:?}", reading.probabilities);
-        let mass =
-            answer_mass(study.formats[cell.format_index].kind, &study.languages[cell.language_index].0)
-                .unwrap();
+        let mass = answer_mass(study.formats[cell.format_index].key, &study.languages[cell.language_index].0)
+            .unwrap();
         assert!((reading.answer_mass - mass).abs() <= 1e-4, "{name}: answer mass {}", reading.answer_mass);
         assert!(reading.continuation > -1e-6, "{name}: a form goes on with {}", reading.continuation);
     }

@@ -1,9 +1,10 @@
 //! Every golden model, on our kernels and on candle's operations, packed in one trie and each sequence alone, against what
 //! transformers computed for each sequence alone.
 
-use super::harness::{decoder_on, golden_models, log_probs, max_difference, read_all, repository};
+use super::harness::{
+    FamilyRows, decoder_on, golden_family, golden_models, log_probs, max_difference, read_all, repository,
+};
 use respondent::engine::{Decoder, EngineDevice, EngineDtype, ReadoutLogits};
-use std::collections::BTreeMap;
 
 /// Largest |Δ log-prob| allowed in f32.
 const TOLERANCE: f64 = 1e-4;
@@ -44,11 +45,10 @@ fn check(name: &str, decoder: &Decoder, expected: &Expected) -> f64 {
     largest
 }
 
-/// Prints README's table: `cargo test --release --test tests decoder_goldens -- --nocapture`.
+/// `cargo test --release --test tests decoder_goldens -- --nocapture` prints what README's table has of folders.
 #[test]
 fn log_probs_are_those_of_transformers() {
-    // Family to its number of models and the largest differences on the two paths.
-    let mut table: BTreeMap<String, (usize, [f64; 2])> = BTreeMap::new();
+    let mut rows = FamilyRows::default();
     for (path, kernel) in ["auto", "portable"].into_iter().enumerate() {
         let device = EngineDevice::new("cpu", EngineDtype::F32, kernel).unwrap();
         for name in golden_models() {
@@ -56,14 +56,8 @@ fn log_probs_are_those_of_transformers() {
             let expected = std::fs::read(directory.join("expected.json")).unwrap();
             let expected: Expected = serde_json::from_slice(&expected).unwrap();
             let largest = check(&name, &decoder_on(&directory, &device), &expected);
-            let config = std::fs::read(directory.join("config.json")).unwrap();
-            let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
-            let row = table.entry(config["model_type"].as_str().unwrap().to_owned()).or_default();
-            row.0 += usize::from(path == 0);
-            row.1[path] = row.1[path].max(largest);
+            rows.add(&golden_family(&name), path, largest);
         }
     }
-    for (family, (count, [kernels, candle])) in table {
-        eprintln!("| {family} | {count} | {kernels:.1e} | {candle:.1e} |");
-    }
+    rows.check_readme(1);
 }

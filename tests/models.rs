@@ -394,3 +394,27 @@ fn a_header_that_lies_is_a_reason_and_not_a_crash() {
     assert_refused(&outcome, 3, &["does not fit a file of"]);
     assert!(!place.path("models/lying.toml").exists());
 }
+
+#[test]
+fn a_model_checked_against_a_copy_of_itself_is_the_same_and_against_another_is_not() {
+    let place = Place::new();
+    let copy = place.add_control("models/copy");
+    let report: Value =
+        serde_json::from_str(&place.stdout(&["models", "check", "control", "--against", "copy", "--json"]))
+            .unwrap();
+    assert_eq!(report["prompts"]["ids_differ_count"], 0);
+    let numbers = &report["numbers"];
+    for figure in ["kl_divergence_nats", "next_total_variation", "as_asked_total_variation"] {
+        assert_eq!(numbers[figure]["largest"], 0.0, "{figure}");
+    }
+    let card = place.stdout(&["models", "check", "control", "--against", "copy", "--sample", "3"]);
+    assert!(card.contains("the same most probable token in 3 of 3"), "{card}");
+
+    let config = fs::read_to_string(copy.join("chat_template.jinja")).unwrap();
+    fs::write(copy.join("chat_template.jinja"), format!("{config}!")).unwrap();
+    let outcome = place.run(&["models", "check", "control", "--against", "copy", "--sample", "3"]);
+    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("The first whose text differs"), "{}", outcome.stdout);
+    let outcome = place.run(&["models", "check", "control", "--against", "copy", "--sample", "100000"]);
+    assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+}

@@ -5,8 +5,10 @@ use super::harness::{decoder_on, log_probs, max_difference, read, read_all, repo
 use proptest::prelude::*;
 use respondent::engine::{Decoder, EngineDevice, EngineDtype, ReadoutLogits, ReadoutScope};
 
-/// candle's f32 sums over other row counts may be made in another order; nothing larger is explained by that.
-const PORTABLE_TOLERANCE: f64 = 2e-5;
+/// candle's f32 sums over other row counts may be made in another order. In these tiny random models that reaches 5e-5 nats once in
+/// a thousand random tries (in `mixtral_window`, where transformers' own f32 is 9e-6 from its f64 at such a place); what is wrong
+/// moves log-probs by hundredths.
+const PORTABLE_TOLERANCE: f64 = 2e-4;
 
 /// Every kind of layer: windows, caps, experts, parallel branches, learned positions, ropes that depend on the length.
 const MODELS: [&str; 13] = [

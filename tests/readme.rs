@@ -34,7 +34,7 @@ fn every_command_runs() {
         assert!(!outcome.stdout.is_empty(), "{command}");
         run_count += 1;
     }
-    assert_eq!(run_count, 11);
+    assert_eq!(run_count, 13);
 }
 
 #[test]

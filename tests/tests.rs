@@ -20,6 +20,7 @@ mod main_job;
 
 // The engine as a plain tool.
 mod score;
+mod side_by_side;
 
 // Inference throughput.
 mod bench;
@@ -47,6 +48,7 @@ mod offline;
 mod tidy;
 
 // GGUF files: values to the bit, and refusals.
+mod formats;
 mod gguf;
 
 // How a model is asked, and what the results say of it.

@@ -21,7 +21,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("scoring", &["survey", "tokens", "engine"]),
     ("compare", &["survey"]),
     ("output", &["survey", "scoring", "compare", "partial_file"]),
-    ("report", &["output", "partial_file"]),
+    // of prompts only the formats: what counts as choosing an option
+    ("report", &["output", "prompts", "partial_file"]),
     (
         "evaluate",
         &[

@@ -4,7 +4,7 @@ use super::models_args::ModelsCommand;
 use crate::engine::{EngineDevice, EngineDtype, ReadoutScope};
 use crate::error::Result;
 use crate::models::Quantisation;
-use crate::prompts::{PromptSettings, TemplateChoice, Thinking};
+use crate::prompts::{OptionOrder, PromptSettings, TemplateChoice, Thinking};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -41,6 +41,8 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     Bench(BenchCommand),
     Models(ModelsCommand),
+    #[command(after_help = EXIT_CODES)]
+    Compare(super::compare_command::CompareCommand),
     /// Make the report of a result folder again, from its files alone.
     Report(ReportCommand),
 }
@@ -78,12 +80,12 @@ pub struct RunOptions {
     pub languages: Vec<String>,
 
     /// Only these elicitation formats of the study, e.g. `number`.
-    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
+    #[arg(long, value_name = "FORMAT,..", value_delimiter = ',')]
     pub formats: Vec<String>,
 
-    /// Only these option orders of the study, e.g. `forward,reversed,rotated_1`.
+    /// Only these option orders of the study: forward, reversed, rotated_1, ...
     #[arg(long, value_name = "ORDER,..", value_delimiter = ',')]
-    pub option_orders: Vec<String>,
+    pub option_orders: Vec<OptionOrder>,
 
     /// Temperatures instead of the study's own; 1 is always added. Exact: no sampling, one pass for all.
     #[arg(long, value_name = "T,..", value_delimiter = ',')]

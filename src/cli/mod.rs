@@ -5,6 +5,8 @@ mod bench_card;
 mod bench_command;
 mod bench_progress;
 mod byte_progress;
+mod check_command;
+mod compare_command;
 #[cfg(feature = "hub")]
 mod fetch_command;
 #[cfg(not(feature = "hub"))]
@@ -57,6 +59,11 @@ fn dispatch(args: Args) -> Result<()> {
             // Files get their names once they are whole, and a download goes on where it ended: nothing is to be waited for.
             STOP.set_idle(true);
             models_command::execute(&models)
+        }
+        Some(Command::Compare(compare)) => {
+            // Nothing is written.
+            STOP.set_idle(true);
+            compare_command::execute(&compare)
         }
         Some(Command::Report(report)) => remake_report(&report),
     }

@@ -1,10 +1,10 @@
 //! The command line of `respondent models` as it is typed.
 
-use super::args::EXIT_CODES;
+use super::args::{EXIT_CODES, EngineOptions, PromptOptions};
 use clap::Subcommand;
 use std::path::PathBuf;
 
-/// Models on disk: list, inspect, import, verify, fetch.
+/// Models on disk: list, inspect, import, verify, check, fetch.
 ///
 /// Models lie in `models/` of the working directory, in the folders that RESPONDENT_MODELS lists (separated as in PATH),
 /// and in Hugging Face's cache (HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME/hub, else ~/.cache/huggingface/hub). --model
@@ -25,6 +25,8 @@ pub enum ModelsVerb {
     Import(ImportCommand),
     #[command(after_help = EXIT_CODES)]
     Verify(VerifyCommand),
+    #[command(after_help = EXIT_CODES)]
+    Check(Box<CheckCommand>),
     #[command(after_help = EXIT_CODES)]
     Fetch(FetchCommand),
 }
@@ -105,6 +107,55 @@ pub struct VerifyCommand {
     /// Names or paths of manifests. Default: all in models/ and in the folders of RESPONDENT_MODELS.
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+
+    /// No progress on stderr.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Hold two packagings of one model against each other, on the prompts of a study.
+///
+/// A GGUF file and the folder it was made from, two quantisations, a model before and after a conversion. All of the study's
+/// prompts are written and tokenised by both: how many differ in text, in token ids, in the tokens of the options, and the
+/// first that do. For a sample of prompts both are then run: how far apart the next token's whole distribution is (KL divergence
+/// in nats, total variation), the options' log-probs, and the responses; on the very same token ids, which is about weights,
+/// and each as it is asked itself, which is what a run would find.
+///
+/// The exit code is 3 if any prompt differs. How far apart numbers may be is for you to say.
+#[derive(Debug, clap::Args)]
+pub struct CheckCommand {
+    /// A model's directory, .gguf file or name as `models list` tells it, or `control`.
+    pub model: String,
+
+    /// The other packaging.
+    #[arg(long, value_name = "MODEL")]
+    pub against: String,
+
+    /// Id of a built-in study, or a study's folder.
+    #[arg(long, value_name = "STUDY", default_value = "isear")]
+    pub study: String,
+
+    /// All of the study, not its default subset.
+    #[arg(long)]
+    pub full: bool,
+
+    /// Prompts whose numbers are compared, drawn by --seed; 0 reads no weights.
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub sample: usize,
+
+    /// Seed of the sample.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+
+    #[command(flatten)]
+    pub prompting: PromptOptions,
+
+    #[command(flatten)]
+    pub engine: EngineOptions,
+
+    /// Print one JSON object instead of the card.
+    #[arg(long)]
+    pub json: bool,
 
     /// No progress on stderr.
     #[arg(long, short)]

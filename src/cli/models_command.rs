@@ -22,6 +22,7 @@ pub fn execute(command: &ModelsCommand) -> Result<()> {
         ModelsVerb::Inspect(inspect) => inspect_model(inspect),
         ModelsVerb::Import(import) => import_model(import),
         ModelsVerb::Verify(verify) => verify_models(verify),
+        ModelsVerb::Check(check) => super::check_command::execute(check),
         ModelsVerb::Fetch(fetch) => super::fetch_command::execute(fetch),
     }
 }

@@ -70,7 +70,7 @@ fn unit(stage: Stage) -> &'static str {
         Stage::Prompts => "cells",
         Stage::Weights => "layers",
         Stage::Prefill => "tokens",
-        Stage::Trie | Stage::Compare | Stage::Report => "",
+        Stage::Trie | Stage::Compare | Stage::Hypotheses | Stage::Report => "",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The table at the end of a run: how far the model is from people, and how far anything else would be.
 
-use crate::output::records::{ComparisonRow, Counts, RunManifest};
+use crate::output::records::{ComparisonRow, Counts, HypothesisCard, RunManifest};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use std::fmt::Write as _;
@@ -23,7 +23,8 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
         manifest.packing.flat_token_count as f64 / manifest.packing.trie_token_count.max(1) as f64
     );
     if group_rows.is_empty() {
-        let _ = writeln!(text, "The study has no human data: nothing was compared.");
+        let _ = writeln!(text, "The study has no human data: nothing was compared.\n");
+        text.push_str(&hypotheses(manifest));
         return text;
     }
     let format = first_format(manifest, group_rows);
@@ -38,6 +39,23 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
          others: people of the run's other groups. pooled: people of all other groups. entropy: the model's over\n\
          people's, 1 is as diverse.\n"
     );
+    text.push_str(&hypotheses(manifest));
+    text
+}
+
+/// Each hypothesis with its verdict and the contrast that decided; empty for a study without any.
+fn hypotheses(manifest: &RunManifest) -> String {
+    let mut text = String::new();
+    if manifest.hypotheses.is_empty() {
+        return text;
+    }
+    let id_len = manifest.hypotheses.iter().map(|card| card.id.len()).max().unwrap_or(0);
+    let _ = writeln!(text, "Hypotheses, decided by 95 % intervals over items, prompts and people");
+    for HypothesisCard { id, claim, verdict, sentence, .. } in &manifest.hypotheses {
+        let _ = writeln!(text, " {id:id_len$}  {verdict:12}  {claim}");
+        let _ = writeln!(text, " {:id_len$}  {:12}  {sentence}", "", "");
+    }
+    text.push('\n');
     text
 }
 

@@ -135,11 +135,18 @@ pub(super) fn interval_of(
     numerators: &[f64],
     denominators: &[f64],
 ) -> Option<Interval> {
-    let mut ratios = ratios(numerators, denominators);
+    basic_interval(value, &mut ratios(numerators, denominators), metric.range())
+}
+
+/// The basic interval around `value` from what replicates of it have, cut to a range. `None` without replicates.
+pub(super) fn basic_interval(
+    value: f64,
+    replicates: &mut [f64],
+    (least, most): (f64, f64),
+) -> Option<Interval> {
     let tail = 0.5 * (1.0 - INTERVAL_LEVEL);
-    let (least, most) = metric.range();
     let reflected = |quantile: f64| (2.0 * value - quantile).clamp(least, most);
-    let (low, high) = (quantile(&mut ratios, tail)?, quantile(&mut ratios, 1.0 - tail)?);
+    let (low, high) = (quantile(replicates, tail)?, quantile(replicates, 1.0 - tail)?);
     Some(Interval { low: reflected(high), high: reflected(low) })
 }
 

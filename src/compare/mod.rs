@@ -9,6 +9,8 @@ pub mod distances;
 
 pub mod concentration;
 
+pub mod contrasts;
+
 mod metric;
 
 mod quantile;
@@ -27,9 +29,12 @@ mod profile;
 
 mod comparison;
 
+mod difference;
+
 pub use bootstrap::{HumanResample, INTERVAL_LEVEL, Interval, Noise};
 pub use comparison::compare;
 pub use concentration::{MixtureSplit, mixture_split};
+pub use difference::{Difference, differences};
 pub use metric::Metric;
 pub use unit::{Comparison, ComparisonPlan, Level, ModelUnit, Predictor};
 

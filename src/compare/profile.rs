@@ -121,7 +121,7 @@ impl Profile<'_> {
 }
 
 /// The numerators and denominators of one metric, summed over items: observed, and at each of R replicates.
-struct Tally {
+pub(super) struct Tally {
     metric: Metric,
     numerator: f64,
     denominator: f64,
@@ -141,7 +141,7 @@ struct Estimate {
 }
 
 impl Tally {
-    fn of_item(metric: Metric, people: &HumanResample, distributions: &[Vec<f64>]) -> Self {
+    pub(super) fn of_item(metric: Metric, people: &HumanResample, distributions: &[Vec<f64>]) -> Self {
         let weight = 1.0 / distributions.len() as f64;
         let replicates = people.replicates();
         let mut numerators = vec![0.0; replicates.replicate_count()];
@@ -160,7 +160,7 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, other: &Tally) {
+    pub(super) fn add(&mut self, other: &Tally) {
         let add = |total: &mut Vec<f64>, terms: &[f64]| {
             total.iter_mut().zip(terms).for_each(|(t, term)| *t += term)
         };
@@ -171,12 +171,25 @@ impl Tally {
         add(&mut self.null_numerators, &other.null_numerators);
     }
 
+    pub(super) fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// `None` where the metric is undefined.
+    pub(super) fn value(&self) -> Option<f64> {
+        (self.denominator > 0.0).then(|| self.numerator / self.denominator)
+    }
+
+    /// This one's metric minus another's of the same people, replicate by replicate, where it is defined.
+    pub(super) fn ratios_minus(&self, other: &Tally) -> Vec<f64> {
+        let numerators = self.numerators.iter().zip(&other.numerators).map(|(own, other)| own - other);
+        let defined = numerators.zip(&self.denominators).filter(|(_, denominator)| **denominator > 0.0);
+        defined.map(|(numerator, denominator)| numerator / denominator).collect()
+    }
+
     /// `None` where the metric is undefined. The noise is worked out unless it is already known.
     fn estimate(&self, noise: Option<Noise>) -> Option<Estimate> {
-        if self.denominator <= 0.0 {
-            return None;
-        }
-        let value = self.numerator / self.denominator;
+        let value = self.value()?;
         let interval = interval_of(self.metric, value, &self.numerators, &self.denominators)?;
         let noise =
             noise.unwrap_or_else(|| noise_between(self.metric, &self.null_numerators, &self.denominators));

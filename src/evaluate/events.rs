@@ -16,6 +16,8 @@ pub enum Stage {
     Prefill,
     /// Distances to people.
     Compare,
+    /// Contrasts that the study predicts.
+    Hypotheses,
     /// The page.
     Report,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Stage {
             Stage::Weights => "weights",
             Stage::Prefill => "prefill",
             Stage::Compare => "compare",
+            Stage::Hypotheses => "contrasts",
             Stage::Report => "report",
         })
     }

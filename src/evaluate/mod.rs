@@ -1,19 +1,29 @@
 //! The whole pipeline, and the only module that knows all of it: plan, prepare, prefill, compare, write.
 //! Says what happens through [`Event`]s; draws nothing on a terminal.
 
+mod check;
 mod compared;
 mod events;
+mod hypotheses;
 mod plan;
 mod prepare;
 mod probes;
 mod run;
 mod score;
+mod side_by_side;
 mod speaker;
 mod vocabulary;
 mod written;
 
+pub use check::{
+    CheckReport, CheckSettings, NumberAgreement, PromptAgreement, PromptDifference, Side, Spread, check,
+    check_plan,
+};
 pub use events::{Event, Stage, Stop};
 pub use plan::{RunPlan, RunSettings, Selection};
 pub use run::{RunSummary, run, versions};
 pub use score::{ScoreListener, ScoreSettings, ScoreTally, Scorer};
+pub use side_by_side::{
+    DifferenceRow, RunCard, RunPair, SideBySide, SideBySideSettings, metric_names, side_by_side,
+};
 pub use speaker::Speaker;

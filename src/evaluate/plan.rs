@@ -4,7 +4,7 @@ use crate::compare::ComparisonPlan;
 use crate::engine::check_temperatures;
 use crate::error::{Error, Result};
 use crate::human_data::{HumanData, find_human_data};
-use crate::prompts::{Cell, PromptSettings, Study, find_study};
+use crate::prompts::{Cell, OptionOrder, PromptSettings, Study, find_study};
 use crate::scoring::MassThresholds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub struct Selection {
     pub personas: Vec<String>,
     pub languages: Vec<String>,
     pub formats: Vec<String>,
-    pub option_orders: Vec<String>,
+    pub option_orders: Vec<OptionOrder>,
 }
 
 /// A study with its people, its cells, and how to run them.
@@ -139,7 +139,9 @@ fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     let full = selection.full;
     let personas = chosen("persona", &persona_ids, &selection.personas, full, &subset.persona_indices)?;
     let languages = chosen("language", &language_ids, &selection.languages, full, &subset.language_indices)?;
-    let formats = offered("elicitation format", &study.formats, &selection.formats)?;
+    let format_ids: Vec<&str> = study.formats.iter().map(|format| format.id.as_str()).collect();
+    let all_formats: Vec<usize> = (0..format_ids.len()).collect();
+    let formats = chosen("elicitation format", &format_ids, &selection.formats, full, &all_formats)?;
     let orders = offered("option order", &study.option_orders, &selection.option_orders)?;
     let count = [personas.len(), languages.len(), study.items.len(), formats.len(), orders.len()]
         .into_iter()
@@ -153,11 +155,7 @@ fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
         for &persona_index in &personas {
             for item_index in 0..study.items.len() {
                 for &format_index in &formats {
-                    // What shows no options shows them in no order.
-                    let orders =
-                        if study.formats[format_index].shows_options { &orders[..] } else { &orders[..1] };
-                    for &order_index in orders {
-                        let order = study.option_orders[order_index];
+                    for &order in &orders {
                         cells.push(Cell { persona_index, item_index, language_index, format_index, order });
                     }
                 }
@@ -183,12 +181,10 @@ fn chosen(what: &str, ids: &[&str], asked: &[String], full: bool, default: &[usi
     Ok(indices)
 }
 
-/// Indices of what was asked for, in the study's order; of all of it when nothing was.
-fn offered<T: ToString>(what: &str, known: &[T], asked: &[String]) -> Result<Vec<usize>> {
-    let ids: Vec<String> = known.iter().map(ToString::to_string).collect();
-    if let Some(missing) = asked.iter().find(|id| !ids.contains(id)) {
-        return Err(Error::usage(format!("the study does not use the {what} `{missing}`"))
-            .hint(format!("it has {}", ids.join(", "))));
+/// What was asked for, in the study's order; all of it when nothing was.
+fn offered<T: Copy + PartialEq + ToString>(what: &str, known: &[T], asked: &[T]) -> Result<Vec<T>> {
+    if let Some(missing) = asked.iter().find(|value| !known.contains(value)) {
+        return Err(Error::usage(format!("the study does not use the {what} `{}`", missing.to_string())));
     }
-    Ok((0..ids.len()).filter(|&index| asked.is_empty() || asked.contains(&ids[index])).collect())
+    Ok(known.iter().copied().filter(|value| asked.is_empty() || asked.contains(value)).collect())
 }

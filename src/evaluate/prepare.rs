@@ -22,8 +22,6 @@ pub struct PreparedCell {
     pub stepped_back: usize,
     /// Shared by all cells with the same forms.
     pub probe: Arc<OptionProbe>,
-    /// The texts that count as choosing some option.
-    pub surface_forms: Vec<String>,
     /// Labels in scale order.
     pub labels: Vec<String>,
 }
@@ -92,12 +90,11 @@ impl Prepared {
 }
 
 fn prepare(plan: &RunPlan, speaker: &Speaker, probes: &Probes, cell: &Cell) -> Result<PreparedCell> {
-    let Prompt { messages, answer_prefix, options, .. } = render(&plan.study, cell)?;
+    let Prompt { messages, answer_prefix, options } = render(&plan.study, cell)?;
     let (rendered_text, kind) = speaker.render(&messages, &answer_prefix)?;
     let encoded = speaker.tokenizer.encode_prompt(&rendered_text, kind, &options)?;
     let labels: Vec<String> = options.into_iter().map(|option| option.label).collect();
-    let surface_forms = encoded.forms.iter().map(|form| form.surface_form.clone()).collect();
-    let probe = probes.of(speaker, encoded.forms, labels.clone())?;
+    let probe = probes.of(speaker, &encoded, &labels)?;
     let longest = probe.readouts().map(|(prefix, _)| prefix.len()).max().unwrap_or(0);
     speaker.check_len(encoded.ids.len() + longest)?;
     Ok(PreparedCell {
@@ -106,7 +103,6 @@ fn prepare(plan: &RunPlan, speaker: &Speaker, probes: &Probes, cell: &Cell) -> R
         ids: encoded.ids,
         stepped_back: encoded.stepped_back,
         probe,
-        surface_forms,
         labels,
     })
 }

@@ -2,18 +2,20 @@
 
 use super::compared::{comparison_rows, human_card};
 use super::events::{Event, Stage, Stop};
+use super::hypotheses::hypothesis_cards;
 use super::prepare::Prepared;
-use super::written::WrittenCells;
+use super::written::{FinishedCells, WrittenCells};
 use super::{RunPlan, Speaker};
-use crate::compare::ModelUnit;
 use crate::engine::{EngineDevice, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
-    ComparisonRow, Counts, FORMAT_VERSION, Identity, ModelCard, PackingCard, RunManifest, StudyCard,
+    ComparisonRow, Counts, FORMAT_VERSION, FormatCard, HypothesisCard, Identity, ModelCard, PackingCard,
+    RunManifest, StudyCard,
 };
 use crate::output::{ComparisonWriter, ResultFolder, write_manifest};
 use crate::packing::PrefixTrie;
+use crate::prompts::{ElicitationFormat, Study};
 use crate::report::write_report;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -71,12 +73,12 @@ pub fn run(
         })
     })?;
     let prefill = PrefillRun { plan, speaker, prepared: &prepared, trie: &trie, requests: &requests, folder };
-    let (units, counts, packing) =
+    let (finished, packing) =
         stages.run(Stage::Prefill, trie.token_count(), || prefill.run(&loaded, events, stop))?;
     let group_rows = match &plan.human_data {
         None => Vec::new(),
         Some(data) => stages.run(Stage::Compare, 0, || {
-            let rows = comparison_rows(plan, data, &units)?;
+            let rows = comparison_rows(plan, data, &finished.units)?;
             let mut writer = ComparisonWriter::create(&folder.comparisons_path(), &plan.study.facets)?;
             let group_rows = rows.iter().filter(|row| row.level == "group").cloned().collect();
             writer.write_all(rows)?;
@@ -84,7 +86,14 @@ pub fn run(
             Ok(group_rows)
         })?,
     };
-    let manifest = manifest(plan, speaker, model, device, &loaded, counts, packing, &stages)?;
+    let hypotheses = match plan.study.hypotheses.is_empty() {
+        true => Vec::new(),
+        false => stages.run(Stage::Hypotheses, 0, || {
+            hypothesis_cards(plan, plan.human_data.as_ref(), finished.responses)
+        })?,
+    };
+    let manifest =
+        manifest(plan, speaker, model, device, &loaded, finished.counts, packing, hypotheses, &stages)?;
     write_manifest(folder, &manifest)?;
     let report_path = stages.run(Stage::Report, 0, || write_report(folder.path())).map_err(|error| {
         error.hint(format!(
@@ -112,7 +121,7 @@ impl PrefillRun<'_> {
         loaded: &LoadedModel,
         events: &(dyn Fn(Event) + Sync),
         stop: &Stop,
-    ) -> Result<(Vec<ModelUnit>, Counts, PackingCard)> {
+    ) -> Result<(FinishedCells, PackingCard)> {
         let settings = &self.plan.settings;
         let readout_settings = ReadoutSettings {
             scope: ReadoutScope::Vocabulary,
@@ -151,8 +160,7 @@ impl PrefillRun<'_> {
                 return Err(self.stopped(written));
             }
         }
-        let (units, counts) = written.finish()?;
-        Ok((units, counts, packing))
+        Ok((written.finish()?, packing))
     }
 
     /// Makes what is there readable before giving up.
@@ -179,6 +187,7 @@ fn manifest(
     loaded: &LoadedModel,
     counts: Counts,
     packing: PackingCard,
+    hypotheses: Vec<HypothesisCard>,
     stages: &Stages<'_>,
 ) -> Result<RunManifest> {
     let (study, config) = (&plan.study, &speaker.files.config);
@@ -214,6 +223,7 @@ fn manifest(
             caveats: study.caveats.clone(),
             facets: study.facets.clone(),
             labels: study.names.clone(),
+            elicitation_formats: format_cards(study),
             order: plan.order(),
             human_data: plan.human_data.as_ref().map(|data| human_card(plan, data)),
         },
@@ -224,9 +234,22 @@ fn manifest(
         thread_count: rayon::current_num_threads(),
         counts,
         packing,
+        hypotheses,
         stage_wall_seconds: stages.wall_seconds.clone(),
         finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
     })
+}
+
+/// Those that a study declares itself.
+fn format_cards(study: &Study) -> BTreeMap<String, FormatCard> {
+    let own = study.formats.iter().filter(|format| **format != ElicitationFormat::plain(format.key));
+    own.map(|format| {
+        let ElicitationFormat { id, key, shows_options, closings } = format;
+        let card =
+            FormatCard { key: key.to_string(), shows_options: *shows_options, closings: closings.clone() };
+        (id.clone(), card)
+    })
+    .collect()
 }
 
 /// This program's version, and those of the libraries that numbers depend on, as locked.

@@ -1,10 +1,14 @@
 //! The tokenizer of a model, whatever it is described by. Knows no templates but the special tokens that they may name.
 
+use crate::engine::RopeKind;
 use crate::error::{Error, Result};
 use crate::models::gguf::{FromValue, Metadata};
-use crate::models::{ModelFiles, ModelFolder, TokenizerFile};
-use crate::tokens::{TextTokenizer, VocabularyMetadata};
+use crate::models::{Family, ModelConfig, ModelFiles, ModelFolder, TokenizerFile};
+use crate::tokens::{RanksFamily, TextTokenizer, VocabularyMetadata};
 use serde_json::Value;
+
+/// The context of the first Llama 3.
+const LLAMA3_POSITION_COUNT: usize = 8192;
 
 /// Reads what `files` hold. Special tokens that only a vocabulary names are added to the tokenizer's config.
 pub fn open_tokenizer(files: &mut ModelFiles, folder: &ModelFolder) -> Result<TextTokenizer> {
@@ -14,7 +18,8 @@ pub fn open_tokenizer(files: &mut ModelFiles, folder: &ModelFolder) -> Result<Te
         TokenizerFile::Json(bytes) => TextTokenizer::from_bytes(bytes, vocab_size, &path)?
             .with_tokenizer_config(&files.tokenizer_config),
         TokenizerFile::Model(bytes) => {
-            TextTokenizer::from_tokenizer_model(bytes, &files.tokenizer_config, None, vocab_size, &path)
+            let ranks = ranks_family(&files.config, bytes);
+            TextTokenizer::from_tokenizer_model(bytes, &files.tokenizer_config, ranks, vocab_size, &path)
         }
         TokenizerFile::Gguf(metadata) => {
             let vocabulary = vocabulary(metadata)?;
@@ -24,6 +29,19 @@ pub fn open_tokenizer(files: &mut ModelFiles, folder: &ModelFolder) -> Result<Te
             TextTokenizer::from_vocabulary(vocabulary, vocab_size, &path)
         }
     }
+}
+
+/// Whose ranks the file holds, should it hold any: Llama 3's, if its lines and the special tokens behind them fill the vocabulary.
+/// Its successors have other special tokens, and a context beyond 8,192 tokens.
+fn ranks_family(config: &ModelConfig, bytes: &[u8]) -> Option<RanksFamily> {
+    let decoder = &config.decoder;
+    let line_count = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count();
+    if config.family != Family::Llama || line_count + RanksFamily::SPECIAL_COUNT != decoder.vocab_size {
+        return None;
+    }
+    let is_scaled = decoder.ropes.iter().any(|rope| matches!(rope.kind, RopeKind::Llama3(_)));
+    let is_later = is_scaled || decoder.position_count_max > LLAMA3_POSITION_COUNT;
+    Some(if is_later { RanksFamily::Llama31 } else { RanksFamily::Llama3 })
 }
 
 /// Keys behind `tokenizer.ggml.`.
@@ -87,4 +105,26 @@ fn special_tokens(
     ];
     let token = |id: u32| vocabulary.tokens.get(id as usize).cloned();
     Ok(ids.into_iter().filter_map(|(name, id)| Some((name, token(id?)?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn ranks_are_a_llama_3_s_where_they_fill_its_vocabulary() {
+        let family = |family: &str, vocab_size: usize, position_count: usize| {
+            let config = json!({
+                "model_type": family, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
+                "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": vocab_size, "rms_norm_eps": 1e-5,
+                "max_position_embeddings": position_count, "tie_word_embeddings": true,
+            });
+            let config = ModelConfig::parse(config.to_string().as_bytes(), "config.json".as_ref()).unwrap();
+            ranks_family(&config, b"IQ== 0\nIg== 1\n\n")
+        };
+        assert_eq!(family("llama", 258, 8192), Some(RanksFamily::Llama3));
+        assert_eq!(family("llama", 258, 131_072), Some(RanksFamily::Llama31));
+        assert_eq!((family("llama", 300, 8192), family("mistral", 258, 8192)), (None, None));
+    }
 }

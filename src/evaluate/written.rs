@@ -1,6 +1,7 @@
 //! Finished cells to rows, as they finish, and to the units that are compared with people.
 
 use super::RunPlan;
+use super::hypotheses::{CellResponse, needs_all_temperatures};
 use super::prepare::PreparedCell;
 use crate::compare::ModelUnit;
 use crate::engine::ReadoutLogits;
@@ -22,6 +23,13 @@ struct UnitSum {
     unusable_count: u32,
 }
 
+/// What is left once all rows are written.
+pub struct FinishedCells {
+    pub units: Vec<ModelUnit>,
+    pub responses: Vec<CellResponse>,
+    pub counts: Counts,
+}
+
 /// Writes `cells.parquet` and `prompts.parquet`, and sums over option orders.
 pub struct WrittenCells<'a> {
     plan: &'a RunPlan,
@@ -29,6 +37,8 @@ pub struct WrittenCells<'a> {
     cells: CellWriter,
     prompts: PromptWriter,
     units: BTreeMap<UnitKey, UnitSum>,
+    /// Cells that hypotheses may be about; none where the study has no hypotheses.
+    responses: Vec<CellResponse>,
     pub counts: Counts,
 }
 
@@ -44,6 +54,7 @@ impl<'a> WrittenCells<'a> {
             cells: CellWriter::create(&folder.cells_path(), &plan.study.facets)?,
             prompts: PromptWriter::create(&folder.prompts_path(), &plan.study.facets)?,
             units: BTreeMap::new(),
+            responses: Vec::new(),
             counts: Counts::default(),
         })
     }
@@ -60,6 +71,7 @@ impl<'a> WrittenCells<'a> {
         self.count(&readings[self.plan.unit_temperature_index()], readouts.len());
         for (temperature_index, reading) in readings.iter().enumerate() {
             self.sum(prepared, temperature_index, reading);
+            self.keep(prepared, reading);
             self.write_reading(prepared, &cell_id, reading)?;
         }
         Ok(())
@@ -69,12 +81,24 @@ impl<'a> WrittenCells<'a> {
     ///
     /// # Errors
     /// Kind `Output`.
-    pub fn finish(self) -> Result<(Vec<ModelUnit>, Counts)> {
+    pub fn finish(self) -> Result<FinishedCells> {
         let units =
             self.units.iter().map(|(key, sum)| unit(self.plan, key, sum)).collect::<Result<Vec<_>>>()?;
         self.cells.finish()?;
         self.prompts.finish()?;
-        Ok((units, self.counts))
+        Ok(FinishedCells { units, responses: self.responses, counts: self.counts })
+    }
+
+    fn keep(&mut self, prepared: &PreparedCell, reading: &CellReading) {
+        let hypotheses = &self.plan.study.hypotheses;
+        let at_one = reading.temperature == 1.0;
+        if !hypotheses.is_empty() && (at_one || needs_all_temperatures(hypotheses)) {
+            self.responses.push(CellResponse {
+                cell: prepared.cell,
+                temperature: reading.temperature,
+                distribution: reading.distribution.as_ref().map(|found| found.probabilities().to_vec()),
+            });
+        }
     }
 
     /// The status of a cell is its status at temperature 1.
@@ -115,7 +139,6 @@ impl<'a> WrittenCells<'a> {
             top_ids: readout.top.iter().map(|top| top.0).collect(),
             top_tokens: readout.top.iter().map(|top| self.tokenizer.token_text(top.0)).collect(),
             top_log_probs: readout.top.iter().map(|top| top.1).collect(),
-            surface_forms: prepared.surface_forms.clone(),
         }
     }
 

@@ -180,6 +180,7 @@ fn a_study_that_its_data_does_not_fit() {
         texts: BTreeMap::new(),
     };
     let item = |id: &str| Item {
+        variable: id.to_owned(),
         id: id.to_owned(),
         scale_index: 0,
         facets: BTreeMap::new(),

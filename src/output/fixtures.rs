@@ -35,7 +35,9 @@ pub fn manifest() -> RunManifest {
             switches: BTreeMap::new(),
             closed_thinking: None,
         },
+        hypotheses: Vec::new(),
         study: StudyCard {
+            elicitation_formats: Default::default(),
             id: "isear".to_owned(),
             title: "Recalled emotions".to_owned(),
             citation: "Scherer & Wallbott (1994)".to_owned(),

@@ -1,11 +1,11 @@
-//! The rows and the manifest of a result folder, version 3. A Parquet column has the name of its field.
+//! The rows and the manifest of a result folder, version 2. A Parquet column has the name of its field.
 //! Plain data: no Arrow, no Parquet.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when the meaning or the name of a column changes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// `cells.parquet`: one row per cell × temperature × option.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,8 +51,6 @@ pub struct PromptRow {
     pub top_ids: Vec<u32>,
     pub top_tokens: Vec<String>,
     pub top_log_probs: Vec<f64>,
-    /// The texts that count as choosing some option, all options together.
-    pub surface_forms: Vec<String>,
 }
 
 /// `comparisons.parquet`: one row per compared unit × predictor × metric.
@@ -110,6 +108,9 @@ pub struct RunManifest {
     pub thread_count: usize,
     pub counts: Counts,
     pub packing: PackingCard,
+    /// What became of the study's hypotheses, in its order.
+    #[serde(default)]
+    pub hypotheses: Vec<HypothesisCard>,
     /// Wall time by stage, in the order in which the stages ran.
     pub stage_wall_seconds: Vec<(String, f64)>,
     /// Seconds since the Unix epoch.
@@ -177,11 +178,23 @@ pub struct StudyCard {
     /// Readable names, where the study gives any: facet → value → name. Groups are under `population_group`.
     #[serde(default)]
     pub labels: BTreeMap<String, BTreeMap<String, String>>,
+    /// How each format that is asked for in ways of the study's own asks; `number`, `letter` and `label` are not among them.
+    #[serde(default)]
+    pub elicitation_formats: BTreeMap<String, FormatCard>,
     /// The study's own order of the ids in the columns `language`, `persona`, `item`, `elicitation_format` and
     /// `option_order`. Rows stand in the order in which cells finished.
     #[serde(default)]
     pub order: BTreeMap<String, Vec<String>>,
     pub human_data: Option<HumanDataCard>,
+}
+
+/// An elicitation format, as `prompts/README.md` describes its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormatCard {
+    /// `number`, `letter` or `label`.
+    pub key: String,
+    pub shows_options: bool,
+    pub closings: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -204,6 +217,41 @@ pub struct HumanItemCard {
     pub item: String,
     pub counts: Vec<f64>,
     pub missing_count: f64,
+}
+
+/// A hypothesis and its verdict. How intervals are made stands at `compare::contrasts::contrast`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HypothesisCard {
+    pub id: String,
+    pub claim: String,
+    /// What is averaged over cells, and its unit.
+    pub quantity: String,
+    /// The smallest difference that counts, in that unit.
+    pub margin: f64,
+    /// `supported`, `contradicted`, `undecided` or `not tested`.
+    pub verdict: String,
+    /// The contrast that decided, or why nothing was tested.
+    pub sentence: String,
+    /// One per stratum.
+    pub contrasts: Vec<ContrastCard>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContrastCard {
+    /// The stratum's values; empty where there is one.
+    pub label: String,
+    /// Null where some side has no usable cell.
+    pub value: Option<f64>,
+    pub interval_low: Option<f64>,
+    pub interval_high: Option<f64>,
+    /// Mass of the interval: 0.95, or more where one of several strata is enough.
+    pub interval_level: f64,
+    pub cell_count: u64,
+    pub unusable_count: u64,
+    /// Among the usable cells.
+    pub item_count: u64,
+    pub prompt_count: u64,
+    pub verdict: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

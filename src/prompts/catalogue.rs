@@ -1,12 +1,12 @@
 //! Finds studies and reads them, refusing with file and line whatever does not hold together.
 
-use super::elicitation::read_formats;
+use super::hypotheses::read_hypotheses;
 use super::structure::{self, SituationFile, StudyFile, VariableFile};
 use super::wording::{LanguageTexts, Wording, read_texts};
 use super::{ElicitationFormat, OptionOrder};
 use crate::data_folder::{DataFolder, EmbeddedFolder, TextFile, sha256_of_files};
 use crate::error::{ErrorKind, Result};
-use crate::survey::{Item, Language, Persona, ResponseOption, ResponseScale};
+use crate::survey::{Hypothesis, Item, Language, Persona, ResponseOption, ResponseScale};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use toml::Spanned;
@@ -15,16 +15,27 @@ use toml::Spanned;
 const STRUCTURE_FILE: &str = "study.toml";
 
 /// Studies that travel with the binary.
-static BUILT_IN: &[EmbeddedFolder] = &[EmbeddedFolder {
-    id: "isear",
-    place: "prompts/isear",
-    files: &[
-        (STRUCTURE_FILE, include_str!("../../prompts/isear/study.toml")),
-        ("en.toml", include_str!("../../prompts/isear/en.toml")),
-        ("es.toml", include_str!("../../prompts/isear/es.toml")),
-        ("pt.toml", include_str!("../../prompts/isear/pt.toml")),
-    ],
-}];
+static BUILT_IN: &[EmbeddedFolder] = &[
+    EmbeddedFolder {
+        id: "isear",
+        place: "prompts/isear",
+        files: &[
+            (STRUCTURE_FILE, include_str!("../../prompts/isear/study.toml")),
+            ("en.toml", include_str!("../../prompts/isear/en.toml")),
+            ("es.toml", include_str!("../../prompts/isear/es.toml")),
+            ("pt.toml", include_str!("../../prompts/isear/pt.toml")),
+        ],
+    },
+    EmbeddedFolder {
+        id: "social_emotions",
+        place: "prompts/social_emotions",
+        files: &[
+            (STRUCTURE_FILE, include_str!("../../prompts/social_emotions/study.toml")),
+            ("en.toml", include_str!("../../prompts/social_emotions/en.toml")),
+            ("es.toml", include_str!("../../prompts/social_emotions/es.toml")),
+        ],
+    },
+];
 
 /// A study as read from its folder or from the binary.
 #[derive(Debug, Clone)]
@@ -47,6 +58,7 @@ pub struct Study {
     /// Id of the human data set, a folder under `human_data/`.
     pub human_data: Option<String>,
     pub default_subset: DefaultSubset,
+    pub hypotheses: Vec<Hypothesis>,
     /// Over the bytes of all its files, names included, in name order; hex.
     pub sha256: String,
     /// Where its structure was read, for messages.
@@ -71,14 +83,14 @@ pub fn find_study(name_or_path: &str) -> Result<Study> {
     let file = folder.require(STRUCTURE_FILE)?;
     let structure: StudyFile = file.parse_toml()?;
     structure::check_structure(&file, &structure)?;
-    let formats = read_formats(&file, &structure)?;
+    let hypotheses = read_hypotheses(&file, &structure)?;
     let wording_files = read_wording_files(&folder, &file, &structure)?;
     let texts = (wording_files.iter())
-        .map(|(language, file)| Ok((language.clone(), read_texts(file, &language.0, &structure, &formats)?)))
+        .map(|(language, file)| Ok((language.clone(), read_texts(file, &language.0, &structure)?)))
         .collect::<Result<Vec<(Language, LanguageTexts)>>>()?;
     let files: Vec<&TextFile> =
         [&file].into_iter().chain(wording_files.iter().map(|(_, file)| file)).collect();
-    Ok(assemble(structure, formats, &texts, sha256_of_files(&files), file.path.clone()))
+    Ok(Study { hypotheses, ..assemble(structure, &texts, sha256_of_files(&files), file.path.clone()) })
 }
 
 /// One file per declared language. Tags were checked to be plain, so none of them is a path.
@@ -95,13 +107,7 @@ fn read_wording_files(
     structure.languages.as_ref().iter().map(read).collect()
 }
 
-fn assemble(
-    file: StudyFile,
-    formats: Vec<ElicitationFormat>,
-    texts: &[(Language, LanguageTexts)],
-    sha256: String,
-    path: PathBuf,
-) -> Study {
+fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String, path: PathBuf) -> Study {
     let items = (file.situations.iter())
         .flat_map(|situation| file.variables.iter().map(move |variable| (variable, Some(situation))));
     let lone_items =
@@ -122,10 +128,11 @@ fn assemble(
         languages: texts.iter().map(|(language, _)| language.clone()).collect(),
         wordings: per_language(texts, |texts| texts.wording.clone()),
         caveats: strings(&file.caveats),
-        formats,
+        formats: structure::formats(&file),
         option_orders: file.option_orders.into_inner().into_iter().map(Spanned::into_inner).collect(),
         temperatures: file.temperatures.into_inner().into_iter().map(Spanned::into_inner).collect(),
         human_data: file.human_data.map(Spanned::into_inner),
+        hypotheses: Vec::new(),
         id: file.id.into_inner(),
         title: file.title.into_inner(),
         citation: file.citation.into_inner(),
@@ -151,6 +158,7 @@ fn item(
     let scale_index = file.scales.iter().position(|scale| scale.id.as_ref() == variable.scale.as_ref());
     Item {
         id: structure::item_id(variable, situation),
+        variable: variable.id.as_ref().clone(),
         scale_index: scale_index.expect("the structure was checked to name known scales only"),
         facets: facets.map(|(name, value)| (name.as_ref().clone(), value.as_ref().clone())).collect(),
         stems: per_language(texts, |texts| texts.stem(variable, situation)),

@@ -3,9 +3,8 @@
 
 mod catalogue;
 mod chat;
-mod elicitation;
 mod format;
-mod format_wording;
+mod hypotheses;
 mod option_order;
 mod render;
 mod structure;
@@ -19,11 +18,10 @@ pub use chat::{
     ChatTemplate, PromptSettings, PromptWriter, TemplateChoice, TemplateSettings, Thinking, Treatment,
     check_date, pick_template,
 };
-pub use format::{Closing, ElicitationFormat, FormatKind, ShownOption, SurfaceForm};
-pub use format_wording::{FormatWording, ScaleEnds};
+pub use format::{AnswerKey, ElicitationFormat};
 pub use option_order::OptionOrder;
 pub use render::{Cell, render};
-pub use wording::Wording;
+pub use wording::{FormatWording, Wording};
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,9 +37,6 @@ pub struct Prompt {
     pub messages: Vec<Message>,
     /// Put after the generation prompt; the response is read right behind it. May be empty.
     pub answer_prefix: String,
-    /// The text behind which responses are read once more, to be set against those to the prompt. `None` where the format
-    /// has none.
-    pub domain_premise: Option<String>,
     /// In scale order, whatever the order shown.
     pub options: Vec<PromptOption>,
 }
@@ -53,5 +48,7 @@ pub struct PromptOption {
     pub code: String,
     pub label: String,
     /// The strings that count as choosing it, most canonical first.
-    pub surface_forms: Vec<SurfaceForm>,
+    pub surface_forms: Vec<String>,
+    /// Beginnings of them, such as a code without what closes it, behind which the rest counts in whatever tokens.
+    pub openings: Vec<String>,
 }

@@ -4,25 +4,25 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Order of presentation relative to the scale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum OptionOrder {
     Forward,
     Reversed,
-    /// Forward from this many options above the lowest, and round to it; never 0.
+    /// Forward, begun so many options later, what was left out at the end: over all rotations each option stands once in each place.
     Rotated(u8),
 }
 
 impl OptionOrder {
     /// Scale indices in the order in which they are shown.
     pub fn shown(self, option_count: usize) -> Vec<usize> {
+        let mut shown: Vec<usize> = (0..option_count).collect();
         match self {
-            OptionOrder::Forward => (0..option_count).collect(),
-            OptionOrder::Reversed => (0..option_count).rev().collect(),
-            OptionOrder::Rotated(by) => {
-                (0..option_count).map(|place| (place + usize::from(by)) % option_count).collect()
-            }
+            OptionOrder::Forward => {}
+            OptionOrder::Reversed => shown.reverse(),
+            OptionOrder::Rotated(by) => shown.rotate_left(usize::from(by) % option_count.max(1)),
         }
+        shown
     }
 }
 
@@ -39,16 +39,18 @@ impl fmt::Display for OptionOrder {
 impl FromStr for OptionOrder {
     type Err = String;
 
-    fn from_str(name: &str) -> Result<Self, String> {
-        let rotated = || {
-            let digits = name.strip_prefix("rotated_").filter(|digits| !digits.starts_with(['0', '+']))?;
-            digits.parse().ok().map(OptionOrder::Rotated)
-        };
-        match name {
+    fn from_str(text: &str) -> Result<Self, String> {
+        let rotated =
+            || text.strip_prefix("rotated_")?.parse().ok().filter(|by| *by > 0).map(OptionOrder::Rotated);
+        match text {
             "forward" => Ok(OptionOrder::Forward),
             "reversed" => Ok(OptionOrder::Reversed),
-            _ => rotated().ok_or_else(|| {
-                format!("unknown option order `{name}`, expected `forward`, `reversed`, `rotated_1`, `rotated_2`, ...")
+            // One spelling each: `rotated_01` is none.
+            _ => rotated().filter(|order| order.to_string() == text).ok_or_else(|| {
+                format!(
+                    "`{}` is not an option order (forward, reversed, rotated_1, ...)",
+                    text.escape_debug()
+                )
             }),
         }
     }
@@ -57,8 +59,14 @@ impl FromStr for OptionOrder {
 impl TryFrom<String> for OptionOrder {
     type Error = String;
 
-    fn try_from(name: String) -> Result<Self, String> {
-        name.parse()
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<OptionOrder> for String {
+    fn from(order: OptionOrder) -> Self {
+        order.to_string()
     }
 }
 
@@ -67,14 +75,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rotations_run_round_the_scale() {
-        assert_eq!(OptionOrder::Rotated(1).shown(4), [1, 2, 3, 0]);
-        assert_eq!(OptionOrder::Rotated(3).shown(4), [3, 0, 1, 2]);
-        for name in ["forward", "reversed", "rotated_1", "rotated_25"] {
-            assert_eq!(name.parse::<OptionOrder>().unwrap().to_string(), name);
+    fn over_all_rotations_each_option_stands_once_in_each_place() {
+        let orders: Vec<OptionOrder> = ["forward", "rotated_1", "rotated_2", "rotated_3"]
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
+        for place in 0..4 {
+            let mut there: Vec<usize> = orders.iter().map(|order| order.shown(4)[place]).collect();
+            there.sort_unstable();
+            assert_eq!(there, [0, 1, 2, 3]);
         }
-        for name in ["rotated_0", "rotated_", "rotated_01", "rotated_+1", "rotated_256", "Forward"] {
-            assert!(name.parse::<OptionOrder>().unwrap_err().contains(name));
+        assert_eq!(OptionOrder::Rotated(1).shown(3), [1, 2, 0]);
+        for text in ["rotated_0", "rotated_01", "rotated_-1", "rotated_999", "backward"] {
+            assert!(text.parse::<OptionOrder>().is_err(), "{text}");
         }
     }
 }

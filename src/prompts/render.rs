@@ -1,13 +1,10 @@
 //! One cell of a study to one prompt. What varies most comes last, so that prompts share long beginnings:
 //! language, persona, situation, variable, options, instruction, answer prefix.
 
-use super::wording::fill;
-use super::{
-    ElicitationFormat, FormatWording, Message, OptionOrder, Prompt, PromptOption, ScaleEnds, ShownOption,
-    Study,
-};
+use super::wording::{SCALE_PLACEHOLDERS, fill};
+use super::{ElicitationFormat, Message, OptionOrder, Prompt, PromptOption, Study};
 use crate::error::{Error, Result};
-use crate::survey::{Language, ResponseScale};
+use crate::survey::{Language, ResponseOption, ResponseScale};
 
 /// One combination of everything a study varies, as indices into the study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,70 +27,61 @@ pub fn render(study: &Study, cell: &Cell) -> Result<Prompt> {
     let scale = nth(&study.scales, item.scale_index, "scale")?;
     let wording = worded(study.wordings.get(language), language, "wording")?;
     let format = nth(&study.formats, cell.format_index, "elicitation format")?;
-    let asked = worded(wording.formats.get(cell.format_index), language, "instruction")?;
+    let asked = worded(wording.formats.get(&format.id), language, "instruction")?;
     let labels = worded(scale.labels.get(language), language, "labels")?;
     let stem = worded(item.stems.get(language), language, "stem")?;
     let persona_text = worded(persona.texts.get(language), language, "persona")?;
 
     let system = fill(&wording.system_text, &[("persona", persona_text)]).map_err(Error::study)?;
-    let words = Words { format, asked, scale, scale_index: item.scale_index, labels };
-    let (lines, options) = present(&words, cell.order);
-    let instruction = asked.instruction(words.ends()).map_err(Error::study)?;
-    let user = match format.shows_options {
-        true => format!("{stem}\n\n{}\n\n{instruction}", lines.join("\n")),
-        false => format!("{stem}\n\n{instruction}"),
-    };
+    let (lines, options) = present(scale, labels, format, cell.order);
+    let instruction = fill(&asked.instruction, &scale_words(scale, labels)).map_err(Error::study)?;
+    let lines = if format.shows_options { format!("{}\n\n", lines.join("\n")) } else { String::new() };
+    let user = format!("{stem}\n\n{lines}{instruction}");
     let message = |role: &str, content: String| Message { role: role.to_owned(), content };
     Ok(Prompt {
         messages: vec![message("system", system), message("user", user)],
-        answer_prefix: asked.answer_prefix.clone(),
-        domain_premise: asked.domain_premise.clone(),
+        answer_prefix: asked.answer_prefixes.get(&item.variable).unwrap_or(&asked.answer_prefix).clone(),
         options,
     })
 }
 
-/// What a cell says about its options.
-struct Words<'a> {
-    format: &'a ElicitationFormat,
-    asked: &'a FormatWording,
-    scale: &'a ResponseScale,
-    scale_index: usize,
-    labels: &'a [String],
-}
-
-impl Words<'_> {
-    fn ends(&self) -> ScaleEnds<'_> {
-        let last = self.scale.options.len() - 1;
-        let code = |index: usize| self.scale.options[index].code.as_str();
-        ScaleEnds { codes: [code(0), code(last)], labels: [&self.labels[0], &self.labels[last]] }
-    }
-}
-
 /// The option lines in the order shown, and the options in scale order.
-fn present(words: &Words<'_>, order: OptionOrder) -> (Vec<String>, Vec<PromptOption>) {
-    let shown = order.shown(words.scale.option_count());
+fn present(
+    scale: &ResponseScale,
+    labels: &[String],
+    format: &ElicitationFormat,
+    order: OptionOrder,
+) -> (Vec<String>, Vec<PromptOption>) {
+    let shown = order.shown(scale.option_count());
     let mut shown_at = vec![0; shown.len()];
     for (position, index) in shown.iter().enumerate() {
         shown_at[*index] = position;
     }
-    let continuations = &words.asked.continuations[words.scale_index];
-    let entries: Vec<ShownOption<'_>> = (words.scale.options.iter().zip(words.labels))
-        .zip(continuations.iter().zip(shown_at))
-        .map(|((option, label), (continuation, position))| ShownOption {
-            code: &option.code,
-            label,
-            continuation,
-            position,
-        })
+    let entries: Vec<(&str, &str, usize)> = (scale.options.iter().zip(labels).zip(shown_at))
+        .map(|((option, label), position)| (option.code.as_str(), label.as_str(), position))
         .collect();
-    let kind = words.format.kind;
-    let lines = shown.iter().filter_map(|index| entries.get(*index)).map(|entry| kind.option_line(entry));
-    let options = entries.iter().map(|entry| PromptOption {
-        code: entry.code.to_owned(),
-        label: entry.label.to_owned(),
-        surface_forms: kind.surface_forms(entry),
+    let lines = shown.iter().filter_map(|index| entries.get(*index));
+    let lines = lines.map(|(code, label, position)| format.option_line(code, label, *position)).collect();
+    let options = entries.iter().map(|(code, label, position)| PromptOption {
+        code: (*code).to_owned(),
+        label: (*label).to_owned(),
+        surface_forms: format.surface_forms(code, label, *position),
+        openings: format.openings(code, label, *position),
     });
-    (lines.collect(), options.collect())
+    (lines, options.collect())
+}
+
+/// What the placeholders of an instruction stand for.
+fn scale_words<'a>(scale: &'a ResponseScale, labels: &'a [String]) -> Vec<(&'static str, &'a str)> {
+    let [lowest_code, highest_code, lowest_label, highest_label] = SCALE_PLACEHOLDERS;
+    let code = |option: &'a ResponseOption| option.code.as_str();
+    let words = [
+        (lowest_code, scale.options.first().map(code)),
+        (highest_code, scale.options.last().map(code)),
+        (lowest_label, labels.first().map(String::as_str)),
+        (highest_label, labels.last().map(String::as_str)),
+    ];
+    words.into_iter().filter_map(|(name, word)| Some((name, word?))).collect()
 }
 
 fn nth<'a, T>(entries: &'a [T], index: usize, noun: &str) -> Result<&'a T> {

@@ -1,8 +1,8 @@
 //! `study.toml`: the shape of a study without its words, and everything that can be wrong with it alone.
 //! Every field is described in `prompts/README.md`.
 
-use super::OptionOrder;
-use super::elicitation::{FormatFile, check_orders};
+use super::hypotheses::HypothesisFile;
+use super::{AnswerKey, ElicitationFormat, OptionOrder};
 use crate::data_folder::TextFile;
 use crate::error::Result;
 use serde::Deserialize;
@@ -35,7 +35,7 @@ pub(super) struct StudyFile {
     pub languages: Spanned<Vec<Spanned<String>>>,
     pub formats: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
-    pub elicitation_formats: Vec<FormatFile>,
+    pub elicitation_formats: BTreeMap<Spanned<String>, FormatFile>,
     pub option_orders: Spanned<Vec<Spanned<OptionOrder>>>,
     pub temperatures: Spanned<Vec<Spanned<f64>>>,
     pub facets: Vec<Spanned<String>>,
@@ -47,6 +47,18 @@ pub(super) struct StudyFile {
     pub situations: Vec<SituationFile>,
     pub variables: Vec<VariableFile>,
     pub personas: Vec<PersonaFile>,
+    #[serde(default)]
+    pub hypotheses: Vec<HypothesisFile>,
+}
+
+/// A format of the study's own; `number`, `letter` and `label` need no declaration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FormatFile {
+    pub key: AnswerKey,
+    pub show_options: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub closings: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,8 +120,9 @@ pub(super) fn check_structure(file: &TextFile, study: &StudyFile) -> Result<()> 
     check_texts(file, study)?;
     check_ids(file, study)?;
     check_design(file, study)?;
+    check_formats(file, study)?;
+    check_rotations(file, study)?;
     study.scales.iter().try_for_each(|scale| check_scale(file, scale))?;
-    check_orders(file, study)?;
     check_variables(file, study)?;
     check_facets(file, study)?;
     check_names(file, study)?;
@@ -159,16 +172,16 @@ fn check_ids(file: &TextFile, study: &StudyFile) -> Result<()> {
     let variables = || study.variables.iter().map(|variable| &variable.id);
     let scales = || study.scales.iter().map(|scale| &scale.id);
     let personas = || study.personas.iter().map(|persona| &persona.id);
-    let formats = || study.elicitation_formats.iter().map(|format| &format.id);
     let ids = [&study.id].into_iter().chain(&study.human_data).chain(situations()).chain(variables());
-    ids.chain(scales()).chain(personas()).chain(formats()).try_for_each(|id| check_id(file, id, "-_"))?;
+    let hypotheses = study.hypotheses.iter().map(|hypothesis| &hypothesis.id);
+    let ids = ids.chain(hypotheses);
+    ids.chain(scales()).chain(personas()).try_for_each(|id| check_id(file, id, "-_"))?;
     study.languages.as_ref().iter().try_for_each(|tag| check_id(file, tag, "-"))?;
     study.facets.iter().try_for_each(|name| check_facet_name(file, name))?;
     check_unique(file, "situation", situations())?;
     check_unique(file, "variable", variables())?;
     check_unique(file, "scale", scales())?;
     check_unique(file, "persona", personas())?;
-    check_unique(file, "elicitation format", formats())?;
     check_unique(file, "language", study.languages.as_ref())?;
     check_unique(file, "facet", &study.facets)
 }
@@ -238,6 +251,68 @@ fn check_design(file: &TextFile, study: &StudyFile) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// The study's formats in its order, as [`check_structure`] has found them to be.
+pub(super) fn formats(study: &StudyFile) -> Vec<ElicitationFormat> {
+    let format = |id: &Spanned<String>| match study.elicitation_formats.get(id.as_ref().as_str()) {
+        Some(own) => ElicitationFormat {
+            id: id.as_ref().clone(),
+            key: own.key,
+            shows_options: own.show_options.as_ref().is_none_or(|shows| *shows.as_ref()),
+            closings: own.closings.iter().map(|closing| closing.as_ref().clone()).collect(),
+        },
+        None => {
+            let plain = AnswerKey::ALL.into_iter().find(|key| key.to_string() == *id.as_ref());
+            ElicitationFormat::plain(plain.expect("the structure was checked to name known formats only"))
+        }
+    };
+    study.formats.as_ref().iter().map(format).collect()
+}
+
+fn check_formats(file: &TextFile, study: &StudyFile) -> Result<()> {
+    let plain: Vec<String> = AnswerKey::ALL.iter().map(ToString::to_string).collect();
+    for (id, format) in &study.elicitation_formats {
+        check_id(file, id, "-_")?;
+        if plain.contains(id.as_ref()) {
+            let message = format!("the format `{}` is declared already", id.as_ref());
+            return Err(file
+                .refuse(id.span(), message)
+                .hint("give it another id, and this one as its `key`"));
+        }
+        if !study.formats.as_ref().iter().any(|used| used.as_ref() == id.as_ref()) {
+            return Err(file.refuse(id.span(), format!("`formats` does not name `{}`", id.as_ref())));
+        }
+        let hidden = format.show_options.as_ref().filter(|shows| !shows.as_ref());
+        if let Some(hidden) = hidden.filter(|_| format.key == AnswerKey::Letter) {
+            return Err(file.refuse(hidden.span(), "letters mean nothing where no options are shown"));
+        }
+        if let Some(closing) = format.closings.iter().find(|closing| closing.as_ref().is_empty()) {
+            return Err(file.refuse(closing.span(), "a closing is empty"));
+        }
+        check_unique(file, "closing", &format.closings)?;
+    }
+    let known = |id: &Spanned<String>| {
+        plain.contains(id.as_ref()) || study.elicitation_formats.contains_key(id.as_ref().as_str())
+    };
+    match study.formats.as_ref().iter().find(|id| !known(id)) {
+        Some(id) => Err(file
+            .refuse(id.span(), format!("the format `{}` is unknown", id.as_ref().escape_debug()))
+            .hint(format!("{} need no declaration; others want [elicitation_formats.ID]", plain.join(", ")))),
+        None => Ok(()),
+    }
+}
+
+/// Two rotations that are one on some scale would count it twice.
+fn check_rotations(file: &TextFile, study: &StudyFile) -> Result<()> {
+    let least = study.scales.iter().map(|scale| scale.options.as_ref().len()).min().unwrap_or(0);
+    for order in study.option_orders.as_ref() {
+        if matches!(order.as_ref(), OptionOrder::Rotated(by) if usize::from(*by) >= least) {
+            let message = format!("`{}` needs more options than the {least} of some scale", order.as_ref());
+            return Err(file.refuse(order.span(), message));
+        }
+    }
+    Ok(())
 }
 
 fn check_scale(file: &TextFile, scale: &ScaleFile) -> Result<()> {

@@ -1,10 +1,8 @@
 //! `<language>.toml`: every text of a study in one language, and everything that can be wrong with it.
 //! Every field is described in `prompts/README.md`.
 
-use super::ElicitationFormat;
-use super::format::label_texts;
-use super::format_wording::{FormatTexts, FormatWording, read_format_wording};
-use super::structure::{ScaleFile, SituationFile, StudyFile, VariableFile};
+use super::structure::{SituationFile, StudyFile, VariableFile};
+use super::{AnswerKey, ElicitationFormat};
 use crate::data_folder::TextFile;
 use crate::error::Result;
 use serde::Deserialize;
@@ -12,18 +10,33 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use toml::Spanned;
 
 /// Entries by id, both with their place in the file.
-pub(super) type Entries<T> = BTreeMap<Spanned<String>, T>;
+type Entries<T> = BTreeMap<Spanned<String>, T>;
 type Texts = Entries<Spanned<String>>;
-pub(super) type Labels = Spanned<Vec<Spanned<String>>>;
+type Labels = Spanned<Vec<Spanned<String>>>;
 
 /// What a study says in one language besides its personas, stems and labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wording {
     /// The system message, with `{persona}` where the persona's text goes.
     pub system_text: String,
-    /// One for each format, in the study's order.
-    pub formats: Vec<FormatWording>,
+    /// By format id.
+    pub formats: BTreeMap<String, FormatWording>,
 }
+
+/// How one elicitation format asks in one language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormatWording {
+    /// Closes the user message; may hold the placeholders of [`SCALE_PLACEHOLDERS`].
+    pub instruction: String,
+    /// Put at the start of the model's turn; may be empty.
+    pub answer_prefix: String,
+    /// In its place for some variables, by id: the beginning of a sentence that the option goes on with.
+    pub answer_prefixes: BTreeMap<String, String>,
+}
+
+/// What an instruction may say of the item's scale.
+pub(super) const SCALE_PLACEHOLDERS: [&str; 4] =
+    ["lowest_code", "highest_code", "lowest_label", "highest_label"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,8 +48,17 @@ struct WordingFile {
     situations: Spanned<Entries<Texts>>,
     variables: Spanned<Texts>,
     labels: Spanned<Entries<Labels>>,
-    formats: Spanned<Entries<FormatTexts>>,
+    formats: Spanned<Entries<FormatFile>>,
     personas: Spanned<Texts>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FormatFile {
+    instruction: Spanned<String>,
+    answer_prefix: Spanned<String>,
+    #[serde(default)]
+    answer_prefixes: Texts,
 }
 
 fn no_situations() -> Spanned<Entries<Texts>> {
@@ -72,12 +94,7 @@ impl LanguageTexts {
 ///
 /// # Errors
 /// With file and line, when a text is missing, empty, unknown to the study, or cannot be told from another.
-pub(super) fn read_texts(
-    file: &TextFile,
-    language: &str,
-    study: &StudyFile,
-    formats: &[ElicitationFormat],
-) -> Result<LanguageTexts> {
+pub(super) fn read_texts(file: &TextFile, language: &str, study: &StudyFile) -> Result<LanguageTexts> {
     let texts: WordingFile = file.parse_toml()?;
     if texts.language.as_ref() != language {
         let message =
@@ -86,7 +103,8 @@ pub(super) fn read_texts(
     }
     let personas = ids(study.personas.iter().map(|persona| &persona.id));
     let scales = ids(study.scales.iter().map(|scale| &scale.id));
-    let format_ids: Vec<&str> = formats.iter().map(|format| format.id.as_str()).collect();
+    let formats: Vec<String> = study.formats.as_ref().iter().map(|format| format.as_ref().clone()).collect();
+    let formats: Vec<&str> = formats.iter().map(String::as_str).collect();
     check_keys(file, "persona", &texts.personas, &personas)?;
     check_keys(
         file,
@@ -95,24 +113,26 @@ pub(super) fn read_texts(
         &ids(study.variables.iter().map(|variable| &variable.id)),
     )?;
     check_keys(file, "scale", &texts.labels, &scales)?;
-    check_keys(file, "format", &texts.formats, &format_ids)?;
+    check_keys(file, "format", &texts.formats, &formats)?;
 
     let by_id = read_plain_texts(file, "persona", &texts.personas)?;
-    let label_list = |scale: &ScaleFile| {
-        let labels = &texts.labels.as_ref()[scale.id.as_ref().as_str()];
-        read_labels(file, scale.options.as_ref().len(), labels)
-    };
-    let labels = study.scales.iter().map(label_list).collect::<Result<Vec<_>>>()?;
-    let format_wording = |format: &ElicitationFormat| {
-        read_format_wording(file, format, &texts.formats.as_ref()[format.id.as_str()], study, &labels)
-    };
     Ok(LanguageTexts {
         wording: Wording {
             system_text: read_system_text(file, &texts.system_text)?,
-            formats: formats.iter().map(format_wording).collect::<Result<_>>()?,
+            formats: read_formats(file, &texts, study)?,
         },
         personas: personas.iter().map(|id| by_id[*id].clone()).collect(),
-        labels,
+        labels: study
+            .scales
+            .iter()
+            .map(|scale| {
+                read_labels(
+                    file,
+                    scale.options.as_ref().len(),
+                    &texts.labels.as_ref()[scale.id.as_ref().as_str()],
+                )
+            })
+            .collect::<Result<_>>()?,
         variables: read_plain_texts(file, "variable", &texts.variables)?,
         situations: read_situations(file, &texts, study)?,
     })
@@ -123,12 +143,7 @@ fn ids<'a>(entries: impl Iterator<Item = &'a Spanned<String>>) -> Vec<&'a str> {
 }
 
 /// A table has an entry for everything declared in `study.toml` and for nothing else.
-pub(super) fn check_keys<T>(
-    file: &TextFile,
-    noun: &str,
-    table: &Spanned<Entries<T>>,
-    declared: &[&str],
-) -> Result<()> {
+fn check_keys<T>(file: &TextFile, noun: &str, table: &Spanned<Entries<T>>, declared: &[&str]) -> Result<()> {
     if let Some(key) = table.as_ref().keys().find(|key| !declared.contains(&key.as_ref().as_str())) {
         return Err(file.refuse(key.span(), format!("the study has no {noun} `{}`", key.as_ref())));
     }
@@ -154,14 +169,50 @@ fn read_plain_texts(file: &TextFile, noun: &str, table: &Spanned<Texts>) -> Resu
 
 /// The system text keeps its placeholder: personas are filled in as prompts are rendered.
 fn read_system_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
-    read_text(file, text, &[("persona", "")])?;
-    let template = clean(file, text)?;
+    read_text(file, text, &[("persona", "{persona}")])?;
+    let template = plain_text(file, text)?;
     if !template.contains("{persona}") {
         return Err(file
             .refuse(text.span(), "the system text does not say where the persona goes")
             .hint("write {persona} where its text belongs"));
     }
     Ok(template)
+}
+
+fn read_formats(
+    file: &TextFile,
+    texts: &WordingFile,
+    study: &StudyFile,
+) -> Result<BTreeMap<String, FormatWording>> {
+    let kept: Vec<(&str, String)> =
+        SCALE_PLACEHOLDERS.iter().map(|name| (*name, format!("{{{name}}}"))).collect();
+    let kept: Vec<(&str, &str)> = kept.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let variables = ids(study.variables.iter().map(|variable| &variable.id));
+    let read = |id: &Spanned<String>| {
+        let words = &texts.formats.as_ref()[id.as_ref().as_str()];
+        let mut answer_prefixes = BTreeMap::new();
+        for (variable, prefix) in &words.answer_prefixes {
+            if !variables.contains(&variable.as_ref().as_str()) {
+                let message = format!("the study has no variable `{}`", variable.as_ref());
+                return Err(file.refuse(variable.span(), message));
+            }
+            answer_prefixes.insert(variable.as_ref().clone(), read_prefix(file, prefix)?);
+        }
+        // Checked with what will stand in the placeholders; kept as it is, for that to be put in.
+        read_text(file, &words.instruction, &kept)?;
+        let instruction = plain_text(file, &words.instruction)?;
+        let answer_prefix = read_prefix(file, &words.answer_prefix)?;
+        Ok((id.as_ref().clone(), FormatWording { instruction, answer_prefix, answer_prefixes }))
+    };
+    study.formats.as_ref().iter().map(read).collect()
+}
+
+/// White space and braces are part of an answer prefix, and nothing is put into it.
+fn read_prefix(file: &TextFile, prefix: &Spanned<String>) -> Result<String> {
+    if !prefix.as_ref().is_empty() {
+        plain_text(file, prefix)?;
+    }
+    Ok(prefix.as_ref().clone())
 }
 
 fn read_situations(
@@ -208,16 +259,13 @@ fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<
         return Err(file.refuse(labels.span(), message));
     }
     let mut forms = BTreeSet::new();
-    for label in labels.as_ref() {
+    for (index, label) in labels.as_ref().iter().enumerate() {
         let text = label.as_ref();
-        let words = read_text(file, label, &[])?;
-        if words != *text || text.contains('\n') {
-            return Err(file.refuse(
-                label.span(),
-                "a label is one line without white space around it, and without braces",
-            ));
+        read_text(file, label, &[])?;
+        if text.trim() != text || text.contains('\n') {
+            return Err(file.refuse(label.span(), "a label is one line without white space around it"));
         }
-        for form in label_texts(text) {
+        for form in ElicitationFormat::plain(AnswerKey::Label).surface_forms("", text, index) {
             if !forms.insert(form) {
                 let message = format!("the label `{text}` cannot be told from another of its scale");
                 return Err(file.refuse(label.span(), message));
@@ -227,14 +275,14 @@ fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<
     Ok(labels.as_ref().iter().map(|label| label.as_ref().clone()).collect())
 }
 
-/// A text with its placeholders filled in and the white space around it gone.
-pub(super) fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) -> Result<String> {
-    fill(&clean(file, text)?, words).map_err(|message| file.refuse(text.span(), message))
+/// A text with its placeholders filled in and the white space around it gone. Line ends are `\n` however the file
+/// ends its lines, so that a prompt does not depend on the editor.
+fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) -> Result<String> {
+    fill(&plain_text(file, text)?, words).map_err(|message| file.refuse(text.span(), message))
 }
 
-/// A text without the white space around it, placeholders as they are. Line ends are `\n` however the file ends its
-/// lines, so that a prompt does not depend on the editor.
-pub(super) fn clean(file: &TextFile, text: &Spanned<String>) -> Result<String> {
+/// The same with its placeholders as they are.
+fn plain_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
     let unix = text.as_ref().replace("\r\n", "\n");
     if unix.trim().is_empty() {
         return Err(file.refuse(text.span(), "this text is empty"));
@@ -245,15 +293,15 @@ pub(super) fn clean(file: &TextFile, text: &Spanned<String>) -> Result<String> {
     Ok(unix.trim().to_owned())
 }
 
-/// Puts `words` in place of `{name}`, and a brace in place of two. What is put in is not looked at again, and a brace
-/// alone is nothing else than the edge of a placeholder.
+/// Puts `words` in place of `{name}`. What is put in is not looked at again, and a brace is nothing else than the
+/// edge of a placeholder, unless it is doubled: `{{` and `}}` are braces.
 pub(super) fn fill(template: &str, words: &[(&str, &str)]) -> std::result::Result<String, String> {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(open) = rest.find(['{', '}']) {
         filled.push_str(&rest[..open]);
-        if let Some(brace) = ["{{", "}}"].into_iter().find(|pair| rest[open..].starts_with(pair)) {
-            filled.push_str(&brace[1..]);
+        if let Some(brace) = ["{{", "}}"].into_iter().find(|brace| rest[open..].starts_with(brace)) {
+            filled.push_str(&brace[..1]);
             rest = &rest[open + 2..];
             continue;
         }

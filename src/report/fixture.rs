@@ -238,16 +238,6 @@ fn write_cells(folder: &ResultFolder, shape: &Shape, facets: &[String]) {
     writer.finish().unwrap();
 }
 
-fn surface_forms(item: Item, format: usize) -> Vec<String> {
-    let labels = item.labels();
-    let bare: Vec<String> = match FORMATS[format] {
-        "number" => (1..=labels.len()).map(|code| code.to_string()).collect(),
-        "letter" => ('A'..='Z').take(labels.len()).map(String::from).collect(),
-        _ => labels.iter().map(|label| (*label).to_owned()).collect(),
-    };
-    bare.iter().flat_map(|form| [form.clone(), format!(" {form}")]).collect()
-}
-
 fn write_prompts(folder: &ResultFolder, shape: &Shape) -> u64 {
     let mut writer = PromptWriter::create(&folder.prompts_path(), &[]).unwrap();
     each_cell(|group, item, language, format, order| {
@@ -267,7 +257,6 @@ fn write_prompts(folder: &ResultFolder, shape: &Shape) -> u64 {
             top_ids: vec![5, 6, 7],
             top_tokens: vec![" 1".to_owned(), "\n".to_owned(), shape.text.to_owned()],
             top_log_probs: vec![-0.4, -2.0, -3.5],
-            surface_forms: surface_forms(item, format),
         };
         writer.write(row).unwrap();
     });

@@ -17,6 +17,8 @@ impl fmt::Display for Language {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     pub id: String,
+    /// Id of what is asked; several items ask it about several situations.
+    pub variable: String,
     /// Index into the study's scales.
     pub scale_index: usize,
     /// Named properties that rows and contrasts group by, e.g. `emotion = anger`.

@@ -1,10 +1,12 @@
-//! Surveys as plain values: scales, items, personas, distributions, human marginals.
+//! Surveys as plain values: scales, items, personas, distributions, human marginals, hypotheses.
 //! No files, no text rendering, no tensors.
 
 mod distribution;
+mod hypothesis;
 mod instrument;
 mod scale;
 
 pub use distribution::{Marginal, ResponseDistribution};
+pub use hypothesis::{Between, Hypothesis, Prediction, Quantity, Reach, Selector};
 pub use instrument::{Item, Language, Persona};
 pub use scale::{ResponseOption, ResponseScale};

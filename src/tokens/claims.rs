@@ -1,16 +1,15 @@
-//! From encoded surface forms to claims on token sequences: what has to follow a form, and other spellings of a form that
-//! begins with another. The rule in words is in `prompts/README.md`, section "What counts as choosing an option".
+//! From encoded surface forms to claims on token sequences, in whatever tokens a form goes on from the beginning of another.
+//! The rule in words is in `prompts/README.md`, section "What counts as which option".
 
-use super::{EncodedForm, TextTokenizer};
+use super::{EncodedForm, EncodedPrompt, TextTokenizer};
 use crate::error::Result;
-use crate::prompts::Closing;
+use std::collections::HashMap;
 
 /// Who gets the continuations that begin with a token sequence, if no longer sequence is claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// `None`: no option. A form that must not go on so is not chosen.
+    /// `None`: no option may have them.
     pub option_index: Option<usize>,
-    /// What is written; for a claim of no option, what would have been.
     pub surface_form: String,
     /// Behind the readout position; never empty.
     pub ids: Vec<u32>,
@@ -19,58 +18,60 @@ pub struct Claim {
 impl TextTokenizer {
     /// All that the forms of a prompt claim.
     ///
-    /// A form is claimed as the tokenizer writes it. Where its text goes on from that of another option's form, it is also
-    /// claimed as the shorter form followed by the rest, spelled in up to [`super::spelling::SPELLING_COUNT_MAX`] ways: the
-    /// shorter form would collect these otherwise.
+    /// A form is claimed as the tokenizer writes it. Where its text goes on from an opening, or from a form of another
+    /// option, it is also claimed as that followed by the rest, spelled in up to
+    /// [`super::spelling::SPELLING_COUNT_MAX`] ways; the last token may go on beyond the form.
     ///
     /// # Errors
     /// Kind `Model` when tokens have to be told by their text and cannot be read.
-    pub fn claims(&self, forms: &[EncodedForm]) -> Result<Vec<Claim>> {
-        let mut claims = Vec::new();
-        for form in forms {
-            self.close(form, form.ids.clone(), &mut claims)?;
+    pub fn claims(&self, prompt: &EncodedPrompt) -> Result<Vec<Claim>> {
+        let claim = |form: &EncodedForm, ids| Claim {
+            option_index: form.option_index,
+            surface_form: form.surface_form.clone(),
+            ids,
+        };
+        let mut claims: Vec<Claim> = prompt.forms.iter().map(|form| claim(form, form.ids.clone())).collect();
+        // Tokens that write one form may go on to write a longer one. They are the longer one's.
+        let mut longest: HashMap<Vec<u32>, usize> = HashMap::new();
+        for (index, form) in prompt.forms.iter().enumerate() {
+            longest.entry(form.ids.clone()).or_insert(index);
         }
-        for (shorter, longer, rest) in nested(forms) {
-            for spelling in self.token_texts()?.spellings(rest, longer.closing) {
-                let whole = |last: u32| [&shorter.ids[..], &spelling.path, &[last]].concat();
-                for &last in &spelling.exact {
-                    self.close(longer, whole(last), &mut claims)?;
-                }
-                for &last in &spelling.beyond {
-                    claims.push(Claim::of(longer, whole(last)));
+        for (beginning, form, rest) in beginnings(prompt) {
+            for spelling in self.token_texts()?.spellings(rest) {
+                for &last in &spelling.lasts {
+                    let ids = [&beginning.ids[..], &spelling.path, &[last]].concat();
+                    match longest.get(&ids) {
+                        Some(&known) if claims[known].surface_form.len() >= form.surface_form.len() => {}
+                        Some(&known) => claims[known] = claim(form, ids),
+                        None => {
+                            longest.insert(ids.clone(), claims.len());
+                            claims.push(claim(form, ids));
+                        }
+                    }
                 }
             }
         }
         Ok(claims)
     }
+}
 
-    /// Claims a form that is spelled `ids`, with what has to follow it.
-    fn close(&self, form: &EncodedForm, ids: Vec<u32>, claims: &mut Vec<Claim>) -> Result<()> {
-        match form.closing {
-            Closing::Anything => claims.push(Claim::of(form, ids)),
-            closing => {
-                for &last in self.token_texts()?.closers(closing) {
-                    claims.push(Claim::of(form, [&ids[..], &[last]].concat()));
-                }
+/// Pairs of a beginning and a form whose text goes on from it, and how.
+fn beginnings(prompt: &EncodedPrompt) -> impl Iterator<Item = (&EncodedForm, &EncodedForm, &str)> {
+    let of_another =
+        |beginning: &&EncodedForm, form: &&EncodedForm| beginning.option_index != form.option_index;
+    let goes_on = |beginning: &EncodedForm, form: &'_ EncodedForm| {
+        let rest = form.surface_form.strip_prefix(beginning.surface_form.as_str())?;
+        (!rest.is_empty()).then_some(form.surface_form.len() - rest.len())
+    };
+    let shorter = prompt.forms.iter().map(|form| (form, true));
+    let all = shorter.chain(prompt.openings.iter().map(|opening| (opening, false)));
+    all.flat_map(move |(beginning, is_form)| {
+        prompt.forms.iter().filter_map(move |form| {
+            if is_form && !of_another(&beginning, &form) {
+                return None;
             }
-        }
-        Ok(())
-    }
-}
-
-impl Claim {
-    fn of(form: &EncodedForm, ids: Vec<u32>) -> Self {
-        Claim { option_index: Some(form.option_index), surface_form: form.surface_form.clone(), ids }
-    }
-}
-
-/// Pairs of forms of different options of which the second's text goes on from the first's, and how.
-fn nested(forms: &[EncodedForm]) -> impl Iterator<Item = (&EncodedForm, &EncodedForm, &str)> {
-    forms.iter().flat_map(move |shorter| {
-        let goes_on = move |longer: &'_ EncodedForm| longer.option_index != shorter.option_index;
-        forms.iter().filter(move |longer| goes_on(longer)).filter_map(move |longer| {
-            let rest = longer.surface_form.strip_prefix(shorter.surface_form.as_str())?;
-            (!rest.is_empty()).then_some((shorter, longer, rest))
+            let at = goes_on(beginning, form)?;
+            Some((beginning, form, &form.surface_form[at..]))
         })
     })
 }

@@ -4,7 +4,7 @@
 use super::TextTokenizer;
 use super::text_tokenizer::{encode_ids, encode_with_offsets};
 use crate::error::{Error, Result};
-use crate::prompts::{Closing, PromptOption, SurfaceForm};
+use crate::prompts::PromptOption;
 
 /// Who is responsible for a beginning-of-sequence token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct EncodedPrompt {
     pub readout_index: usize,
     /// In option order, within an option in the order given.
     pub forms: Vec<EncodedForm>,
+    /// Beginnings of forms behind which the rest is looked for in any tokens.
+    pub openings: Vec<EncodedForm>,
     /// How many tokens at the end of the prompt alone are not in `ids`, because some surface form merges with them.
     ///
     /// Where it is not 0, the text of those tokens is the beginning of every form's `ids`: log-probs are then those of
@@ -35,10 +37,9 @@ pub struct EncodedPrompt {
 /// One surface form of one option, tokenised behind its prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EncodedForm {
-    pub option_index: usize,
+    /// `None`: what is written so counts as no option.
+    pub option_index: Option<usize>,
     pub surface_form: String,
-    /// What has to follow it.
-    pub closing: Closing,
     /// The tokens behind the readout position; never empty.
     pub ids: Vec<u32>,
 }
@@ -70,16 +71,36 @@ impl TextTokenizer {
         kind: TextKind,
         options: &[PromptOption],
     ) -> Result<EncodedPrompt> {
-        let forms = options.iter().enumerate();
-        let forms: Vec<(usize, &SurfaceForm)> = forms
-            .flat_map(|(index, option)| option.surface_forms.iter().map(move |form| (index, form)))
-            .collect();
-        let forms: Vec<Form> =
-            forms.into_iter().flat_map(|(index, form)| Form::closed(index, form)).collect();
+        self.encode_prompt_excluding(text, kind, options, &[])
+    }
+
+    /// [`Self::encode_prompt`] where some texts count as no option, whatever they begin with.
+    ///
+    /// # Errors
+    /// As [`Self::encode_prompt`].
+    pub fn encode_prompt_excluding(
+        &self,
+        text: &str,
+        kind: TextKind,
+        options: &[PromptOption],
+        excluded: &[String],
+    ) -> Result<EncodedPrompt> {
+        let mut forms = Vec::new();
+        for (index, option) in options.iter().enumerate() {
+            let form = |text: &String, is_opening| Form {
+                option_index: Some(index),
+                text: text.clone(),
+                is_opening,
+            };
+            forms.extend(option.surface_forms.iter().map(|text| form(text, false)));
+            forms.extend(option.openings.iter().map(|text| form(text, true)));
+        }
+        let none = |text: &String| Form { option_index: None, text: text.clone(), is_opening: false };
+        forms.extend(excluded.iter().map(none));
         self.encode_forms(text, kind, &forms)
     }
 
-    /// [`Self::encode_prompt`] for forms behind which anything may follow, given as (option index, surface form).
+    /// [`Self::encode_prompt`] for forms given as (option index, surface form).
     ///
     /// # Errors
     /// As [`Self::encode_prompt`].
@@ -89,12 +110,7 @@ impl TextTokenizer {
         kind: TextKind,
         forms: &[(usize, &str)],
     ) -> Result<EncodedPrompt> {
-        let form = |&(option_index, text): &(usize, &str)| Form {
-            option_index,
-            text: text.into(),
-            ..Form::default()
-        };
-        self.encode_forms(text, kind, &forms.iter().map(form).collect::<Vec<_>>())
+        self.encode_forms(text, kind, &forms.iter().map(Form::of_option).collect::<Vec<_>>())
     }
 
     fn encode_forms(&self, text: &str, kind: TextKind, forms: &[Form]) -> Result<EncodedPrompt> {
@@ -114,12 +130,7 @@ impl TextTokenizer {
         forms: &[(usize, &str)],
     ) -> Result<EncodedPrompt> {
         let alone = encode_ids(&self.tokenizer, text)?;
-        let form = |&(option_index, text): &(usize, &str)| Form {
-            option_index,
-            text: text.into(),
-            ..Form::default()
-        };
-        let forms: Vec<Form> = forms.iter().map(form).collect();
+        let forms: Vec<Form> = forms.iter().map(Form::of_option).collect();
         let continue_with = |form: &Form| encode_ids(&self.tokenizer, &format!("{text}{}", form.text));
         let continued = forms.iter().map(continue_with).collect::<Result<Vec<_>>>()?;
         self.split_at_boundary(kind, &alone, &forms, &continued)
@@ -141,16 +152,8 @@ impl TextTokenizer {
             return Err(Error::prompt("no token of the prompt stands before the response"));
         }
         self.check_ids(&ids)?;
-        let mut encoded = Vec::new();
-        let mut unclosed: &[u32] = &[];
-        for (form, with_form) in forms.iter().zip(continued) {
-            let Form { option_index, text, closing, is_sample } = form;
-            match is_sample {
-                // Whoever reads on behind the form finds this closing there.
-                true if with_form.starts_with(unclosed) => continue,
-                true => {}
-                false => unclosed = with_form,
-            }
+        let (mut encoded, mut openings) = (Vec::new(), Vec::new());
+        for (Form { option_index, text, is_opening }, with_form) in forms.iter().zip(continued) {
             if alone.starts_with(with_form) {
                 return Err(Error::prompt(format!(
                     "surface form {text:?} leaves no token behind the prompt"
@@ -158,11 +161,11 @@ impl TextTokenizer {
             }
             let ids = with_form[stable_len..].to_vec();
             self.check_ids(&ids)?;
-            let surface_form = text.clone();
-            encoded.push(EncodedForm { option_index: *option_index, surface_form, closing: *closing, ids });
+            let form = EncodedForm { option_index: *option_index, surface_form: text.clone(), ids };
+            if *is_opening { openings.push(form) } else { encoded.push(form) }
         }
-        let forms = encoded;
-        Ok(EncodedPrompt { readout_index: ids.len() - 1, ids, forms, stepped_back: alone.len() - stable_len })
+        let stepped_back = alone.len() - stable_len;
+        Ok(EncodedPrompt { readout_index: ids.len() - 1, ids, forms: encoded, openings, stepped_back })
     }
 
     fn with_leading(&self, kind: TextKind, ids: &[u32]) -> Vec<u32> {
@@ -194,25 +197,15 @@ impl TextTokenizer {
 }
 
 /// A text to be encoded behind the prompt.
-#[derive(Debug, Clone, Default)]
 struct Form {
-    option_index: usize,
+    option_index: Option<usize>,
     text: String,
-    closing: Closing,
-    /// Whether this is the form before it and one way to close it, which may be written in other tokens.
-    is_sample: bool,
+    is_opening: bool,
 }
 
 impl Form {
-    fn closed(option_index: usize, form: &SurfaceForm) -> Vec<Form> {
-        let whole = Form { option_index, text: form.text.clone(), closing: form.closing, is_sample: false };
-        let samples = form.closing.samples().iter().map(|sample| Form {
-            option_index,
-            text: format!("{}{sample}", form.text),
-            closing: Closing::Anything,
-            is_sample: true,
-        });
-        [whole].into_iter().chain(samples).collect()
+    fn of_option(&(option_index, text): &(usize, &str)) -> Self {
+        Form { option_index: Some(option_index), text: text.to_owned(), is_opening: false }
     }
 }
 

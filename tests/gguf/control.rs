@@ -166,3 +166,39 @@ fn a_run_on_a_file_reads_what_a_run_on_the_folder_reads() {
     assert_eq!((manifest.model.name.as_str(), manifest.model.stored_dtype.as_str()), ("as-a-file", "f32"));
     assert!(manifest.prompting.template == "model" && !is_control(&manifest.identity.weights_sha256));
 }
+
+#[test]
+fn check_tells_a_file_from_its_folder() {
+    let place = tempfile::tempdir().unwrap();
+    write_control(&place.path().join("as-a-file.gguf"));
+    let check = |more: &[&str]| {
+        let arguments =
+            [&["models", "check", "control", "--against", "as-a-file.gguf", "--json"], more].concat();
+        let outcome = respondent(place.path(), &arguments);
+        // Some prompts are cut into other tokens: that is what the exit code says.
+        assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("not asked the same"), "{}", outcome.stderr);
+        serde_json::from_str::<Value>(&outcome.stdout).unwrap()
+    };
+    let report = check(&["--sample", "12", "--seed", "5"]);
+    let prompts = &report["prompts"];
+    assert_eq!(prompts["prompt_count"], 1890);
+    assert_eq!(prompts["text_differs_count"], 0, "the template is the same");
+    // A space in front of a digit is a token of its own in the file, and so is every letter of a word that its pattern cuts.
+    for (index, (kind, what)) in
+        [("options_differ_count", "option tokens"), ("ids_differ_count", "token ids")].into_iter().enumerate()
+    {
+        assert!((1..1890).contains(&prompts[kind].as_u64().unwrap()), "{prompts}");
+        let first = &prompts["first"][index];
+        assert!(first["what"] == what && first["model"] != first["other"], "{first}");
+    }
+    let numbers = &report["numbers"];
+    assert_eq!(numbers["cells"].as_array().unwrap().len(), 12);
+    // On the same ids they are one model.
+    for figure in ["kl_divergence_nats", "option_log_prob_difference_nats", "response_total_variation"] {
+        assert!(numbers[figure]["largest"].as_f64().unwrap() < 1e-5, "{figure}: {numbers}");
+    }
+    assert_eq!(numbers["same_most_probable_token_count"], 12);
+    assert_eq!(check(&["--sample", "12", "--seed", "5"]), report, "a seed is a sample");
+    assert_eq!(check(&["--sample", "0"])["numbers"], Value::Null);
+}

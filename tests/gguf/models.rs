@@ -1,8 +1,8 @@
 //! Models as GGUF files, against the same models as folders and what transformers computed of them; and the program on them.
 
 use super::super::harness::{
-    decoder_on, golden_models, log_probs, max_difference, read_all, repository, respondent,
-    respondent_with_input,
+    FamilyRows, decoder_on, golden_family, golden_models, log_probs, max_difference, read_all, repository,
+    respondent, respondent_with_input,
 };
 use respondent::engine::{Decoder, EngineDevice, EngineDtype};
 use respondent::models::{ModelConfig, ModelFolder, load, sha256_hex};
@@ -57,12 +57,13 @@ fn worst(one: &[Vec<f64>], other: &[Vec<f64>]) -> f64 {
 fn both_forms_of_a_model_are_the_same() {
     let of_changed: BTreeMap<String, Vec<Vec<f64>>> =
         serde_json::from_slice(&std::fs::read(gguf_models().join("expected.json")).unwrap()).unwrap();
+    let mut rows = FamilyRows::default();
     for (name, fields) in changes() {
         let directory = repository("tests/goldens/models").join(&name);
         let expected: Expected =
             serde_json::from_slice(&std::fs::read(directory.join("expected.json")).unwrap()).unwrap();
         let (folder, file) = (changed(&name, &fields), gguf_models().join(format!("{name}.gguf")));
-        for kernel in ["auto", "portable"] {
+        for (path, kernel) in ["auto", "portable"].into_iter().enumerate() {
             let device = EngineDevice::new("cpu", EngineDtype::F32, kernel).unwrap();
             let of_file = all_log_probs(&decoder_on(&file, &device), &expected.sequences);
             let of_folder = all_log_probs(&decoder_on(folder.path(), &device), &expected.sequences);
@@ -72,9 +73,34 @@ fn both_forms_of_a_model_are_the_same() {
             let tolerance = if name.contains("rope3") { ROPE_TOLERANCE } else { FORM_TOLERANCE };
             assert!(forms <= tolerance, "{name}: both forms are {forms:e} apart");
             assert!(reference <= TOLERANCE, "{name}: {reference:e} off");
+            rows.add(&golden_family(&name), path, reference);
         }
     }
+    rows.check_readme(4);
     assert!(changes().len() >= 20 && changes().keys().all(|name| golden_models().contains(name)));
+}
+
+#[test]
+fn a_model_in_several_files_is_the_one_in_a_single_file() {
+    let device = EngineDevice::from_name("cpu").unwrap();
+    let sequences = [vec![1, 33, 38, 37], vec![1, 33, 5]];
+    let whole = all_log_probs(&decoder_on(&gguf_models().join("llama_falcon3.gguf"), &device), &sequences);
+    let parts = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(gguf_models().join("split")).unwrap() {
+        let from = entry.unwrap().path();
+        std::fs::copy(&from, parts.path().join(from.file_name().unwrap())).unwrap();
+    }
+    let part = |number: usize| parts.path().join(format!("llama_falcon3-{number:05}-of-00004.gguf"));
+    for number in [1, 3] {
+        assert_eq!(all_log_probs(&decoder_on(&part(number), &device), &sequences), whole, "part {number}");
+    }
+    std::fs::remove_file(part(4)).unwrap();
+    let line = "{\"id\": 1, \"input_ids\": [1, 5], \"wanted\": [5]}\n";
+    let first = part(1);
+    let arguments = ["score", "--quiet", "--model", first.to_str().unwrap()];
+    let outcome = respondent_with_input(&std::env::temp_dir(), &arguments, line);
+    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("00004-of-00004"), "{}", outcome.stderr);
 }
 
 fn model(name: &str) -> String {

@@ -224,14 +224,16 @@ def add_vocabulary(writer: gguf.GGUFWriter, size: int) -> None:
     writer.add_chat_template(TEMPLATE)
 
 
-def make(name: str, arch: str, changes: dict, out: Path = OUT, plain: bool = False) -> None:
-    """All tensors in f32 where they are to be plain."""
+def make(
+    name: str, arch: str, changes: dict, out: Path = OUT, plain: bool = False, tensors_per_file: int = 0
+) -> None:
+    """All tensors in f32 where they are to be plain; in several files where each is to hold so many tensors."""
     folder = HERE / "models" / name
     config = json.loads((folder / "config.json").read_text()) | changes
     tensors = {}
     for path in sorted(folder.glob("*.safetensors")):
         tensors |= load_file(path)
-    writer = gguf.GGUFWriter(out / f"{name}.gguf", arch)
+    writer = gguf.GGUFWriter(out / f"{name}.gguf", arch, split_max_tensors=tensors_per_file)
     writer.add_name(name)
     add_sizes(writer, arch, config)
     if arch != "gpt2":
@@ -264,6 +266,8 @@ if __name__ == "__main__":
     OUT.mkdir()
     for name, (arch, changes) in MODELS.items():
         make(name, arch, changes)
+    (OUT / "split").mkdir()
+    make("llama_falcon3", "llama", {}, OUT / "split", tensors_per_file=8)
     changes = {name: changes for name, (_, changes) in MODELS.items()}
     (OUT / "changes.json").write_text(json.dumps(changes, indent=1) + "\n")
     expected = {name: log_probs(name, fields) for name, fields in changes.items() if fields}

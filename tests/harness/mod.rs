@@ -3,11 +3,13 @@
 mod decoders;
 #[cfg(feature = "hub")]
 mod fake_hub;
+mod families;
 mod program;
 
 pub use decoders::{decoder, decoder_on, repository};
 #[cfg(feature = "hub")]
 pub use fake_hub::{FakeHub, HubFile, HubState};
+pub use families::{FamilyRows, golden_family};
 pub use program::{ModelCopy, Outcome, respondent, respondent_with, respondent_with_input};
 
 use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};

@@ -125,7 +125,7 @@ impl ModelConfig {
 fn read(object: &Map<String, Value>) -> Checked<ModelConfig> {
     let family = family_of(object)?;
     if object.get("quantization_config").is_some_and(|config| !config.is_null()) {
-        return Err("quantized weights (quantization_config) are not supported".to_owned());
+        return Err("quantized weights (quantization_config) are not supported: take the model's own weights, or a GGUF file of it".to_owned());
     }
     let fields = Fields::new(object, "");
     let (mut decoder, layout) = match family {

@@ -19,7 +19,6 @@ impl TableRow for PromptRow {
         columns.ids("top_ids", |row| &row.top_ids);
         columns.texts("top_tokens", |row| &row.top_tokens);
         columns.numbers("top_log_probs", |row| &row.top_log_probs)?;
-        columns.texts("surface_forms", |row| &row.surface_forms);
         Ok(columns.into_columns())
     }
 
@@ -31,7 +30,6 @@ impl TableRow for PromptRow {
         let mut top_ids = columns.ids("top_ids")?.into_iter();
         let mut top_tokens = columns.texts("top_tokens")?.into_iter();
         let mut top_log_probs = columns.numbers("top_log_probs")?.into_iter();
-        let mut surface_forms = columns.texts("surface_forms")?.into_iter();
         let row = |index| PromptRow {
             cell_id: cell_id.value(index).to_owned(),
             rendered_text: rendered_text.value(index).to_owned(),
@@ -42,7 +40,6 @@ impl TableRow for PromptRow {
             top_ids: top_ids.next().unwrap_or_default(),
             top_tokens: top_tokens.next().unwrap_or_default(),
             top_log_probs: top_log_probs.next().unwrap_or_default(),
-            surface_forms: surface_forms.next().unwrap_or_default(),
         };
         Ok((0..columns.row_count()).map(row).collect())
     }

@@ -204,7 +204,6 @@ prop_compose! {
             top_ids: tops.iter().map(|top| top.0).collect(),
             top_tokens: tops.iter().map(|top| top.1.clone()).collect(),
             top_log_probs: tops.iter().map(|top| top.2).collect(),
-            surface_forms: tops.iter().map(|top| format!(" {}", top.1)).collect(),
         }
     }
 }

@@ -48,6 +48,39 @@ fn refusal(folder: &Path) -> Error {
 }
 
 #[test]
+fn formats_that_cannot_be_asked_in() {
+    let listed = "formats = [\"number\"]";
+    check("study.toml", listed, "formats = [\"essay\"§]", "the format `essay` is unknown");
+    // Tables go to the end of the file.
+    let declare = |list: &str, table: &str, message: &str| {
+        check_all(
+            &[("study.toml", listed, list), ("study.toml", PERSONA, &format!("{PERSONA}{table}"))],
+            message,
+        );
+    };
+    declare(
+        "formats = [\"number\"]",
+        "\n[elicitation_formats.number§]\nkey = \"label\"\n",
+        "declared already",
+    );
+    declare(
+        "formats = [\"number\"]",
+        "\n[elicitation_formats.json§]\nkey = \"label\"\n",
+        "`formats` does not name `json`",
+    );
+    let hidden = "\n[elicitation_formats.blind]\nkey = \"letter\"\nshow_options = false§\n";
+    declare("formats = [\"blind\"]", hidden, "letters mean nothing");
+    let closed = "\n[elicitation_formats.json]\nkey = \"number\"\nclosings = [\"\"§]\n";
+    declare("formats = [\"json\"]", closed, "a closing is empty");
+    check(
+        "study.toml",
+        "option_orders = [\"forward\", \"reversed\"]",
+        "option_orders = [\"forward\", \"rotated_3\"§]",
+        "`rotated_3` needs more options than the 3",
+    );
+}
+
+#[test]
 fn the_readmes_example_is_a_study() {
     let folder = tempfile::tempdir().unwrap();
     write_example(folder.path());
@@ -74,7 +107,7 @@ fn unknown_fields() {
     check("study.toml", "code = \"1\"", "§kode = \"1\"", "unknown field `kode`");
     check("en.toml", "system_text", "§greeting = \"hi\"\nsystem_text", "unknown field `greeting`");
     check("en.toml", "instruction", "§order", "unknown field `order`");
-    check("study.toml", "\"number\"", "§\"numeral\"", "unknown format `numeral`");
+    check("study.toml", "\"number\"", "§\"numeral\"", "the format `numeral` is unknown");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a model is shown, in full for one cell of each language, and how much of it prompts share.
 
-use crate::prompts::{Cell, OptionOrder, Prompt, Study, SurfaceForm, find_study, render};
+use crate::prompts::{Cell, OptionOrder, Prompt, Study, find_study, render};
 
 fn cell(study: &Study, persona: &str, item: &str, language: &str, format: &str) -> Cell {
     Cell {
@@ -24,8 +24,7 @@ fn shown(prompt: &Prompt) -> String {
     }
     text += &format!("[answer prefix]\n{}\n", prompt.answer_prefix);
     for option in &prompt.options {
-        let forms: Vec<&str> = option.surface_forms.iter().map(|form| form.text.as_str()).collect();
-        text += &format!("{} = {}: {forms:?}\n", option.code, option.label);
+        text += &format!("{} = {}: {:?}\n", option.code, option.label, option.surface_forms);
     }
     text
 }
@@ -71,7 +70,7 @@ fn a_code_stays_with_its_option_and_a_letter_with_its_line() {
         let prompt = render(&study, &Cell { order: OptionOrder::Reversed, ..cell }).unwrap();
         assert!(prompt.messages[1].content.contains(line));
         assert_eq!(prompt.options[0].label, "not at all", "options are in scale order whatever is shown");
-        assert_eq!(prompt.options[0].surface_forms[0], SurfaceForm::open(first_form));
+        assert_eq!(prompt.options[0].surface_forms[0], first_form);
     }
 }
 

@@ -25,8 +25,6 @@ pub enum RanksFamily {
     Llama31,
 }
 
-/// Ids behind the ranks that Meta reserves, llama3/llama/tokenizer.py.
-const SPECIAL_COUNT: usize = 256;
 const LLAMA3_SPECIAL: [&str; 10] = [
     "<|begin_of_text|>",
     "<|end_of_text|>",
@@ -55,13 +53,16 @@ const LLAMA31_SPECIAL: [&str; 11] = [
 ];
 
 impl RanksFamily {
+    /// Ids behind the ranks that Meta reserves, llama3/llama/tokenizer.py.
+    pub const SPECIAL_COUNT: usize = 256;
+
     fn special_tokens(self) -> Vec<String> {
         let (named, next): (&[&str], usize) = match self {
             RanksFamily::Llama3 => (&LLAMA3_SPECIAL, 5),
             RanksFamily::Llama31 => (&LLAMA31_SPECIAL, 2),
         };
         let reserved = (next..).map(|number| format!("<|reserved_special_token_{number}|>"));
-        named.iter().map(|&name| name.to_owned()).chain(reserved).take(SPECIAL_COUNT).collect()
+        named.iter().map(|&name| name.to_owned()).chain(reserved).take(Self::SPECIAL_COUNT).collect()
     }
 }
 

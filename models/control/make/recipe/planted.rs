@@ -4,7 +4,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use respondent::error::{Error, Result};
-use respondent::prompts::{Cell, FormatKind, Study};
+use respondent::prompts::{AnswerKey, Cell, Study};
 
 /// Seed of the tilts, of the moved modes, and of the tail over the vocabulary.
 pub const SEED: u64 = 20_260_713;
@@ -34,21 +34,21 @@ const MODES: [(&str, [usize; 7]); 5] = [
 ];
 
 /// A format sharpens the log-probs by its gain and gives the option shown first a bonus in nats.
-fn format_effect(format: FormatKind) -> (f64, f64) {
+fn format_effect(format: AnswerKey) -> (f64, f64) {
     match format {
-        FormatKind::Letter => (1.15, 0.5),
-        FormatKind::Label => (0.85, 0.3),
-        _ => (1.0, 0.2),
+        AnswerKey::Number => (1.0, 0.2),
+        AnswerKey::Letter => (1.15, 0.5),
+        AnswerKey::Label => (0.85, 0.3),
     }
 }
 
 /// The gain on the log-probs that a format plants.
-pub fn gain(format: FormatKind) -> f64 {
+pub fn gain(format: AnswerKey) -> f64 {
     format_effect(format).0
 }
 
 /// Nats that a format gives to the option shown first.
-pub fn first_bonus(format: FormatKind) -> f64 {
+pub fn first_bonus(format: AnswerKey) -> f64 {
     format_effect(format).1
 }
 
@@ -56,19 +56,18 @@ pub fn first_bonus(format: FormatKind) -> f64 {
 ///
 /// # Errors
 /// Kind `Study` for a language that nothing is planted for.
-pub fn answer_mass(format: FormatKind, language: &str) -> Result<f64> {
+pub fn answer_mass(format: AnswerKey, language: &str) -> Result<f64> {
     let row = match language {
         "en" => [0.97, 0.93, 0.85],
         "es" => [0.96, 0.92, 0.78],
         "pt" => [0.95, 0.91, 0.40],
         _ => return Err(Error::study(format!("no answer mass is planted for the language `{language}`"))),
     };
-    match format {
-        FormatKind::Number => Ok(row[0]),
-        FormatKind::Letter => Ok(row[1]),
-        FormatKind::Label => Ok(row[2]),
-        _ => Err(Error::study(format!("no answer mass is planted for the format `{}`", format.name()))),
-    }
+    Ok(match format {
+        AnswerKey::Number => row[0],
+        AnswerKey::Letter => row[1],
+        AnswerKey::Label => row[2],
+    })
 }
 
 /// How an option's probability is split over its surface forms: most goes to the one behind a space.
@@ -97,10 +96,10 @@ pub struct BaseResponse {
 
 /// All planted responses of a study.
 pub struct Planted {
-    /// Of the study's formats.
-    kinds: Vec<FormatKind>,
     /// By persona, then by item.
     pub base: Vec<Vec<BaseResponse>>,
+    /// What responses are made of in each of the study's formats.
+    formats: Vec<AnswerKey>,
 }
 
 impl Planted {
@@ -126,17 +125,18 @@ impl Planted {
             }
             base.push(responses);
         }
-        Ok(Planted { kinds: study.formats.iter().map(|format| format.kind).collect(), base })
+        Ok(Planted { base, formats: study.formats.iter().map(|format| format.key).collect() })
     }
 
     /// The distribution planted in one cell, in scale order, and the natural log of what its weights sum to:
     /// p ∝ base^gain · e^bonus, the bonus for the option shown first.
     pub fn cell(&self, cell: &Cell) -> (Vec<f64>, f64) {
         let base = &self.base[cell.persona_index][cell.item_index].probabilities;
-        let (first, kind) = (cell.order.shown(base.len())[0], self.kinds[cell.format_index]);
+        let first = cell.order.shown(base.len())[0];
+        let format = self.formats[cell.format_index];
         let weight = |(option, p): (usize, &f64)| {
-            let bonus = if option == first { first_bonus(kind) } else { 0.0 };
-            (gain(kind) * p.ln() + bonus).exp()
+            let bonus = if option == first { first_bonus(format) } else { 0.0 };
+            (gain(format) * p.ln() + bonus).exp()
         };
         let weights: Vec<f64> = base.iter().enumerate().map(weight).collect();
         let total: f64 = weights.iter().sum();

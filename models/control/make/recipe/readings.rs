@@ -3,7 +3,7 @@
 
 use super::vocabulary::words;
 use respondent::error::{Error, Result};
-use respondent::prompts::{Cell, FormatKind, OptionOrder, Prompt, Study, render};
+use respondent::prompts::{AnswerKey, Cell, OptionOrder, Prompt, Study, render};
 use std::collections::BTreeMap;
 
 /// What a prompt says about itself, as indices into the lists of [`Contexts`].
@@ -25,7 +25,8 @@ pub struct Contexts {
     pub variables: Vec<String>,
     /// For each variable the index of its scale.
     pub variable_scales: Vec<usize>,
-    pub formats: Vec<FormatKind>,
+    /// What responses are made of in each of the study's formats.
+    pub formats: Vec<AnswerKey>,
     pub orders: Vec<OptionOrder>,
 }
 
@@ -35,7 +36,7 @@ impl Contexts {
             emotions: Vec::new(),
             variables: Vec::new(),
             variable_scales: Vec::new(),
-            formats: study.formats.iter().map(|format| format.kind).collect(),
+            formats: study.formats.iter().map(|format| format.key).collect(),
             orders: study.option_orders.clone(),
         };
         for item in &study.items {
@@ -133,7 +134,7 @@ fn reading(context: Context, cell: &Cell, prompt: &Prompt, cut: &mut WordCache) 
     for option in &prompt.options {
         labels.push(cut.words(&format!(" {}", option.label))?.to_vec());
         let mut written = Vec::new();
-        for form in option.surface_forms.iter().map(|form| &form.text) {
+        for form in &option.surface_forms {
             let whole = cut.words(&format!("{}{form}", prompt.answer_prefix))?;
             let behind = whole.strip_prefix(prefix.as_slice()).filter(|behind| !behind.is_empty());
             let behind = behind.ok_or_else(|| Error::prompt(format!("`{form}` merges with the prefix")))?;

@@ -1,0 +1,399 @@
+//! A study's hypotheses held against a run: which cells stand on which side, what the contrast is in each stratum, and the sentence
+//! that says what became of it.
+
+use super::RunPlan;
+use crate::compare::contrasts::{
+    ContrastCell, ContrastEstimate, ContrastPlan, PeopleSample, Verdict, contrast, overall_verdict,
+    stratum_verdict,
+};
+use crate::error::Result;
+use crate::human_data::HumanData;
+use crate::output::records::{ContrastCard, HypothesisCard};
+use crate::prompts::Cell;
+use crate::survey::{Hypothesis, Prediction, Reach, Selector};
+use std::collections::BTreeMap;
+
+/// Mass of the interval of a single contrast.
+const LEVEL: f64 = 0.95;
+
+/// One cell at one temperature, as a run read it.
+#[derive(Debug, Clone)]
+pub struct CellResponse {
+    pub cell: Cell,
+    pub temperature: f64,
+    /// In scale order; `None` where it was unusable.
+    pub distribution: Option<Vec<f64>>,
+}
+
+/// Whether any hypothesis speaks of temperatures other than 1.
+pub fn needs_all_temperatures(hypotheses: &[Hypothesis]) -> bool {
+    hypotheses.iter().any(speaks_of_temperature)
+}
+
+fn speaks_of_temperature(hypothesis: &Hypothesis) -> bool {
+    hypothesis.properties().any(|property| property == "temperature")
+}
+
+/// A card for each hypothesis of the plan's study.
+///
+/// # Errors
+/// As [`contrast`].
+pub fn hypothesis_cards(
+    plan: &RunPlan,
+    people: Option<&HumanData>,
+    responses: Vec<CellResponse>,
+) -> Result<Vec<HypothesisCard>> {
+    // Cells finish in the order of the trie, which is the tokenizer's; draws go by the study's.
+    let mut ordered = responses;
+    ordered.sort_by(|a, b| {
+        let key = |one: &CellResponse| {
+            let Cell { persona_index, item_index, language_index, format_index, order } = one.cell;
+            (persona_index, item_index, language_index, format_index, order)
+        };
+        key(a).cmp(&key(b)).then_with(|| a.temperature.total_cmp(&b.temperature))
+    });
+    plan.study.hypotheses.iter().map(|hypothesis| card(plan, people, &ordered, hypothesis)).collect()
+}
+
+fn card(
+    plan: &RunPlan,
+    people: Option<&HumanData>,
+    responses: &[CellResponse],
+    hypothesis: &Hypothesis,
+) -> Result<HypothesisCard> {
+    let mut card = HypothesisCard {
+        id: hypothesis.id.clone(),
+        claim: hypothesis.claim.clone(),
+        quantity: hypothesis.quantity.to_string(),
+        margin: hypothesis.margin,
+        verdict: Verdict::NotTested.to_string(),
+        sentence: String::new(),
+        contrasts: Vec::new(),
+    };
+    let chosen = match people {
+        None if hypothesis.quantity.needs_people() => {
+            card.sentence = "The study has no human data.".to_owned();
+            return Ok(card);
+        }
+        _ => Chosen::new(plan, people, responses, hypothesis),
+    };
+    if chosen.labels.is_empty() {
+        card.sentence = match hypothesis.quantity.needs_people() {
+            true => "The run has no cells with people on both sides.".to_owned(),
+            false => "The run has no cells on both sides.".to_owned(),
+        };
+        return Ok(card);
+    }
+    let stratum_count = chosen.labels.len();
+    let level = match hypothesis.reach {
+        Reach::Every => LEVEL,
+        Reach::Any => 1.0 - (1.0 - LEVEL) / stratum_count as f64,
+    };
+    let contrast_plan = ContrastPlan {
+        id: hypothesis.id.clone(),
+        quantity: hypothesis.quantity,
+        signs: signs(hypothesis),
+        stratum_count,
+        replicate_count: plan.settings.bootstrap_replicate_count,
+        seed: plan.settings.bootstrap_seed,
+        level,
+    };
+    let estimates = contrast(&contrast_plan, &chosen.cells, &chosen.people)?;
+    let verdicts: Vec<Verdict> = estimates
+        .iter()
+        .map(|estimate| stratum_verdict(estimate, hypothesis.predicts, hypothesis.margin))
+        .collect();
+    let verdict = overall_verdict(&verdicts, hypothesis.reach);
+    card.verdict = verdict.to_string();
+    card.sentence = sentence(hypothesis, verdict, &chosen.labels, &estimates, &verdicts);
+    card.contrasts = (chosen.labels.into_iter().zip(estimates).zip(verdicts))
+        .map(|((label, estimate), verdict)| contrast_card(label, estimate, verdict, level))
+        .collect();
+    Ok(card)
+}
+
+/// More, less; and the same under the second value of a property, the other way round.
+fn signs(hypothesis: &Hypothesis) -> Vec<f64> {
+    let own: &[f64] = if hypothesis.less.is_some() { &[1.0, -1.0] } else { &[1.0] };
+    let other = own.iter().map(|sign| -sign).take(if hypothesis.between.is_some() { own.len() } else { 0 });
+    own.iter().copied().chain(other).collect()
+}
+
+/// The cells of one contrast.
+struct Chosen {
+    /// Of the strata, by index; empty for a single one.
+    labels: Vec<String>,
+    cells: Vec<ContrastCell>,
+    people: Vec<PeopleSample>,
+}
+
+impl Chosen {
+    fn new(
+        plan: &RunPlan,
+        people: Option<&HumanData>,
+        responses: &[CellResponse],
+        hypothesis: &Hypothesis,
+    ) -> Self {
+        let mut builder =
+            Builder { plan, hypothesis, samples: people_samples(people), chosen: BTreeMap::new() };
+        let all_temperatures = speaks_of_temperature(hypothesis);
+        let asked = || responses.iter().filter(move |one| all_temperatures || one.temperature == 1.0);
+        let pairs = pairs(plan, hypothesis, asked());
+        for response in asked() {
+            builder.add(response, &pairs);
+        }
+        builder.finish()
+    }
+}
+
+/// The two values of each contrast between values, or a single nothing.
+fn pairs<'a>(
+    plan: &RunPlan,
+    hypothesis: &Hypothesis,
+    responses: impl Iterator<Item = &'a CellResponse>,
+) -> Vec<Option<(String, String)>> {
+    let Some(between) = &hypothesis.between else { return vec![None] };
+    if let Some(values) = &between.values {
+        return vec![Some(values.clone())];
+    }
+    let mut found: Vec<String> = Vec::new();
+    for response in responses {
+        if let Some(value) =
+            property(plan, response, &between.property).filter(|value| !found.contains(value))
+        {
+            found.push(value);
+        }
+    }
+    // Cells finish in the order of the trie; the study's is that of its plan.
+    let place = |value: &String| {
+        let order = plan.order();
+        let ids = order.get(&between.property);
+        ids.and_then(|ids| ids.iter().position(|id| id == value)).unwrap_or(usize::MAX)
+    };
+    found.sort_by_cached_key(|value| (place(value), value.clone()));
+    let Some((first, others)) = found.split_first() else { return Vec::new() };
+    others.iter().map(|other| Some((other.clone(), first.clone()))).collect()
+}
+
+type People<'a> = BTreeMap<(&'a str, &'a str), &'a [f64]>;
+
+fn people_samples(people: Option<&HumanData>) -> People<'_> {
+    let marginals = people.into_iter().flat_map(|data| &data.marginals).filter(|marginal| marginal.n() > 0.0);
+    marginals
+        .map(|marginal| {
+            ((marginal.population_group.as_str(), marginal.item.as_str()), marginal.counts.as_slice())
+        })
+        .collect()
+}
+
+struct Builder<'a> {
+    plan: &'a RunPlan,
+    hypothesis: &'a Hypothesis,
+    samples: People<'a>,
+    /// Stratum to side to cells: its place and item and prompt keys.
+    chosen: BTreeMap<String, Vec<Placed<'a>>>,
+}
+
+struct Placed<'a> {
+    side: usize,
+    item: usize,
+    prompt: Vec<String>,
+    response: &'a CellResponse,
+    people: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Builder<'a> {
+    fn add(&mut self, response: &'a CellResponse, pairs: &[Option<(String, String)>]) {
+        let hypothesis = self.hypothesis;
+        if !matches(self.plan, response, &hypothesis.within) {
+            return;
+        }
+        let Some(people) = self.people(response) else { return };
+        let more = matches(self.plan, response, &hypothesis.more);
+        let less = hypothesis.less.as_ref().is_some_and(|less| matches(self.plan, response, less));
+        let side_count = if hypothesis.less.is_some() { 2 } else { 1 };
+        let strata: Option<Vec<String>> =
+            hypothesis.for_each.iter().map(|name| property(self.plan, response, name)).collect();
+        let Some(stratum) = strata else { return };
+        for pair in pairs {
+            let (label, shift) = match (pair, &hypothesis.between) {
+                (Some((first, second)), Some(between)) => {
+                    let value = property(self.plan, response, &between.property);
+                    let shift = match value {
+                        Some(value) if value == *first => 0,
+                        Some(value) if value == *second => side_count,
+                        _ => continue,
+                    };
+                    (Some(format!("{first} less {second}")), shift)
+                }
+                _ => (None, 0),
+            };
+            let label = stratum.iter().cloned().chain(label).collect::<Vec<_>>().join(", ");
+            for side in [more.then_some(0), less.then_some(1)].into_iter().flatten() {
+                let placed = Placed {
+                    side: side + shift,
+                    item: response.cell.item_index,
+                    prompt: self.prompt_key(response),
+                    response,
+                    people,
+                };
+                self.chosen.entry(label.clone()).or_default().push(placed);
+            }
+        }
+    }
+
+    /// `None`: a cell that needs people and has none.
+    fn people(&self, response: &CellResponse) -> Option<Option<(&'a str, &'a str)>> {
+        if !self.hypothesis.quantity.needs_people() {
+            return Some(None);
+        }
+        let study = &self.plan.study;
+        let own = &study.personas[response.cell.persona_index].population_group;
+        let group = self.hypothesis.people_of.as_ref().unwrap_or(own);
+        let key = (group.as_str(), study.items[response.cell.item_index].id.as_str());
+        self.samples.contains_key(&key).then_some(Some(key))
+    }
+
+    /// What is left of language, format and order where the hypothesis does not speak of them.
+    fn prompt_key(&self, response: &CellResponse) -> Vec<String> {
+        let stated = |name: &&str| {
+            let between = self.hypothesis.between.as_ref().map(|between| between.property.as_str());
+            between == Some(*name) || self.hypothesis.for_each.iter().any(|known| known == name)
+        };
+        let names = ["language", "elicitation_format", "option_order"];
+        let left = names.into_iter().filter(|name| !stated(name));
+        left.filter_map(|name| property(self.plan, response, name)).collect()
+    }
+
+    /// Strata with a cell on every side, numbered.
+    fn finish(self) -> Chosen {
+        let side_count = signs(self.hypothesis).len();
+        let study = &self.plan.study;
+        let mut prompts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+        let mut people: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut found = Chosen { labels: Vec::new(), cells: Vec::new(), people: Vec::new() };
+        let is_whole =
+            |cells: &[Placed]| (0..side_count).all(|side| cells.iter().any(|cell| cell.side == side));
+        for (label, cells) in self.chosen.into_iter().filter(|(_, cells)| is_whole(cells)) {
+            let stratum = found.labels.len();
+            found.labels.push(label);
+            for placed in cells {
+                let next = prompts.len();
+                let prompt = *prompts.entry(placed.prompt).or_insert(next);
+                let sample = placed.people.map(|key| {
+                    *people.entry(key).or_insert_with(|| {
+                        found.people.push(PeopleSample { counts: self.samples[&key].to_vec() });
+                        found.people.len() - 1
+                    })
+                });
+                let values = study.scales[study.items[placed.item].scale_index].values();
+                found.cells.push(ContrastCell {
+                    stratum,
+                    side: placed.side,
+                    item: placed.item,
+                    prompt,
+                    positions: positions(&values),
+                    distribution: placed.response.distribution.clone(),
+                    people: sample,
+                });
+            }
+        }
+        found
+    }
+}
+
+/// Values moved and stretched to 0..=1. They rise, as studies are checked to have them.
+fn positions(values: &[f64]) -> Vec<f64> {
+    let (first, last) = (values[0], values[values.len() - 1]);
+    values.iter().map(|value| (value - first) / (last - first)).collect()
+}
+
+fn matches(plan: &RunPlan, response: &CellResponse, selector: &Selector) -> bool {
+    selector
+        .iter()
+        .all(|(name, values)| property(plan, response, name).is_some_and(|value| values.contains(&value)))
+}
+
+/// A cell's value of a property; facets go before what cells are made of.
+fn property(plan: &RunPlan, response: &CellResponse, name: &str) -> Option<String> {
+    let (study, cell) = (&plan.study, &response.cell);
+    let (item, persona) = (&study.items[cell.item_index], &study.personas[cell.persona_index]);
+    if let Some(value) = item.facets.get(name) {
+        return Some(value.clone());
+    }
+    Some(match name {
+        "persona" => persona.id.clone(),
+        "population_group" => persona.population_group.clone(),
+        "language" => study.languages[cell.language_index].0.clone(),
+        "elicitation_format" => study.formats[cell.format_index].id.clone(),
+        "option_order" => cell.order.to_string(),
+        "temperature" => response.temperature.to_string(),
+        "item" => item.id.clone(),
+        "variable" => item.variable.clone(),
+        "situation" => item.id.strip_prefix(&item.variable)?.strip_prefix('.')?.to_owned(),
+        _ => return None,
+    })
+}
+
+fn contrast_card(label: String, estimate: ContrastEstimate, verdict: Verdict, level: f64) -> ContrastCard {
+    ContrastCard {
+        label,
+        value: estimate.value,
+        interval_low: estimate.interval.map(|interval| interval.low),
+        interval_high: estimate.interval.map(|interval| interval.high),
+        interval_level: level,
+        cell_count: estimate.cell_count as u64,
+        unusable_count: estimate.unusable_count as u64,
+        item_count: estimate.item_count as u64,
+        prompt_count: estimate.prompt_count as u64,
+        verdict: verdict.to_string(),
+    }
+}
+
+/// The contrast that decided, in words and numbers.
+fn sentence(
+    hypothesis: &Hypothesis,
+    verdict: Verdict,
+    labels: &[String],
+    estimates: &[ContrastEstimate],
+    verdicts: &[Verdict],
+) -> String {
+    // Distance from what was predicted: the least of those that hold decides `every`, the greatest `any`.
+    let lift = |index: usize| {
+        let value = estimates[index].value.unwrap_or(f64::NAN);
+        match hypothesis.predicts {
+            Prediction::Higher => value,
+            Prediction::Lower => -value,
+            Prediction::Different => value.abs(),
+        }
+    };
+    let of_kind = |kind: Verdict| (0..labels.len()).filter(move |index| verdicts[*index] == kind);
+    let least = |kind: Verdict| of_kind(kind).min_by(|a, b| lift(*a).total_cmp(&lift(*b)));
+    let most = |kind: Verdict| of_kind(kind).max_by(|a, b| lift(*a).total_cmp(&lift(*b)));
+    let (decisive, words) = match (verdict, hypothesis.reach) {
+        (Verdict::Supported, Reach::Every) => (least(Verdict::Supported), "at the least"),
+        (Verdict::Supported, Reach::Any) => (most(Verdict::Supported), "at the most"),
+        (Verdict::Contradicted, Reach::Every) => (least(Verdict::Contradicted), "against it"),
+        (Verdict::Contradicted, Reach::Any) => (most(Verdict::Contradicted), "at the most"),
+        _ => (least(Verdict::Undecided), "not decided"),
+    };
+    let Some(index) = decisive else { return String::new() };
+    let estimate = &estimates[index];
+    let label = if labels[index].is_empty() { String::new() } else { format!(" ({})", labels[index]) };
+    let figures = match (estimate.value, estimate.interval) {
+        (Some(value), Some(interval)) => {
+            format!("{value:+.3}, {:+.3} to {:+.3}", interval.low, interval.high)
+        }
+        (Some(value), None) => format!("{value:+.3}, without an interval"),
+        _ => "no usable cell on one side".to_owned(),
+    };
+    let unusable = match (estimate.unusable_count, estimate.cell_count) {
+        (0, _) => String::new(),
+        (unusable, all) => format!("; {unusable} of {all} cells unusable"),
+    };
+    let count = match labels.len() {
+        1 => String::new(),
+        all => format!("{} of {all}; ", of_kind(verdict).count()),
+    };
+    format!("{count}{words}{label}: {figures}{unusable}")
+}
