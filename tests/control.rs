@@ -59,7 +59,7 @@ impl Control {
         let text = self.template.render(&prompt.messages, &prompt.answer_prefix).unwrap();
         let encoded = self.tokenizer.encode_prompt(&text, TextKind::Chat, &prompt.options).unwrap();
         let names: Vec<String> = prompt.options.iter().map(|option| option.label.clone()).collect();
-        let events = option_events(&encoded.forms, &names).unwrap();
+        let events = option_events(&self.tokenizer.claims(&encoded).unwrap(), &names).unwrap();
         (encoded, events)
     }
 

@@ -48,6 +48,7 @@ fn ten_options() -> Vec<PromptOption> {
         code: code.to_string(),
         label: format!("point {code}"),
         surface_forms: vec![code.to_string(), format!(" {code}")],
+        openings: Vec::new(),
     };
     (1..=10).map(option).collect()
 }
@@ -57,8 +58,12 @@ fn codes() -> Vec<String> {
 }
 
 /// The token sequences added to and subtracted from one option.
-fn signed_sequences(prompt: &EncodedPrompt, option_index: usize) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) {
-    let table = option_events(&prompt.forms, &codes()).unwrap();
+fn signed_sequences(
+    tokenizer: &TextTokenizer,
+    prompt: &EncodedPrompt,
+    option_index: usize,
+) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) {
+    let table = option_events(&tokenizer.claims(prompt).unwrap(), &codes()).unwrap();
     let read = |indices: &[usize]| indices.iter().map(|&index| table.sequences[index].clone()).collect();
     let event = &table.events[option_index];
     (read(&event.add), read(&event.subtract))
@@ -113,31 +118,39 @@ fn digit_by_digit_ten_is_taken_out_of_one() {
     let tokenizer = tokenizer("byte_level");
     let prompt = tokenizer.encode_prompt("<|turn|>assistant\n", TextKind::Chat, &ten_options()).unwrap();
     let ids = |text: &str| tokenizer.encode_text(text, TextKind::Chat).unwrap();
-    let (add, subtract) = signed_sequences(&prompt, 0);
+    let (add, subtract) = signed_sequences(&tokenizer, &prompt, 0);
     assert_eq!(add, vec![ids("1"), ids(" 1")]);
     assert_eq!(subtract, vec![ids("10"), ids(" 10")]);
-    let (add, subtract) = signed_sequences(&prompt, 9);
+    let (add, subtract) = signed_sequences(&tokenizer, &prompt, 9);
     assert_eq!(add, vec![ids("10"), ids(" 10")]);
     assert!(subtract.is_empty());
 }
 
 #[test]
-fn ten_as_one_token_has_nothing_to_do_with_one() {
+fn ten_in_one_token_is_still_taken_out_of_one_where_it_comes_in_two() {
     let tokenizer = tokenizer("merged_digits");
     let prompt = tokenizer.encode_prompt("<|begin|>ASSISTANT:", TextKind::Chat, &ten_options()).unwrap();
     assert_eq!(prompt.stepped_back, 0);
-    let (add, subtract) = signed_sequences(&prompt, 0);
+    let (add, subtract) = signed_sequences(&tokenizer, &prompt, 0);
     assert_eq!(add.len(), 2);
-    assert!(subtract.is_empty());
-    assert!(prompt.forms.iter().filter(|form| form.option_index == 9).all(|form| form.ids.len() == 1));
+    assert!(!subtract.is_empty());
+    for sequence in &subtract {
+        assert!(sequence.len() == 2 && add.contains(&vec![sequence[0]]), "{sequence:?}");
+        assert!(tokenizer.token_text(sequence[1]).starts_with('0'), "{sequence:?}");
+    }
+    assert!(prompt.forms.iter().filter(|form| form.option_index == Some(9)).all(|form| form.ids.len() == 1));
 }
 
 #[test]
 fn a_space_that_merges_with_the_response_is_given_up() {
     let tokenizer = tokenizer("merged_digits");
     let text = "<|begin|>The answer is ";
-    let options =
-        vec![PromptOption { code: "10".into(), label: "ten".into(), surface_forms: vec!["10".into()] }];
+    let options = vec![PromptOption {
+        code: "10".into(),
+        label: "ten".into(),
+        surface_forms: vec!["10".into()],
+        openings: Vec::new(),
+    }];
     let prompt = tokenizer.encode_prompt(text, TextKind::Chat, &options).unwrap();
     assert_eq!(prompt.stepped_back, 1);
     assert_eq!(prompt.ids, tokenizer.encode_text("<|begin|>The answer is", TextKind::Chat).unwrap());

@@ -7,6 +7,7 @@ mod events;
 mod hypotheses;
 mod plan;
 mod prepare;
+mod probes;
 mod run;
 mod score;
 mod side_by_side;

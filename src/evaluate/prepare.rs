@@ -1,15 +1,14 @@
 //! Cells to token ids: render, apply the chat template, encode with surface forms in place, and say where to read.
 
 use super::events::{Event, Stage, Stop};
+use super::probes::Probes;
 use super::{RunPlan, Speaker};
 use crate::engine::{DecoderConfig, ReadoutRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::packing::PrefixTrie;
 use crate::prompts::{Cell, Prompt, render};
 use crate::scoring::OptionProbe;
-use crate::tokens::option_events;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -46,19 +45,19 @@ impl Prepared {
         stop: &Stop,
     ) -> Result<Self> {
         let (done, total) = (AtomicU64::new(0), plan.cells.len() as u64);
+        let probes = Probes::default();
         let prepare = |cell: &Cell| {
             if stop.is_requested() {
                 return Err(Error::new(ErrorKind::Interrupted, "stopped before any cell was read"));
             }
-            let prepared = prepare(plan, speaker, cell).map_err(|error| {
+            let prepared = prepare(plan, speaker, &probes, cell).map_err(|error| {
                 Error::new(error.kind(), format!("cell {}", plan.cell_id(cell))).because(error)
             })?;
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             events(Event::Advanced { stage: Stage::Prompts, done, total });
             Ok(prepared)
         };
-        let mut cells = plan.cells.par_iter().map(prepare).collect::<Result<Vec<_>>>()?;
-        share_probes(&mut cells);
+        let cells = plan.cells.par_iter().map(prepare).collect::<Result<Vec<_>>>()?;
         let mut first_readout = vec![0];
         for cell in &cells {
             first_readout.push(first_readout[first_readout.len() - 1] + cell.probe.readout_count());
@@ -90,12 +89,12 @@ impl Prepared {
     }
 }
 
-fn prepare(plan: &RunPlan, speaker: &Speaker, cell: &Cell) -> Result<PreparedCell> {
+fn prepare(plan: &RunPlan, speaker: &Speaker, probes: &Probes, cell: &Cell) -> Result<PreparedCell> {
     let Prompt { messages, answer_prefix, options } = render(&plan.study, cell)?;
     let (rendered_text, kind) = speaker.render(&messages, &answer_prefix)?;
     let encoded = speaker.tokenizer.encode_prompt(&rendered_text, kind, &options)?;
     let labels: Vec<String> = options.into_iter().map(|option| option.label).collect();
-    let probe = OptionProbe::new(option_events(&encoded.forms, &labels)?);
+    let probe = probes.of(speaker, &encoded, &labels)?;
     let longest = probe.readouts().map(|(prefix, _)| prefix.len()).max().unwrap_or(0);
     speaker.check_len(encoded.ids.len() + longest)?;
     Ok(PreparedCell {
@@ -103,19 +102,7 @@ fn prepare(plan: &RunPlan, speaker: &Speaker, cell: &Cell) -> Result<PreparedCel
         rendered_text,
         ids: encoded.ids,
         stepped_back: encoded.stepped_back,
-        probe: Arc::new(probe),
+        probe,
         labels,
     })
-}
-
-/// Thousands of cells have the same few probes: one copy of each is kept.
-fn share_probes(cells: &mut [PreparedCell]) {
-    let mut known: BTreeMap<Vec<Vec<u32>>, Vec<Arc<OptionProbe>>> = BTreeMap::new();
-    for cell in cells {
-        let alike = known.entry(cell.probe.events().sequences.clone()).or_default();
-        match alike.iter().find(|probe| **probe == cell.probe) {
-            Some(probe) => cell.probe = probe.clone(),
-            None => alike.push(cell.probe.clone()),
-        }
-    }
 }

@@ -55,13 +55,7 @@ impl ElicitationFormat {
     /// nothing without; where it has none, nothing longer counts ("3." continues "3", which is already counted), and nothing
     /// that another option could share.
     pub fn surface_forms(&self, code: &str, label: &str, shown_index: usize) -> Vec<String> {
-        let key = self.answer_key(code, label, shown_index);
-        let capitalised = capitalise(&key);
-        let mut forms = vec![key.clone(), format!(" {key}")];
-        if self.key == AnswerKey::Label && capitalised != key {
-            forms.push(capitalised.clone());
-            forms.push(format!(" {capitalised}"));
-        }
+        let forms = self.written_keys(code, label, shown_index);
         if self.closings.is_empty() {
             return forms;
         }
@@ -69,6 +63,22 @@ impl ElicitationFormat {
             self.closings.iter().map(move |closing| format!("{form}{closing}")).collect::<Vec<_>>()
         };
         forms.iter().flat_map(closed).collect()
+    }
+
+    /// The forms without their closings, where they have any.
+    pub fn openings(&self, code: &str, label: &str, shown_index: usize) -> Vec<String> {
+        if self.closings.is_empty() { Vec::new() } else { self.written_keys(code, label, shown_index) }
+    }
+
+    fn written_keys(&self, code: &str, label: &str, shown_index: usize) -> Vec<String> {
+        let key = self.answer_key(code, label, shown_index);
+        let capitalised = capitalise(&key);
+        let mut keys = vec![key.clone(), format!(" {key}")];
+        if self.key == AnswerKey::Label && capitalised != key {
+            keys.push(capitalised.clone());
+            keys.push(format!(" {capitalised}"));
+        }
+        keys
     }
 
     /// The line that shows an option. A code stays with its option; letters go by the position shown.
@@ -121,5 +131,7 @@ mod tests {
             ..ElicitationFormat::plain(AnswerKey::Number)
         };
         assert_eq!(format.surface_forms("1", "few", 0), ["1}", "1\n}", " 1}", " 1\n}"]);
+        assert_eq!(format.openings("1", "few", 0), ["1", " 1"]);
+        assert!(ElicitationFormat::plain(AnswerKey::Number).openings("1", "few", 0).is_empty());
     }
 }

@@ -49,4 +49,6 @@ pub struct PromptOption {
     pub label: String,
     /// The strings that count as choosing it, most canonical first.
     pub surface_forms: Vec<String>,
+    /// Beginnings of them, such as a code without what closes it, behind which the rest counts in whatever tokens.
+    pub openings: Vec<String>,
 }

@@ -66,6 +66,7 @@ fn present(
         code: (*code).to_owned(),
         label: (*label).to_owned(),
         surface_forms: format.surface_forms(code, label, *position),
+        openings: format.openings(code, label, *position),
     });
     (lines, options.collect())
 }

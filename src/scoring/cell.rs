@@ -109,23 +109,21 @@ fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
 mod tests {
     use super::*;
     use crate::engine::{ReadoutLogits, ReadoutScope, ReadoutSettings};
-    use crate::tokens::{EncodedForm, option_events};
+    use crate::tokens::{Claim, option_events};
     use proptest::prelude::*;
 
     const THRESHOLDS: MassThresholds = MassThresholds { low: 0.5, unusable: 0.1 };
 
     fn probe(forms: &[(usize, &[u32])]) -> OptionProbe {
         let count = forms.iter().map(|form| form.0).max().unwrap() + 1;
-        let forms: Vec<EncodedForm> = forms
-            .iter()
-            .map(|&(option_index, ids)| EncodedForm {
-                option_index,
-                surface_form: format!("{ids:?}"),
-                ids: ids.to_vec(),
-            })
-            .collect();
+        let claim = |&(option_index, ids): &(usize, &[u32])| Claim {
+            option_index: Some(option_index),
+            surface_form: format!("{ids:?}"),
+            ids: ids.to_vec(),
+        };
+        let claims: Vec<Claim> = forms.iter().map(claim).collect();
         let names: Vec<String> = (0..count).map(|index| index.to_string()).collect();
-        OptionProbe::new(option_events(&forms, &names).unwrap())
+        OptionProbe::new(option_events(&claims, &names).unwrap())
     }
 
     /// A model whose next-token logits depend on the tokens so far in a fixed, arbitrary way.

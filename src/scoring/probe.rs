@@ -3,6 +3,8 @@
 
 use crate::engine::ReadoutLogits;
 use crate::tokens::OptionEvents;
+use std::collections::HashMap;
+use std::hash::Hash;
 
 /// The readouts that a set of option events needs, and how sequences are put together from them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,20 +20,22 @@ pub struct OptionProbe {
 
 impl OptionProbe {
     pub fn new(events: OptionEvents) -> Self {
-        let mut prefixes: Vec<Vec<u32>> = vec![Vec::new()];
-        let mut wanted: Vec<Vec<u32>> = vec![Vec::new()];
+        let mut prefixes = Numbered::default();
+        prefixes.number(Vec::new());
+        let mut wanted: Vec<Numbered<u32>> = vec![Numbered::default()];
         let mut steps = Vec::with_capacity(events.sequences.len());
         for sequence in &events.sequences {
             let step = |(at, &id): (usize, &u32)| {
-                let prefix = position_or_push(&mut prefixes, sequence[..at].to_vec());
+                let prefix = prefixes.number(sequence[..at].to_vec());
                 if prefix == wanted.len() {
-                    wanted.push(Vec::new());
+                    wanted.push(Numbered::default());
                 }
-                (prefix, position_or_push(&mut wanted[prefix], id))
+                (prefix, wanted[prefix].number(id))
             };
             steps.push(sequence.iter().enumerate().map(step).collect());
         }
-        OptionProbe { events, prefixes, wanted, steps }
+        let wanted = wanted.into_iter().map(|wanted| wanted.values).collect();
+        OptionProbe { events, prefixes: prefixes.values, wanted, steps }
     }
 
     pub fn events(&self) -> &OptionEvents {
@@ -68,9 +72,23 @@ impl OptionProbe {
     }
 }
 
-fn position_or_push<T: PartialEq>(list: &mut Vec<T>, value: T) -> usize {
-    list.iter().position(|known| *known == value).unwrap_or_else(|| {
-        list.push(value);
-        list.len() - 1
-    })
+/// Distinct values, in the order in which they first came.
+struct Numbered<T> {
+    values: Vec<T>,
+    number_of: HashMap<T, usize>,
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Numbered { values: Vec::new(), number_of: HashMap::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Numbered<T> {
+    fn number(&mut self, value: T) -> usize {
+        *self.number_of.entry(value).or_insert_with_key(|value| {
+            self.values.push(value.clone());
+            self.values.len() - 1
+        })
+    }
 }

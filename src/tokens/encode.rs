@@ -24,6 +24,8 @@ pub struct EncodedPrompt {
     pub readout_index: usize,
     /// In option order, within an option in the order given.
     pub forms: Vec<EncodedForm>,
+    /// Beginnings of forms behind which the rest is looked for in any tokens.
+    pub openings: Vec<EncodedForm>,
     /// How many tokens at the end of the prompt alone are not in `ids`, because some surface form merges with them.
     ///
     /// Where it is not 0, the text of those tokens is the beginning of every form's `ids`: log-probs are then those of
@@ -33,9 +35,10 @@ pub struct EncodedPrompt {
 }
 
 /// One surface form of one option, tokenised behind its prompt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EncodedForm {
-    pub option_index: usize,
+    /// `None`: what is written so counts as no option.
+    pub option_index: Option<usize>,
     pub surface_form: String,
     /// The tokens behind the readout position; never empty.
     pub ids: Vec<u32>,
@@ -68,12 +71,33 @@ impl TextTokenizer {
         kind: TextKind,
         options: &[PromptOption],
     ) -> Result<EncodedPrompt> {
-        let forms: Vec<(usize, &str)> = options
-            .iter()
-            .enumerate()
-            .flat_map(|(index, option)| option.surface_forms.iter().map(move |form| (index, form.as_str())))
-            .collect();
-        self.encode_prompt_forms(text, kind, &forms)
+        self.encode_prompt_excluding(text, kind, options, &[])
+    }
+
+    /// [`Self::encode_prompt`] where some texts count as no option, whatever they begin with.
+    ///
+    /// # Errors
+    /// As [`Self::encode_prompt`].
+    pub fn encode_prompt_excluding(
+        &self,
+        text: &str,
+        kind: TextKind,
+        options: &[PromptOption],
+        excluded: &[String],
+    ) -> Result<EncodedPrompt> {
+        let mut forms = Vec::new();
+        for (index, option) in options.iter().enumerate() {
+            let form = |text: &String, is_opening| Form {
+                option_index: Some(index),
+                text: text.clone(),
+                is_opening,
+            };
+            forms.extend(option.surface_forms.iter().map(|text| form(text, false)));
+            forms.extend(option.openings.iter().map(|text| form(text, true)));
+        }
+        let none = |text: &String| Form { option_index: None, text: text.clone(), is_opening: false };
+        forms.extend(excluded.iter().map(none));
+        self.encode_forms(text, kind, &forms)
     }
 
     /// [`Self::encode_prompt`] for forms given as (option index, surface form).
@@ -86,7 +110,11 @@ impl TextTokenizer {
         kind: TextKind,
         forms: &[(usize, &str)],
     ) -> Result<EncodedPrompt> {
-        let texts: Vec<&str> = forms.iter().map(|&(_, form)| form).collect();
+        self.encode_forms(text, kind, &forms.iter().map(Form::of_option).collect::<Vec<_>>())
+    }
+
+    fn encode_forms(&self, text: &str, kind: TextKind, forms: &[Form]) -> Result<EncodedPrompt> {
+        let texts: Vec<&str> = forms.iter().map(|form| form.text.as_str()).collect();
         let alone = encode_with_offsets(&self.tokenizer, text)?;
         self.check_len(kind, alone.get_ids().len())?;
         let continued = self.tail.encode_continued(&self.tokenizer, text, &alone, &texts)?;
@@ -102,10 +130,10 @@ impl TextTokenizer {
         forms: &[(usize, &str)],
     ) -> Result<EncodedPrompt> {
         let alone = encode_ids(&self.tokenizer, text)?;
-        let continue_with =
-            |&(_, form): &(usize, &str)| encode_ids(&self.tokenizer, &format!("{text}{form}"));
+        let forms: Vec<Form> = forms.iter().map(Form::of_option).collect();
+        let continue_with = |form: &Form| encode_ids(&self.tokenizer, &format!("{text}{}", form.text));
         let continued = forms.iter().map(continue_with).collect::<Result<Vec<_>>>()?;
-        self.split_at_boundary(kind, &alone, forms, &continued)
+        self.split_at_boundary(kind, &alone, &forms, &continued)
     }
 
     /// Cuts where the prompt alone and all its continuations stop agreeing.
@@ -113,7 +141,7 @@ impl TextTokenizer {
         &self,
         kind: TextKind,
         alone: &[u32],
-        forms: &[(usize, &str)],
+        forms: &[Form],
         continued: &[Vec<u32>],
     ) -> Result<EncodedPrompt> {
         let stable_len =
@@ -124,21 +152,20 @@ impl TextTokenizer {
             return Err(Error::prompt("no token of the prompt stands before the response"));
         }
         self.check_ids(&ids)?;
-        let forms = forms
-            .iter()
-            .zip(continued)
-            .map(|(&(option_index, surface_form), with_form)| {
-                if alone.starts_with(with_form) {
-                    return Err(Error::prompt(format!(
-                        "surface form {surface_form:?} leaves no token behind the prompt"
-                    )));
-                }
-                let ids = with_form[stable_len..].to_vec();
-                self.check_ids(&ids)?;
-                Ok(EncodedForm { option_index, surface_form: surface_form.to_owned(), ids })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok(EncodedPrompt { readout_index: ids.len() - 1, ids, forms, stepped_back: alone.len() - stable_len })
+        let (mut encoded, mut openings) = (Vec::new(), Vec::new());
+        for (Form { option_index, text, is_opening }, with_form) in forms.iter().zip(continued) {
+            if alone.starts_with(with_form) {
+                return Err(Error::prompt(format!(
+                    "surface form {text:?} leaves no token behind the prompt"
+                )));
+            }
+            let ids = with_form[stable_len..].to_vec();
+            self.check_ids(&ids)?;
+            let form = EncodedForm { option_index: *option_index, surface_form: text.clone(), ids };
+            if *is_opening { openings.push(form) } else { encoded.push(form) }
+        }
+        let stepped_back = alone.len() - stable_len;
+        Ok(EncodedPrompt { readout_index: ids.len() - 1, ids, forms: encoded, openings, stepped_back })
     }
 
     fn with_leading(&self, kind: TextKind, ids: &[u32]) -> Vec<u32> {
@@ -166,6 +193,19 @@ impl TextTokenizer {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// A text to be encoded behind the prompt.
+struct Form {
+    option_index: Option<usize>,
+    text: String,
+    is_opening: bool,
+}
+
+impl Form {
+    fn of_option(&(option_index, text): &(usize, &str)) -> Self {
+        Form { option_index: Some(option_index), text: text.to_owned(), is_opening: false }
     }
 }
 

@@ -8,17 +8,21 @@
 //! - Nothing follows the prompt: what a post-processor would append (an end-of-sequence token) is left away.
 //! - The readout position is found from the ids, by comparing the prompt alone with the prompt followed by each
 //!   surface form.
-//! - The events of different options are disjoint, and no token sequence is counted twice.
+//! - The events of different options are disjoint, and no token sequence is counted twice. Where a form is the beginning
+//!   of another, the longer one is told from it by its text, in whatever tokens it goes on.
 
+mod claims;
 mod encode;
 #[cfg(test)]
 mod fixtures;
 mod guard;
+mod spelling;
 mod surface_forms;
 mod tail;
 mod text_tokenizer;
 mod vocabulary;
 
+pub use claims::Claim;
 pub use encode::{EncodedForm, EncodedPrompt, TextKind};
 pub use surface_forms::{OptionEvent, OptionEvents, option_events};
 pub use text_tokenizer::TextTokenizer;

@@ -1,12 +1,13 @@
-//! From surface forms to exclusive option events over token sequences. Integers only; knows no text but names.
+//! From claims to exclusive option events over token sequences. Integers only; knows no text but names.
 //!
 //! A continuation of the prompt belongs to the option that claims its *longest* claimed prefix. If one option claims
 //! the token `1` and another claims `1 0`, then text that goes on `1 0` belongs to the second and everything else that
-//! begins with `1` to the first. So P(first) = P(1) − P(1 0): an identity of probabilities, not an approximation.
+//! begins with `1` to the first. So P(first) = P(1) − P(1 0): an identity of probabilities, not an approximation. What no
+//! option may have is claimed by none of them, and taken away in the same way.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use super::EncodedForm;
+use super::Claim;
 use crate::error::{Error, Result};
 
 /// The probability of an option as a signed sum over [`OptionEvents::sequences`].
@@ -15,7 +16,7 @@ pub struct OptionEvent {
     pub option_index: usize,
     /// Indices of sequences, none a prefix of another unless a subtracted one lies between them.
     pub add: Vec<usize>,
-    /// Indices of sequences that begin with an added one and belong to another option.
+    /// Indices of sequences that begin with an added one and belong to another option, or to none.
     pub subtract: Vec<usize>,
 }
 
@@ -35,74 +36,79 @@ impl OptionEvent {
 pub struct OptionEvents {
     /// Distinct token sequences behind the readout position whose probabilities are wanted.
     pub sequences: Vec<Vec<u32>>,
-    /// For each sequence, the index of the form that claims it. A form that is not named here is contained in another
-    /// form of its own option: a duplicate, or a longer way to write what a shorter one already collects.
-    pub sequence_forms: Vec<usize>,
+    /// For each sequence, the index of its claim. A claim that is not named here is contained in another of its own option:
+    /// a duplicate, or a longer way to write what a shorter one already collects.
+    pub sequence_claims: Vec<usize>,
     /// One per option, in option order.
     pub events: Vec<OptionEvent>,
 }
 
-/// Turns the forms of all options into disjoint events.
+/// Turns the claims of all options into disjoint events.
 ///
-/// `option_names` are for messages, one per option. The order of `forms` decides which of two equal forms stands for
+/// `option_names` are for messages, one per option. The order of `claims` decides which of two equal claims stands for
 /// both, and the order of `sequences`.
 ///
 /// # Errors
-/// Kind `Study` when two options claim the same token sequence, or an option has no form.
-pub fn option_events(forms: &[EncodedForm], option_names: &[String]) -> Result<OptionEvents> {
-    let claims = claim(forms, option_names)?;
-    let kept: Vec<usize> = (0..forms.len()).filter(|&index| is_kept(index, forms, &claims)).collect();
-    let sequence_of: BTreeMap<usize, usize> =
-        kept.iter().enumerate().map(|(place, &form)| (form, place)).collect();
+/// Kind `Study` when two options claim the same token sequence, or an option claims none.
+pub fn option_events(claims: &[Claim], option_names: &[String]) -> Result<OptionEvents> {
+    let owners = owners(claims, option_names)?;
+    let kept: Vec<usize> = (0..claims.len()).filter(|&index| is_kept(index, claims, &owners)).collect();
 
     let empty_event = |option_index| OptionEvent { option_index, add: Vec::new(), subtract: Vec::new() };
     let mut events: Vec<OptionEvent> = (0..option_names.len()).map(empty_event).collect();
-    for (&form_index, &sequence_index) in &sequence_of {
-        let form = &forms[form_index];
-        events[form.option_index].add.push(sequence_index);
-        if let Some(outer) = nearest_claimed_prefix(&form.ids, &claims) {
-            events[forms[outer].option_index].subtract.push(sequence_index);
+    for (sequence_index, &claim_index) in kept.iter().enumerate() {
+        let claim = &claims[claim_index];
+        if let Some(option_index) = claim.option_index {
+            events[option_index].add.push(sequence_index);
+        }
+        let outer = nearest_claimed_prefix(&claim.ids, &owners);
+        if let Some(option_index) = outer.and_then(|outer| claims[outer].option_index) {
+            events[option_index].subtract.push(sequence_index);
         }
     }
     if let Some(event) = events.iter().find(|event| event.add.is_empty()) {
         let name = &option_names[event.option_index];
         return Err(Error::study(format!("option \"{name}\" has no surface form")));
     }
-    let sequences = kept.iter().map(|&index| forms[index].ids.clone()).collect();
-    Ok(OptionEvents { sequences, sequence_forms: kept, events })
+    let sequences = kept.iter().map(|&index| claims[index].ids.clone()).collect();
+    Ok(OptionEvents { sequences, sequence_claims: kept, events })
 }
 
-/// Which form claims which token sequence: the first of its option that is written so.
-fn claim<'a>(forms: &'a [EncodedForm], option_names: &[String]) -> Result<BTreeMap<&'a [u32], usize>> {
-    let mut claims: BTreeMap<&[u32], usize> = BTreeMap::new();
-    for (index, form) in forms.iter().enumerate() {
-        let first = *claims.entry(&form.ids).or_insert(index);
-        if forms[first].option_index != form.option_index {
+/// Which claim holds which token sequence: the first of its option that is written so. Any option comes before none.
+fn owners<'a>(claims: &'a [Claim], option_names: &[String]) -> Result<HashMap<&'a [u32], usize>> {
+    let mut owners: HashMap<&[u32], usize> = HashMap::new();
+    for (index, claim) in claims.iter().enumerate() {
+        let Some(option_index) = claim.option_index else { continue };
+        let first = *owners.entry(&claim.ids).or_insert(index);
+        if let Some(other) = claims[first].option_index.filter(|other| *other != option_index) {
             return Err(Error::study(format!(
                 "options \"{}\" and \"{}\" cannot be told apart: their surface forms {:?} and {:?} are the same tokens {:?}",
-                option_names[forms[first].option_index],
-                option_names[form.option_index],
-                forms[first].surface_form,
-                form.surface_form,
-                form.ids,
+                option_names[other],
+                option_names[option_index],
+                claims[first].surface_form,
+                claim.surface_form,
+                claim.ids,
             ))
             .hint("give the options different surface forms"));
         }
     }
-    Ok(claims)
+    for (index, claim) in claims.iter().enumerate().filter(|(_, claim)| claim.option_index.is_none()) {
+        owners.entry(&claim.ids).or_insert(index);
+    }
+    Ok(owners)
 }
 
-/// True for the claiming form of a sequence that no shorter sequence of the same option already collects.
-fn is_kept(index: usize, forms: &[EncodedForm], claims: &BTreeMap<&[u32], usize>) -> bool {
-    let form = &forms[index];
-    claims[form.ids.as_slice()] == index
-        && nearest_claimed_prefix(&form.ids, claims)
-            .is_none_or(|outer| forms[outer].option_index != form.option_index)
+/// True for the claim that holds a sequence, if no shorter sequence of the same option already collects that. What no
+/// option claims and none would have is nothing.
+fn is_kept(index: usize, claims: &[Claim], owners: &HashMap<&[u32], usize>) -> bool {
+    let claim = &claims[index];
+    let outer = || nearest_claimed_prefix(&claim.ids, owners).and_then(|outer| claims[outer].option_index);
+    owners[claim.ids.as_slice()] == index && outer() != claim.option_index
 }
 
-/// The form that claims the longest strict prefix of `ids`.
-fn nearest_claimed_prefix(ids: &[u32], claims: &BTreeMap<&[u32], usize>) -> Option<usize> {
-    (1..ids.len()).rev().find_map(|len| claims.get(&ids[..len]).copied())
+/// The claim on the longest strict prefix of `ids`.
+fn nearest_claimed_prefix(ids: &[u32], owners: &HashMap<&[u32], usize>) -> Option<usize> {
+    (1..ids.len()).rev().find_map(|len| owners.get(&ids[..len]).copied())
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use tokenizers::{Encoding, ModelWrapper, Token, Tokenizer};
 
 use super::guard::guarded;
+use super::spelling::TokenTexts;
 use super::tail::TailEncoder;
 use crate::error::{Error, Result};
 
@@ -21,7 +23,9 @@ pub struct TextTokenizer {
     /// Tokens that a prompt may have.
     pub(super) position_count_max: usize,
     /// A token without oddities, put before another to see how that one reads inside a text.
-    anchor_id: Option<u32>,
+    pub(super) anchor_id: Option<u32>,
+    /// Every token's text; see [`Self::token_texts`].
+    pub(super) texts: OnceLock<TokenTexts>,
 }
 
 impl TextTokenizer {
@@ -57,7 +61,17 @@ impl TextTokenizer {
         let anchor_id = encode_ids(&tokenizer, "a").ok().and_then(|ids| ids.last().copied());
         let tail = TailEncoder::new(&tokenizer);
         let (bos_id, position_count_max) = (None, usize::MAX);
-        Ok(TextTokenizer { tokenizer, tail, leading_ids, bos_id, vocab_size, position_count_max, anchor_id })
+        let texts = OnceLock::new();
+        Ok(TextTokenizer {
+            tokenizer,
+            tail,
+            leading_ids,
+            bos_id,
+            vocab_size,
+            position_count_max,
+            anchor_id,
+            texts,
+        })
     }
 
     /// Lets a prompt longer than the model's `position_count` tokens be refused before its surface forms are encoded.
@@ -118,7 +132,7 @@ impl TextTokenizer {
     }
 
     /// Decoders treat the first token apart (SentencePiece drops its space), so the token is read as the second of two.
-    fn read_in_context(&self, id: u32) -> Option<String> {
+    pub(super) fn read_in_context(&self, id: u32) -> Option<String> {
         let anchor = self.anchor_id?;
         let decode = |ids: &[u32]| guarded(|| self.tokenizer.decode(ids, false)).ok()?.ok();
         let (alone, both) = (decode(&[anchor])?, decode(&[anchor, id])?);

@@ -189,7 +189,7 @@ fn encode(speaker: &Speaker, text: &str, kind: TextKind, line: &InputLine) -> Re
             let names: Vec<String> =
                 options.iter().map(|option| option.forms().first().cloned().unwrap_or_default()).collect();
             let encoded = speaker.tokenizer.encode_prompt_forms(text, kind, &forms)?;
-            let probe = OptionProbe::new(option_events(&encoded.forms, &names)?);
+            let probe = OptionProbe::new(option_events(&speaker.tokenizer.claims(&encoded)?, &names)?);
             Ok((encoded.ids, Ask::Options(Box::new(probe))))
         }
     }

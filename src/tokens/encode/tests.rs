@@ -93,11 +93,12 @@ fn options_come_in_order_with_all_their_forms() {
         code: code.to_owned(),
         label: code.to_owned(),
         surface_forms: forms.iter().map(|form| (*form).to_owned()).collect(),
+        openings: Vec::new(),
     };
     let options = [option("1", &["1", " 1"]), option("9", &["9"])];
     let prompt = tokenizer.encode_prompt("<s>a:", TextKind::Chat, &options).unwrap();
     let forms: Vec<(usize, &str)> =
-        prompt.forms.iter().map(|form| (form.option_index, form.surface_form.as_str())).collect();
+        prompt.forms.iter().map(|form| (form.option_index.unwrap(), form.surface_form.as_str())).collect();
     assert_eq!(forms, [(0, "1"), (0, " 1"), (1, "9")]);
 }
 

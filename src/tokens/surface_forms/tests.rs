@@ -10,15 +10,15 @@ const OPTIONS: usize = 3;
 /// One longer than any claimed sequence, so that an enumerated string always shows which is its longest.
 const DEPTH: usize = 4;
 
-fn form(option_index: usize, ids: &[u32]) -> EncodedForm {
-    EncodedForm { option_index, surface_form: format!("{ids:?}"), ids: ids.to_vec() }
+fn form(option_index: usize, ids: &[u32]) -> Claim {
+    Claim { option_index: Some(option_index), surface_form: format!("{ids:?}"), ids: ids.to_vec() }
 }
 
 fn names() -> Vec<String> {
     (0..OPTIONS).map(|index| format!("option {index}")).collect()
 }
 
-fn events_of(forms: &[EncodedForm]) -> OptionEvents {
+fn events_of(forms: &[Claim]) -> OptionEvents {
     option_events(forms, &names()).unwrap()
 }
 
@@ -41,7 +41,7 @@ fn a_longer_sequence_of_another_option_is_subtracted() {
 fn what_a_shorter_form_of_the_same_option_collects_is_not_counted_again() {
     let events = events_of(&[form(0, &[1, 0]), form(0, &[1]), form(0, &[1]), form(1, &[0]), form(2, &[2])]);
     assert_eq!(signed(&events, 0), (vec![&[1][..]], vec![]));
-    assert_eq!(events.sequence_forms, vec![1, 3, 4]);
+    assert_eq!(events.sequence_claims, vec![1, 3, 4]);
 }
 
 #[test]
@@ -91,16 +91,16 @@ fn strings() -> impl Iterator<Item = Vec<u32>> {
 }
 
 /// The option that claims the longest prefix of a string, if any does.
-fn owner(string: &[u32], forms: &[EncodedForm]) -> Option<usize> {
+fn owner(string: &[u32], forms: &[Claim]) -> Option<usize> {
     let claiming = forms.iter().filter(|form| string.starts_with(&form.ids));
-    claiming.max_by_key(|form| form.ids.len()).map(|form| form.option_index)
+    claiming.max_by_key(|form| form.ids.len()).and_then(|form| form.option_index)
 }
 
-fn two_options_claim_the_same(forms: &[EncodedForm]) -> bool {
+fn two_options_claim_the_same(forms: &[Claim]) -> bool {
     forms.iter().any(|a| forms.iter().any(|b| a.ids == b.ids && a.option_index != b.option_index))
 }
 
-fn arbitrary_forms() -> impl Strategy<Value = Vec<EncodedForm>> {
+fn arbitrary_forms() -> impl Strategy<Value = Vec<Claim>> {
     let ids = prop::collection::vec(0..VOCAB, 1..DEPTH);
     // The first three give every option a form.
     prop::collection::vec((0..OPTIONS, ids), OPTIONS..9).prop_map(|claims| {
@@ -141,7 +141,7 @@ proptest! {
     fn sequences_are_distinct_and_come_from_their_forms(forms in arbitrary_forms()) {
         let Ok(events) = option_events(&forms, &names()) else { return Ok(()) };
         for (index, ids) in events.sequences.iter().enumerate() {
-            prop_assert_eq!(ids, &forms[events.sequence_forms[index]].ids);
+            prop_assert_eq!(ids, &forms[events.sequence_claims[index]].ids);
             prop_assert!(!events.sequences[..index].contains(ids));
         }
     }
