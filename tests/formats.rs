@@ -59,7 +59,8 @@ fn a_run_reads_what_score_reads_of_the_same_conversations() {
     let scored = respondent_with_input(place.path(), &["score", "--quiet", "--model", "control"], &input);
     assert_eq!(scored.code, 0, "{}", scored.stderr);
     for scored in scored.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
-        let of_run = &found[scored["id"].as_str().unwrap()];
+        let id = scored["id"].as_str().unwrap();
+        let of_run = &found[id];
         let by_hand: Vec<f64> = scored["log_probs"]
             .as_array()
             .unwrap()
@@ -68,11 +69,10 @@ fn a_run_reads_what_score_reads_of_the_same_conversations() {
             .collect();
         for (of_run, by_hand) in of_run.iter().zip(&by_hand) {
             // Other temperatures are summed beside it.
-            assert!(
-                of_run == by_hand || (of_run - by_hand).abs() < 1e-12 * by_hand.abs(),
-                "{}",
-                scored["id"]
-            );
+            let same = of_run == by_hand || (of_run - by_hand).abs() < 1e-12 * by_hand.abs();
+            // What closes a form may come in any tokens, which `score` is not told.
+            let more = id.contains("/json") && of_run >= by_hand;
+            assert!(same || more, "{id}: {of_run} {by_hand}");
         }
     }
 }
