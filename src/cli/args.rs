@@ -110,6 +110,11 @@ pub struct RunOptions {
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed: u64,
 
+    /// Cells to compute again, each alone, in f32, by candle's operations, to certify the run's own arithmetic; 0 for none.
+    /// Loads the model a second time. Default: 1 % of the cells, at least 20.
+    #[arg(long, value_name = "COUNT")]
+    pub certify: Option<usize>,
+
     /// Bootstrap replicates behind each interval and noise floor.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub replicates: usize,

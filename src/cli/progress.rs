@@ -67,7 +67,7 @@ impl StageProgress {
 /// What a stage counts.
 fn unit(stage: Stage) -> &'static str {
     match stage {
-        Stage::Prompts => "cells",
+        Stage::Prompts | Stage::Certificate => "cells",
         Stage::Weights => "layers",
         Stage::Prefill => "tokens",
         Stage::Trie | Stage::Compare | Stage::Hypotheses | Stage::Report => "",

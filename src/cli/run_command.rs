@@ -65,6 +65,7 @@ fn settings(study: Option<&str>, options: &RunOptions) -> RunSettings {
         token_budget: options.engine.token_budget,
         top_count: options.top,
         prompting: options.prompting.settings(),
+        certified_cell_count: options.certify,
         bootstrap_seed: options.seed,
         bootstrap_replicate_count: options.replicates,
     }

@@ -1,5 +1,6 @@
 //! The table at the end of a run: how far the model is from people, and how far anything else would be.
 
+use super::streams::printable;
 use crate::output::records::{ComparisonRow, Counts, HypothesisCard, RunManifest};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
@@ -25,6 +26,7 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
     if group_rows.is_empty() {
         let _ = writeln!(text, "The study has no human data: nothing was compared.\n");
         text.push_str(&hypotheses(manifest));
+        text.push_str(&certificate(manifest));
         return text;
     }
     let format = first_format(manifest, group_rows);
@@ -40,7 +42,24 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
          people's, 1 is as diverse.\n"
     );
     text.push_str(&hypotheses(manifest));
+    text.push_str(&certificate(manifest));
     text
+}
+
+/// What computing some cells another way changes; how it went wrong where it did.
+fn certificate(manifest: &RunManifest) -> String {
+    if let Some(problem) = &manifest.not_certified {
+        return format!("not certified: {}\n\n", printable(problem));
+    }
+    let Some(card) = &manifest.certificate else { return String::new() };
+    let distance = match &card.distance_change {
+        None => String::new(),
+        Some(change) => format!(", distances to people within {:.0e}", change.value),
+    };
+    format!(
+        "certificate: {} cells again, each alone, {}: log-probs within {:.0e} nats{distance}\n\n",
+        card.cell_count, card.kernel, card.log_prob_difference_nats.value
+    )
 }
 
 /// Each hypothesis with its verdict and the contrast that decided; empty for a study without any.

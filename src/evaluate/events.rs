@@ -14,6 +14,8 @@ pub enum Stage {
     Weights,
     /// The forward passes; counted in tokens.
     Prefill,
+    /// Some cells once more, another way; counted in cells.
+    Certificate,
     /// Distances to people.
     Compare,
     /// Contrasts that the study predicts.
@@ -29,6 +31,7 @@ impl fmt::Display for Stage {
             Stage::Trie => "trie",
             Stage::Weights => "weights",
             Stage::Prefill => "prefill",
+            Stage::Certificate => "certify",
             Stage::Compare => "compare",
             Stage::Hypotheses => "contrasts",
             Stage::Report => "report",

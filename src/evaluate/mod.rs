@@ -1,6 +1,7 @@
 //! The whole pipeline, and the only module that knows all of it: plan, prepare, prefill, compare, write.
 //! Says what happens through [`Event`]s; draws nothing on a terminal.
 
+mod certificate;
 mod check;
 mod compared;
 mod events;

@@ -27,6 +27,8 @@ pub struct RunSettings {
     pub top_count: usize,
     #[serde(flatten)]
     pub prompting: PromptSettings,
+    /// Cells that are computed again for the certificate; usually 1 % of them, at least 20.
+    pub certified_cell_count: Option<usize>,
     pub bootstrap_seed: u64,
     pub bootstrap_replicate_count: usize,
 }

@@ -1,5 +1,6 @@
 //! A run from plan to report: the pipeline as one readable function, and the manifest that seals it.
 
+use super::certificate::{CertifiedCells, FinishedRun, certify};
 use super::compared::{comparison_rows, human_card};
 use super::events::{Event, Stage, Stop};
 use super::hypotheses::hypothesis_cards;
@@ -10,8 +11,8 @@ use crate::engine::{EngineDevice, Prefill, ReadoutLogits, ReadoutRequest, Readou
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
-    ComparisonRow, Counts, FORMAT_VERSION, FormatCard, HypothesisCard, Identity, ModelCard, PackingCard,
-    RunManifest, StudyCard,
+    CertificateCard, ComparisonRow, Counts, FORMAT_VERSION, FormatCard, HypothesisCard, Identity, ModelCard,
+    PackingCard, RunManifest, StudyCard,
 };
 use crate::output::{ComparisonWriter, ResultFolder, write_manifest};
 use crate::packing::PrefixTrie;
@@ -72,9 +73,23 @@ pub fn run(
             events(Event::Advanced { stage: Stage::Weights, done, total })
         })
     })?;
+    let mut certified = CertifiedCells::choose(plan);
     let prefill = PrefillRun { plan, speaker, prepared: &prepared, trie: &trie, requests: &requests, folder };
-    let (finished, packing) =
-        stages.run(Stage::Prefill, trie.token_count(), || prefill.run(&loaded, events, stop))?;
+    let (finished, packing) = stages
+        .run(Stage::Prefill, trie.token_count(), || prefill.run(&loaded, &mut certified, events, stop))?;
+    let LoadedModel { decoder, weights_sha256, parameter_count, stored_dtype } = loaded;
+    drop(decoder);
+    let (certificate, not_certified) = match certified.count() {
+        0 => (None, None),
+        count => {
+            let made = stages.run(Stage::Certificate, count, || {
+                let run = FinishedRun { plan, speaker, model, prepared: &prepared, units: &finished.units };
+                certify(&run, &certified, events, stop)
+            });
+            // The results stand without it, and say so.
+            (made.as_ref().ok().cloned(), made.err().map(|error| error.to_string()))
+        }
+    };
     let group_rows = match &plan.human_data {
         None => Vec::new(),
         Some(data) => stages.run(Stage::Compare, 0, || {
@@ -92,8 +107,9 @@ pub fn run(
             hypothesis_cards(plan, plan.human_data.as_ref(), finished.responses)
         })?,
     };
-    let manifest =
-        manifest(plan, speaker, model, device, &loaded, finished.counts, packing, hypotheses, &stages)?;
+    let found = RunFindings { counts: finished.counts, packing, certificate, not_certified, hypotheses };
+    let weights = LoadedWeights { weights_sha256, parameter_count, stored_dtype };
+    let manifest = manifest(plan, speaker, model, device, weights, found, &stages)?;
     write_manifest(folder, &manifest)?;
     let report_path = stages.run(Stage::Report, 0, || write_report(folder.path())).map_err(|error| {
         error.hint(format!(
@@ -119,6 +135,7 @@ impl PrefillRun<'_> {
     fn run(
         &self,
         loaded: &LoadedModel,
+        certified: &mut CertifiedCells,
         events: &(dyn Fn(Event) + Sync),
         stop: &Stop,
     ) -> Result<(FinishedCells, PackingCard)> {
@@ -151,7 +168,7 @@ impl PrefillRun<'_> {
                 slots[place] = Some(logits);
                 if slots.iter().all(Option::is_some) {
                     let readouts: Vec<_> = open.remove(&index).into_iter().flatten().flatten().collect();
-                    written.add(cell, &readouts)?;
+                    certified.keep(index, &written.add(cell, &readouts)?);
                 }
             }
             done += batch.token_count as u64;
@@ -178,16 +195,29 @@ impl PrefillRun<'_> {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one of each part of the pipeline, in its order, called once")]
+/// What is left of a model when its decoder is gone.
+struct LoadedWeights {
+    weights_sha256: String,
+    parameter_count: u64,
+    stored_dtype: String,
+}
+
+/// What a run found that stands in its manifest.
+struct RunFindings {
+    counts: Counts,
+    packing: PackingCard,
+    certificate: Option<CertificateCard>,
+    not_certified: Option<String>,
+    hypotheses: Vec<HypothesisCard>,
+}
+
 fn manifest(
     plan: &RunPlan,
     speaker: &Speaker,
     model: &ModelFolder,
     device: &EngineDevice,
-    loaded: &LoadedModel,
-    counts: Counts,
-    packing: PackingCard,
-    hypotheses: Vec<HypothesisCard>,
+    weights: LoadedWeights,
+    found: RunFindings,
     stages: &Stages<'_>,
 ) -> Result<RunManifest> {
     let (study, config) = (&plan.study, &speaker.files.config);
@@ -196,7 +226,7 @@ fn manifest(
     Ok(RunManifest {
         format_version: FORMAT_VERSION,
         identity: Identity {
-            weights_sha256: loaded.weights_sha256.clone(),
+            weights_sha256: weights.weights_sha256.clone(),
             config_sha256: speaker.files.config_sha256.clone(),
             tokenizer_sha256: speaker.files.tokenizer_sha256.clone(),
             tokenizer_config_sha256: speaker.files.tokenizer_config_sha256.clone(),
@@ -208,12 +238,12 @@ fn manifest(
         model: ModelCard {
             name: model.name(),
             family: config.family.name().to_owned(),
-            parameter_count: loaded.parameter_count,
+            parameter_count: weights.parameter_count,
             layer_count: config.decoder.layer_count(),
             hidden_size: config.decoder.hidden_size,
             vocab_size: config.decoder.vocab_size,
-            stored_dtype: loaded.stored_dtype.clone(),
-            is_control: is_control(&loaded.weights_sha256),
+            stored_dtype: weights.stored_dtype,
+            is_control: is_control(&weights.weights_sha256),
         },
         prompting: speaker.prompting.clone(),
         study: StudyCard {
@@ -232,9 +262,11 @@ fn manifest(
         dtype: device.dtype().to_string(),
         kernel: device.kernel_name(),
         thread_count: rayon::current_num_threads(),
-        counts,
-        packing,
-        hypotheses,
+        counts: found.counts,
+        packing: found.packing,
+        certificate: found.certificate,
+        not_certified: found.not_certified,
+        hypotheses: found.hypotheses,
         stage_wall_seconds: stages.wall_seconds.clone(),
         finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
     })

@@ -59,11 +59,11 @@ impl<'a> WrittenCells<'a> {
         })
     }
 
-    /// Scores one cell and writes its rows.
+    /// Scores one cell, writes its rows, and tells what it read.
     ///
     /// # Errors
     /// Kind `Output` when a row cannot be written.
-    pub fn add(&mut self, prepared: &PreparedCell, readouts: &[ReadoutLogits]) -> Result<()> {
+    pub fn add(&mut self, prepared: &PreparedCell, readouts: &[ReadoutLogits]) -> Result<Vec<CellReading>> {
         let settings = &self.plan.settings;
         let readings = read_cell(&prepared.probe, readouts, &settings.temperatures, settings.thresholds)?;
         let cell_id = self.plan.cell_id(&prepared.cell);
@@ -74,7 +74,7 @@ impl<'a> WrittenCells<'a> {
             self.keep(prepared, reading);
             self.write_reading(prepared, &cell_id, reading)?;
         }
-        Ok(())
+        Ok(readings)
     }
 
     /// Makes both files whole.

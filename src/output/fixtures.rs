@@ -35,6 +35,8 @@ pub fn manifest() -> RunManifest {
             switches: BTreeMap::new(),
             closed_thinking: None,
         },
+        certificate: None,
+        not_certified: None,
         hypotheses: Vec::new(),
         study: StudyCard {
             elicitation_formats: Default::default(),

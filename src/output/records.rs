@@ -108,6 +108,11 @@ pub struct RunManifest {
     pub thread_count: usize,
     pub counts: Counts,
     pub packing: PackingCard,
+    /// What a sample of cells is when it is computed again another way; null where none was asked for, or `not_certified` says why.
+    #[serde(default)]
+    pub certificate: Option<CertificateCard>,
+    #[serde(default)]
+    pub not_certified: Option<String>,
     /// What became of the study's hypotheses, in its order.
     #[serde(default)]
     pub hypotheses: Vec<HypothesisCard>,
@@ -217,6 +222,36 @@ pub struct HumanItemCard {
     pub item: String,
     pub counts: Vec<f64>,
     pub missing_count: f64,
+}
+
+/// Cells of a run computed again, each alone, in f32, by candle's operations on the CPU. Drawn by the bootstrap's seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CertificateCard {
+    pub seed: u64,
+    pub cell_count: u64,
+    pub kernel: String,
+    /// Of an option's log-prob (natural, before normalising), among options that hold 1e-6 or more in one of the two; over all temperatures.
+    pub log_prob_difference_nats: LargestChange,
+    /// Of an option's share of the answer mass; 1 where a cell is usable in one of the two alone.
+    pub probability_difference: LargestChange,
+    /// Of a distance of an item in `comparisons.parquet`, were the cell what it is when computed again; null without people.
+    pub distance_change: Option<LargestChange>,
+}
+
+/// The largest of several, and where.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LargestChange {
+    pub value: f64,
+    /// Empty where nothing differs at all.
+    pub place: String,
+}
+
+impl LargestChange {
+    pub fn raise(&mut self, value: f64, place: impl FnOnce() -> String) {
+        if value > self.value {
+            *self = LargestChange { value, place: place() };
+        }
+    }
 }
 
 /// A hypothesis and its verdict. How intervals are made stands at `compare::contrasts::contrast`.

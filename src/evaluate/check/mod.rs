@@ -65,6 +65,7 @@ pub fn check_plan(study: &str, full: bool, prompting: PromptSettings) -> Result<
         token_budget: 1,
         top_count: 0,
         prompting,
+        certified_cell_count: Some(0),
         bootstrap_seed: 0,
         bootstrap_replicate_count: ComparisonPlan::DEFAULT_REPLICATE_COUNT,
     })

@@ -133,6 +133,7 @@ fn facts(run: &Run) -> Vec<Fact> {
                 counted(manifest.thread_count, "thread"),
             ),
         ),
+        certificate(manifest),
         fact(
             "Prefix savings",
             percent(share_saved, 1),
@@ -144,6 +145,30 @@ fn facts(run: &Run) -> Vec<Fact> {
             ),
         ),
     ]
+}
+
+/// What computing some cells another way changes.
+fn certificate(manifest: &RunManifest) -> Fact {
+    let (text, note) = match (&manifest.certificate, &manifest.not_certified) {
+        (_, Some(problem)) => ("none".to_owned(), format!("cells could not be computed again: {problem}")),
+        (None, None) => ("none".to_owned(), "no cells were to be computed again".to_owned()),
+        (Some(card), None) => {
+            let power = |value: f64| format!("{value:.0e}");
+            let distances = card.distance_change.as_ref().map_or(String::new(), |change| {
+                format!(", distances to people by {} at the most", power(change.value))
+            });
+            (
+                format!("{} nats", power(card.log_prob_difference_nats.value)),
+                format!(
+                    "{} computed again, each alone, {}: log-probs move by that at the most, shares by {}{distances}",
+                    counted(card.cell_count as usize, "cell"),
+                    card.kernel,
+                    power(card.probability_difference.value),
+                ),
+            )
+        }
+    };
+    Fact { name: "Certificate", text, note }
 }
 
 /// How the model was asked. What its template did not do by itself is said in full.

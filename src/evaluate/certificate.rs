@@ -1,0 +1,224 @@
+//! The numeric certificate: a seeded sample of a run's cells, each computed again alone, in f32, by candle's operations, and held
+//! against what the run found. It says what the run's own arithmetic (kernels, dtype, packing) did to the numbers.
+
+use super::events::{Event, Stage, Stop};
+use super::prepare::Prepared;
+use super::{RunPlan, Speaker};
+use crate::compare::{Metric, ModelUnit};
+use crate::engine::{
+    Decoder, EngineDevice, EngineDtype, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::{ModelFolder, load};
+use crate::output::records::{CertificateCard, LargestChange};
+use crate::packing::PrefixTrie;
+use crate::scoring::{CellReading, read_cell};
+use crate::survey::Marginal;
+use rand::SeedableRng;
+use rand::seq::index::sample;
+use rand_chacha::ChaCha8Rng;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The fewest cells of a sample, where there are as many, and the share of all.
+const LEAST_COUNT: usize = 20;
+const SHARE: f64 = 0.01;
+/// Log-probs of options that hold less say more of rounding than of anything else.
+const PROBABILITY_MIN: f64 = 1e-6;
+
+/// What is to be certified, chosen before anything is computed; and what the run found there.
+#[derive(Debug, Default)]
+pub struct CertifiedCells {
+    chosen: BTreeSet<usize>,
+    found: BTreeMap<usize, Vec<CellReading>>,
+}
+
+impl CertifiedCells {
+    /// Indices of cells, by the plan's seed.
+    pub fn choose(plan: &RunPlan) -> Self {
+        let all = plan.cells.len();
+        let usual = LEAST_COUNT.max((SHARE * all as f64).ceil() as usize);
+        let count = plan.settings.certified_cell_count.unwrap_or(usual).min(all);
+        let mut random = ChaCha8Rng::seed_from_u64(plan.settings.bootstrap_seed);
+        CertifiedCells {
+            chosen: sample(&mut random, all, count).into_iter().collect(),
+            found: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps what the run found, if the cell is one of them.
+    pub fn keep(&mut self, index: usize, readings: &[CellReading]) {
+        if self.chosen.contains(&index) {
+            self.found.insert(index, readings.to_vec());
+        }
+    }
+
+    pub fn count(&self) -> u64 {
+        self.chosen.len() as u64
+    }
+}
+
+/// A finished run, as far as it is computed again.
+pub struct FinishedRun<'a> {
+    pub plan: &'a RunPlan,
+    pub speaker: &'a Speaker,
+    pub model: &'a ModelFolder,
+    pub prepared: &'a Prepared,
+    pub units: &'a [ModelUnit],
+}
+
+/// Computes the chosen cells again. The run's own decoder should be gone by then: this loads the model once more, in f32.
+///
+/// # Errors
+/// What keeps the model from being loaded so; kind `Interrupted` when asked to stop.
+pub fn certify(
+    run: &FinishedRun<'_>,
+    certified: &CertifiedCells,
+    events: &(dyn Fn(Event) + Sync),
+    stop: &Stop,
+) -> Result<CertificateCard> {
+    let FinishedRun { plan, speaker, model, prepared, units } = *run;
+    let device = EngineDevice::new("cpu", EngineDtype::F32, "portable")?;
+    let loaded = load(model, &speaker.files.config, &device, &|_, _| ())?;
+    let mut card = CertificateCard {
+        seed: plan.settings.bootstrap_seed,
+        cell_count: 0,
+        kernel: device.kernel_name(),
+        log_prob_difference_nats: LargestChange::default(),
+        probability_difference: LargestChange::default(),
+        distance_change: None,
+    };
+    let reference = Reference { plan, units: units_by_name(units) };
+    for (&index, of_run) in &certified.found {
+        if stop.is_requested() {
+            return Err(Error::new(ErrorKind::Interrupted, "stopped while cells were computed again"));
+        }
+        let again = alone(plan, &loaded.decoder, prepared, index)?;
+        let name = plan.cell_id(&prepared.cells[index].cell);
+        for (of_run, again) in of_run.iter().zip(&again) {
+            let place = || format!("{name} at temperature {}", of_run.temperature);
+            let (log_prob, probability) = differences(of_run, again);
+            card.log_prob_difference_nats.raise(log_prob, place);
+            card.probability_difference.raise(probability, place);
+            for (metric, change) in reference.distance_changes(prepared, index, of_run, again) {
+                let largest = card.distance_change.get_or_insert_default();
+                largest.raise(change, || format!("{metric}, {}", place()));
+            }
+        }
+        card.cell_count += 1;
+        events(Event::Advanced {
+            stage: Stage::Certificate,
+            done: card.cell_count,
+            total: certified.count(),
+        });
+    }
+    Ok(card)
+}
+
+/// Reads one cell in a trie of its own.
+fn alone(plan: &RunPlan, decoder: &Decoder, prepared: &Prepared, index: usize) -> Result<Vec<CellReading>> {
+    let (cell, settings) = (&prepared.cells[index], &plan.settings);
+    let (mut sequences, mut requests) = (Vec::new(), Vec::new());
+    for (prefix, wanted) in cell.probe.readouts() {
+        sequences.push(decoder.config().sequence(&cell.ids, prefix));
+        requests.push(ReadoutRequest { wanted });
+    }
+    let trie = PrefixTrie::new(&sequences);
+    let readout = ReadoutSettings {
+        scope: ReadoutScope::Vocabulary,
+        temperatures: settings.temperatures.clone(),
+        top_count: 0,
+    };
+    let mut found: Vec<Option<ReadoutLogits>> = vec![None; sequences.len()];
+    for batch in Prefill::new(decoder, &trie, &requests, &readout, settings.token_budget) {
+        for (sequence, logits) in batch?.readouts {
+            found[sequence] = Some(logits);
+        }
+    }
+    let readouts: Vec<ReadoutLogits> = found.into_iter().flatten().collect();
+    read_cell(&cell.probe, &readouts, &settings.temperatures, settings.thresholds)
+}
+
+/// Largest differences of log-probs, among options that hold anything, and of shares.
+fn differences(one: &CellReading, other: &CellReading) -> (f64, f64) {
+    let pairs = one.log_probs.iter().zip(&other.log_probs);
+    let held = pairs.filter(|(a, b)| a.max(**b) > PROBABILITY_MIN.ln());
+    let log_prob = held.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let shares = match (&one.distribution, &other.distribution) {
+        (Some(one), Some(other)) => {
+            let pairs = one.probabilities().iter().zip(other.probabilities());
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        }
+        // On one side of the threshold for one, on the other for the other.
+        (None, None) => 0.0,
+        _ => 1.0,
+    };
+    (log_prob, shares)
+}
+
+type UnitName<'a> = ([&'a str; 4], u64);
+
+fn units_by_name(units: &[ModelUnit]) -> BTreeMap<UnitName<'_>, &ModelUnit> {
+    units
+        .iter()
+        .map(|unit| {
+            let names = [&unit.persona, &unit.item, &unit.language, &unit.elicitation_format];
+            ((names.map(String::as_str), unit.temperature.to_bits()), unit)
+        })
+        .collect()
+}
+
+/// What the run reported of people.
+struct Reference<'a> {
+    plan: &'a RunPlan,
+    units: BTreeMap<UnitName<'a>, &'a ModelUnit>,
+}
+
+impl Reference<'_> {
+    /// How each of an item's distances would move if the cell were what it is now. Empty without people or distribution.
+    fn distance_changes(
+        &self,
+        prepared: &Prepared,
+        index: usize,
+        of_run: &CellReading,
+        again: &CellReading,
+    ) -> Vec<(Metric, f64)> {
+        let (study, cell) = (&self.plan.study, &prepared.cells[index].cell);
+        let (persona, item) = (&study.personas[cell.persona_index], &study.items[cell.item_index]);
+        let names = [
+            persona.id.as_str(),
+            item.id.as_str(),
+            study.languages[cell.language_index].0.as_str(),
+            study.formats[cell.format_index].id.as_str(),
+        ];
+        let unit = self.units.get(&(names, of_run.temperature.to_bits()));
+        let people = self.people(&persona.population_group, &item.id);
+        let distributions = (&of_run.distribution, &again.distribution);
+        let (Some(unit), Some(people), (Some(old), Some(new))) = (unit, people, distributions) else {
+            return Vec::new();
+        };
+        let Some(reported) = unit.distribution.as_ref().map(|found| found.probabilities()) else {
+            return Vec::new();
+        };
+        let weight = 1.0 / f64::from(unit.cell_count.max(1));
+        let changes =
+            new.probabilities().iter().zip(old.probabilities()).map(|(new, old)| weight * (new - old));
+        let moved: Vec<f64> =
+            reported.iter().zip(changes).map(|(share, change)| (share + change).max(0.0)).collect();
+        let n: f64 = people.counts.iter().sum();
+        let shares: Vec<f64> = people.counts.iter().map(|count| count / n).collect();
+        let values = study.scales[item.scale_index].values();
+        let change = |metric: Metric| {
+            let (before, after) =
+                (metric.evaluate(reported, &shares, &values)?, metric.evaluate(&moved, &shares, &values)?);
+            Some((metric, (after - before).abs()))
+        };
+        Metric::ALL.into_iter().filter_map(change).collect()
+    }
+
+    fn people(&self, group: &str, item: &str) -> Option<&Marginal> {
+        let marginals = &self.plan.human_data.as_ref()?.marginals;
+        marginals.iter().find(|marginal| {
+            marginal.population_group == group && marginal.item == item && marginal.n() > 0.0
+        })
+    }
+}
