@@ -131,6 +131,11 @@ pub struct TextFile {
 }
 
 impl TextFile {
+    /// A file that lies in no data folder.
+    pub fn on_disk(path: &Path, text: String, kind: ErrorKind) -> Self {
+        TextFile { path: path.to_owned(), text, kind }
+    }
+
     /// A refusal that names this file and the line on which the byte range starts.
     pub fn refuse(&self, place: Range<usize>, message: impl Into<String>) -> Error {
         let before = &self.text.as_bytes()[..place.start.min(self.text.len())];

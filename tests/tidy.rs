@@ -46,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "evaluate",
             "benchmark",
             "engine",
+            "human_data",
             "models",
             "output",
             "partial_file",

@@ -41,6 +41,7 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     Bench(BenchCommand),
     Models(ModelsCommand),
+    Humans(super::humans_command::HumansCommand),
     #[command(after_help = EXIT_CODES)]
     Compare(super::compare_command::CompareCommand),
     /// Make the report of a result folder again, from its files alone.

@@ -12,6 +12,7 @@ mod fetch_command;
 #[cfg(not(feature = "hub"))]
 #[path = "no_fetch_command.rs"]
 mod fetch_command;
+mod humans_command;
 mod models_args;
 mod models_command;
 mod models_tables;
@@ -64,6 +65,11 @@ fn dispatch(args: Args) -> Result<()> {
             // Nothing is written.
             STOP.set_idle(true);
             compare_command::execute(&compare)
+        }
+        Some(Command::Humans(humans)) => {
+            // A data set is put in place whole: nothing is to be waited for.
+            STOP.set_idle(true);
+            humans_command::execute(&humans)
         }
         Some(Command::Report(report)) => remake_report(&report),
     }

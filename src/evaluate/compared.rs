@@ -57,6 +57,7 @@ pub fn human_card(plan: &RunPlan, data: &HumanData) -> HumanDataCard {
     };
     HumanDataCard {
         id: data.id.clone(),
+        kind: data.kind.name().to_owned(),
         citation: data.citation.clone(),
         caveats: data.caveats.clone(),
         groups: run_groups(plan).into_iter().map(group_card).collect(),

@@ -5,6 +5,7 @@ mod certificate;
 mod check;
 mod compared;
 mod events;
+mod human_set;
 mod hypotheses;
 mod plan;
 mod prepare;
@@ -21,6 +22,7 @@ pub use check::{
     check_plan,
 };
 pub use events::{Event, Stage, Stop};
+pub use human_set::{GroupSummary, HumanSet, human_set};
 pub use plan::{RunPlan, RunSettings, Selection};
 pub use run::{RunSummary, run, versions};
 pub use score::{ScoreListener, ScoreSettings, ScoreTally, Scorer};

@@ -1,6 +1,6 @@
 //! `counts.tsv`: one row per group and item, read into marginals with the line each came from.
 
-use super::provenance::Columns;
+use super::provenance::{Columns, HumanKind};
 use crate::data_folder::TextFile;
 use crate::error::Result;
 use crate::survey::Marginal;
@@ -20,13 +20,13 @@ struct Layout {
 ///
 /// # Errors
 /// With file and line, when a row does not hold together.
-pub(super) fn read(file: &TextFile, columns: &Columns) -> Result<Vec<(Marginal, usize)>> {
+pub(super) fn read(file: &TextFile, columns: &Columns, kind: HumanKind) -> Result<Vec<(Marginal, usize)>> {
     let layout = read_header(file, columns)?;
     let mut seen: HashMap<(String, String), usize> = HashMap::new();
     let mut marginals = Vec::new();
     for (index, row) in file.text.lines().enumerate().skip(1) {
         let line = index + 1;
-        let marginal = read_row(row, &layout).map_err(|message| file.refuse_line(line, message))?;
+        let marginal = read_row(row, &layout, kind).map_err(|message| file.refuse_line(line, message))?;
         let key = (marginal.population_group.clone(), marginal.item.clone());
         if let Some(first) = seen.insert(key, line) {
             let message =
@@ -67,7 +67,7 @@ fn read_header(file: &TextFile, columns: &Columns) -> Result<Layout> {
     })
 }
 
-fn read_row(row: &str, layout: &Layout) -> std::result::Result<Marginal, String> {
+fn read_row(row: &str, layout: &Layout, kind: HumanKind) -> std::result::Result<Marginal, String> {
     let cells: Vec<&str> = row.split('\t').collect();
     if cells.len() != layout.column_count {
         return Err(format!("there are {} cells below {} columns", cells.len(), layout.column_count));
@@ -77,31 +77,46 @@ fn read_row(row: &str, layout: &Layout) -> std::result::Result<Marginal, String>
         return Err("the group or the item is empty".to_owned());
     }
     let item: Vec<&str> = layout.item.iter().map(|column| cells[*column]).collect();
-    let counts = read_counts(&cells, layout)?;
-    let (valid, total) =
-        (read_count(cells[layout.valid])?, counts.iter().map(|count| u64::from(*count)).sum::<u64>());
-    if total != u64::from(valid) {
-        return Err(format!("the counts add up to {total}, not to the {valid} valid responses stated"));
-    }
-    if total == 0 {
-        return Err("nobody gave a valid response".to_owned());
+    let counts = read_counts(&cells, layout, kind)?;
+    let (valid, total) = (f64::from(read_count(cells[layout.valid])?), counts.iter().sum::<f64>());
+    match kind {
+        HumanKind::Counted if total != valid => {
+            return Err(format!("the counts add up to {total}, not to the {valid} valid responses stated"));
+        }
+        HumanKind::Weighted if total > valid + 1e-6 => {
+            return Err(format!(
+                "the weighted counts add up to {total}, more than the {valid} people stated"
+            ));
+        }
+        _ if total < 1.0 => return Err("nobody gave a valid response".to_owned()),
+        _ => {}
     }
     Ok(Marginal {
         population_group: cells[layout.population_group].to_owned(),
         item: item.join("."),
-        counts: counts.into_iter().map(f64::from).collect(),
+        counts,
         missing_count: f64::from(read_count(cells[layout.missing])?),
     })
 }
 
 /// Empty cells at the end are options that the scale does not have.
-fn read_counts(cells: &[&str], layout: &Layout) -> std::result::Result<Vec<u32>, String> {
+fn read_counts(cells: &[&str], layout: &Layout, kind: HumanKind) -> std::result::Result<Vec<f64>, String> {
     let texts: Vec<&str> = layout.counts.iter().map(|column| cells[*column]).collect();
     let option_count = texts.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1);
     if option_count < 2 {
         return Err("there are counts for fewer than two options".to_owned());
     }
-    texts[..option_count].iter().map(|text| read_count(text)).collect()
+    let read = |text: &&str| match kind {
+        HumanKind::Counted => read_count(text).map(f64::from),
+        HumanKind::Weighted => read_weighted(text),
+    };
+    texts[..option_count].iter().map(read).collect()
+}
+
+fn read_weighted(text: &str) -> std::result::Result<f64, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let count = text.parse::<f64>().ok().filter(|count| plain && count.is_finite());
+    count.ok_or_else(|| format!("`{}` is not a weighted number of people", text.escape_debug()))
 }
 
 fn read_count(text: &str) -> std::result::Result<u32, String> {

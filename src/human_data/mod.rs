@@ -3,6 +3,8 @@
 
 mod counts;
 mod fit;
+mod import;
+mod list;
 mod provenance;
 #[cfg(test)]
 mod tests;
@@ -10,7 +12,11 @@ mod tests;
 use crate::data_folder::{DataFolder, EmbeddedFolder};
 use crate::error::{ErrorKind, Result};
 use crate::survey::Marginal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+pub use import::{BadRow, ImportReport, ImportSettings, import_people};
+pub use list::{HumanEntry, list_human_data};
+pub use provenance::HumanKind;
 
 const PROVENANCE_FILE: &str = "provenance.toml";
 const COUNTS_FILE: &str = "counts.tsv";
@@ -31,6 +37,7 @@ pub struct HumanData {
     pub id: String,
     pub citation: String,
     pub caveats: Vec<String>,
+    pub kind: HumanKind,
     /// One per population group × item.
     pub marginals: Vec<Marginal>,
     /// Of the counts file, hex.
@@ -55,17 +62,26 @@ impl HumanData {
     }
 }
 
-/// A built-in data set by id, or a folder by path.
+/// Where a data set of that id is looked for when it is not built in.
+const HUMAN_DATA_FOLDER: &str = "human_data";
+
+/// A built-in data set by id, a folder of that name in `human_data/`, or a folder by path.
 ///
 /// # Errors
 /// Kind `HumanData`, with file and line where a file is at fault.
 pub fn find_human_data(name_or_path: &str) -> Result<HumanData> {
+    let own = Path::new(HUMAN_DATA_FOLDER).join(name_or_path);
+    let is_own =
+        !BUILT_IN.iter().any(|folder| folder.id == name_or_path) && own.join(PROVENANCE_FILE).is_file();
+    let own = own.to_string_lossy();
+    let name_or_path = if is_own { &*own } else { name_or_path };
     let folder = DataFolder::find(name_or_path, BUILT_IN, "human data set", ErrorKind::HumanData)?;
     let file = folder.require(PROVENANCE_FILE)?;
     let provenance = provenance::read(&file)?;
     let counts_file = folder.require(COUNTS_FILE)?;
     provenance.check_hash(&file, &counts_file)?;
-    let (marginals, marginal_lines) = counts::read(&counts_file, &provenance.columns)?.into_iter().unzip();
+    let (marginals, marginal_lines) =
+        counts::read(&counts_file, &provenance.columns, provenance.kind)?.into_iter().unzip();
     Ok(HumanData {
         id: provenance.id.into_inner(),
         title: provenance.title.into_inner(),
@@ -73,6 +89,7 @@ pub fn find_human_data(name_or_path: &str) -> Result<HumanData> {
         counted: provenance.counted.into_inner(),
         licence: provenance.licence.into_inner(),
         caveats: provenance.caveats,
+        kind: provenance.kind,
         marginals,
         marginal_lines,
         sha256: counts_file.sha256(),

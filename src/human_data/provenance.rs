@@ -19,11 +19,33 @@ pub(super) struct Provenance {
     pub counted: Spanned<String>,
     pub licence: Spanned<String>,
     #[serde(default)]
+    pub kind: HumanKind,
+    #[serde(default)]
     pub caveats: Vec<String>,
     /// What was counted; kept for the reader, who may hold the same file.
     pub source: Source,
     pub counts: Counts,
     pub columns: Columns,
+}
+
+/// What the numbers in `counts.tsv` are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HumanKind {
+    /// Whole people.
+    #[default]
+    Counted,
+    /// Shares of weighted people times their effective number, so that they scatter as so many people would.
+    Weighted,
+}
+
+impl HumanKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            HumanKind::Counted => "counted",
+            HumanKind::Weighted => "weighted",
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -89,6 +89,7 @@ fn human_data() -> HumanDataCard {
         items: vec![item("anger_intensity", counts), item("shame_intensity", counts)],
     };
     HumanDataCard {
+        kind: "counted".to_owned(),
         id: "isear".to_owned(),
         citation: "Scherer & Wallbott (1994)".to_owned(),
         caveats: vec!["Students of the 1990s.".to_owned()],

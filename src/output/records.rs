@@ -205,9 +205,16 @@ pub struct FormatCard {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HumanDataCard {
     pub id: String,
+    /// `counted`, or `weighted`: counts are shares times the effective number of people.
+    #[serde(default = "counted")]
+    pub kind: String,
     pub citation: String,
     pub caveats: Vec<String>,
     pub groups: Vec<HumanGroupCard>,
+}
+
+fn counted() -> String {
+    "counted".to_owned()
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -113,8 +113,9 @@ fn facts(run: &Run) -> Vec<Fact> {
         fact(
             "Human data",
             human.map_or("none".to_owned(), |data| data.id.clone()),
-            human.map_or("nothing is compared".to_owned(), |data| {
-                format!("counts of {}", counted(data.groups.len(), "group"))
+            human.map_or("nothing is compared".to_owned(), |data| match data.kind.as_str() {
+                "counted" => format!("counts of {}", counted(data.groups.len(), "group")),
+                kind => format!("{kind} counts of {}; n is effective", counted(data.groups.len(), "group")),
             }),
         ),
         fact(

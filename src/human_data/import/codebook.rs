@@ -1,0 +1,183 @@
+//! The codebook: what the columns of a file of participants mean. Every field is described in `human_data/README.md`.
+
+use crate::data_folder::TextFile;
+use crate::error::{Error, Result};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use toml::Spanned;
+
+const SCHEMA_VERSION: u32 = 1;
+
+/// No codebook is larger.
+const BYTES_MAX: u64 = 4 << 20;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Codebook {
+    schema_version: Spanned<u32>,
+    pub id: Spanned<String>,
+    pub title: String,
+    pub citation: String,
+    pub licence: String,
+    #[serde(default)]
+    pub caveats: Vec<String>,
+    #[serde(default)]
+    pub file: FileLayout,
+    pub participants: Participants,
+    pub scales: BTreeMap<String, Scale>,
+    pub items: BTreeMap<Spanned<String>, ItemColumn>,
+    pub long: Option<Long>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileLayout {
+    /// One character; else a tab for `.tsv` files and a comma for others.
+    pub delimiter: Option<Spanned<String>>,
+    /// `.` or `,`, in weights.
+    pub decimal: Option<Spanned<String>>,
+    /// What stands for no response, in any item.
+    #[serde(default)]
+    pub missing: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Participants {
+    /// The column that tells participants apart.
+    pub id: String,
+    pub weight: Option<String>,
+    /// The column of the population group,
+    pub group: Option<Spanned<String>>,
+    /// or an expression over the columns that says it; none or nothing leaves the row out.
+    pub group_expression: Option<Spanned<String>>,
+    /// Value of `group` to population group; others are left out. Without, the value itself.
+    pub groups: Option<BTreeMap<String, String>>,
+    /// An expression; rows for which it is false are left out.
+    pub filter: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// Option codes, lowest first.
+    pub codes: Spanned<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemColumn {
+    /// The item's column; in a long file its value in the item column.
+    pub column: Spanned<String>,
+    pub scale: Spanned<String>,
+    /// The highest code stands for the lowest, and so on.
+    #[serde(default)]
+    pub reverse: bool,
+    /// Response in the file to option code; without, the response is the code.
+    pub values: Option<BTreeMap<String, Spanned<String>>>,
+    /// What stands for no response here, besides what does everywhere.
+    #[serde(default)]
+    pub missing: Vec<String>,
+}
+
+/// A file with a row for each response.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Long {
+    pub item: String,
+    pub response: String,
+}
+
+impl Codebook {
+    /// # Errors
+    /// Kind `HumanData` with file and line.
+    pub fn read(path: &Path) -> Result<Self> {
+        let failed = |source: std::io::Error| Error::human_data("cannot be read").at(path).because(source);
+        let len = std::fs::metadata(path).map_err(failed)?.len();
+        if len > BYTES_MAX {
+            return Err(Error::human_data(format!("{len} bytes are too many for a codebook")).at(path));
+        }
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let file = TextFile::on_disk(path, text, crate::error::ErrorKind::HumanData);
+        let codebook: Codebook = file.parse_toml()?;
+        codebook.check(&file)?;
+        Ok(codebook)
+    }
+
+    fn check(&self, file: &TextFile) -> Result<()> {
+        if *self.schema_version.as_ref() != SCHEMA_VERSION {
+            let message = format!("this program reads schema_version {SCHEMA_VERSION}");
+            return Err(file.refuse(self.schema_version.span(), message));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        if self.id.as_ref().is_empty() || !self.id.as_ref().chars().all(plain) {
+            return Err(file.refuse(self.id.span(), "an id is letters, digits, `-` and `_`"));
+        }
+        let people = &self.participants;
+        match (&people.group, &people.group_expression) {
+            (Some(group), Some(_)) => {
+                return Err(file.refuse(group.span(), "`group` and `group_expression` are both given"));
+            }
+            (None, None) => {
+                return Err(
+                    file.refuse(self.id.span(), "`participants` says neither `group` nor `group_expression`")
+                );
+            }
+            (None, Some(expression)) if people.groups.is_some() => {
+                return Err(
+                    file.refuse(expression.span(), "`groups` goes with `group`, not with an expression")
+                );
+            }
+            _ => {}
+        }
+        let one_of = |text: &Option<Spanned<String>>, is_one: fn(&str) -> bool, message: &str| match text {
+            Some(text) if !is_one(text.as_ref()) => Err(file.refuse(text.span(), message.to_owned())),
+            _ => Ok(()),
+        };
+        one_of(&self.file.delimiter, |text| text.len() == 1, "a delimiter is one ASCII character")?;
+        one_of(&self.file.decimal, |text| [".", ","].contains(&text), "`decimal` is `.` or `,`")?;
+        if let Some((_, scale)) = self.scales.iter().find(|(_, scale)| !has_codes(scale.codes.as_ref())) {
+            return Err(file.refuse(scale.codes.span(), "a scale has two codes or more, each once"));
+        }
+        for (id, item) in &self.items {
+            self.check_item(file, id, item)?;
+        }
+        match self.items.is_empty() {
+            true => Err(file.refuse(self.id.span(), "there are no items")),
+            false => Ok(()),
+        }
+    }
+
+    fn check_item(&self, file: &TextFile, id: &Spanned<String>, item: &ItemColumn) -> Result<()> {
+        let Some(scale) = self.scales.get(item.scale.as_ref()) else {
+            let message = format!("there is no scale `{}`", item.scale.as_ref().escape_debug());
+            return Err(file.refuse(item.scale.span(), message));
+        };
+        let codes = scale.codes.as_ref();
+        if let Some(code) =
+            item.values.iter().flat_map(BTreeMap::values).find(|code| !codes.contains(code.as_ref()))
+        {
+            let message = format!("the scale `{}` has no code `{}`", item.scale.as_ref(), code.as_ref());
+            return Err(file.refuse(code.span(), message));
+        }
+        if id.as_ref().trim().is_empty() || id.as_ref().contains(['\t', '\n', '\r']) {
+            return Err(file.refuse(id.span(), "an item's id is one line without tabs"));
+        }
+        let twice = self.items.iter().any(|(other, known)| {
+            other.as_ref() != id.as_ref() && known.column.as_ref() == item.column.as_ref()
+        });
+        match twice {
+            true => Err(file.refuse(
+                item.column.span(),
+                format!("the column `{}` is of two items", item.column.as_ref()),
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+fn has_codes(codes: &[String]) -> bool {
+    codes.len() >= 2
+        && codes.iter().enumerate().all(|(index, code)| !code.is_empty() && !codes[..index].contains(code))
+}

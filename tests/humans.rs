@@ -1,0 +1,304 @@
+//! `respondent humans`: a file of participants to a data set, its maladies, and a run that is held against it.
+
+use super::harness::{Outcome, respondent};
+use respondent::human_data::find_human_data;
+use respondent::output::read_comparisons;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const CODEBOOK: &str = r#"
+schema_version = 1
+id = "mood"
+title = "Mood of made-up people"
+citation = "nobody"
+licence = "none needed"
+
+[file]
+missing = ["", "-99"]
+
+[participants]
+id = "pid"
+group = "land"
+groups = { "1" = "north", "2" = "south" }
+
+[scales.agreement]
+codes = ["1", "2", "3"]
+
+[items.content]
+column = "q1"
+scale = "agreement"
+
+[items.calm]
+column = "q2"
+scale = "agreement"
+reverse = true
+"#;
+
+const PEOPLE: &str = "\
+pid,land,age,w,q1,q2,note
+a,1,20,1,1,3,hello
+b,1,31,1,2,3,\"one, two\nand three\"
+c,1,45,1,2,-99,
+d,2,50,2,3,1,x
+e,2,17,0.5,3,2,|
+f,9,30,1,1,1,from elsewhere
+";
+
+struct Place(TempDir);
+
+impl Place {
+    fn new(codebook: &str, people: &str) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("book.toml"), codebook).unwrap();
+        fs::write(place.path().join("people.csv"), people).unwrap();
+        Place(place)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        respondent(self.0.path(), arguments)
+    }
+
+    fn import(&self, more: &[&str]) -> Outcome {
+        self.run(&[&["humans", "import", "people.csv", "--codebook", "book.toml"], more].concat())
+    }
+
+    fn path(&self, inside: &str) -> std::path::PathBuf {
+        self.0.path().join(inside)
+    }
+
+    fn counts(&self, group: &str, item: &str) -> Vec<f64> {
+        let data = find_human_data(self.path("human_data/mood").to_str().unwrap()).unwrap();
+        data.marginal(group, item).unwrap().counts.clone()
+    }
+}
+
+fn imported(place: &Place, more: &[&str]) -> Value {
+    let outcome = place.import(&[more, &["--json"]].concat());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+#[test]
+fn a_wide_file_is_counted_as_its_codebook_says() {
+    let place = Place::new(CODEBOOK, PEOPLE);
+    let report = imported(&place, &[]);
+    assert_eq!((&report["row_count"], &report["left_out_count"]), (&6.into(), &1.into()));
+    assert_eq!((&report["participant_count"], &report["bad_rows"]), (&5.into(), &Value::Array(vec![])));
+    assert_eq!(place.counts("north", "content"), [1.0, 2.0, 0.0]);
+    // Reversed: 3 stands for the lowest.
+    assert_eq!(place.counts("north", "calm"), [2.0, 0.0, 0.0]);
+    assert_eq!(place.counts("south", "calm"), [0.0, 1.0, 1.0]);
+    let data = find_human_data(place.path("human_data/mood").to_str().unwrap()).unwrap();
+    assert_eq!(data.marginal("north", "calm").unwrap().missing_count, 1.0);
+    // Nothing of the participants but numbers.
+    for file in ["counts.tsv", "provenance.toml"] {
+        let text = fs::read_to_string(place.path("human_data/mood").join(file)).unwrap();
+        assert!(!text.contains("hello") && !text.contains("elsewhere"), "{text}");
+    }
+    let taken = place.import(&[]);
+    assert_eq!(taken.code, 6, "{}", taken.stderr);
+    assert!(taken.stderr.contains("--force"));
+    assert_eq!(place.import(&["--force"]).code, 0);
+    assert!(
+        !place.path("human_data/.mood.earlier").exists() && !place.path("human_data/.mood.partial").exists()
+    );
+}
+
+#[test]
+fn weights_groups_by_expression_and_filters() {
+    let book = CODEBOOK.replace(
+        "group = \"land\"\ngroups = { \"1\" = \"north\", \"2\" = \"south\" }",
+        "weight = \"w\"\ngroup_expression = \"'grown' if age|int >= 30 else 'young'\"\nfilter = \"land in ['1', '2']\"",
+    );
+    let place = Place::new(&book, PEOPLE);
+    let report = imported(&place, &[]);
+    assert_eq!((&report["kind"], &report["left_out_count"]), (&"weighted".into(), &1.into()));
+    // b, c with weight 1 and d with 2: (1 + 1 + 2)² / (1 + 1 + 4) = 8/3 people, half of them at 2 and half at 3.
+    let counts = place.counts("grown", "content");
+    for (found, expected) in counts.iter().zip([0.0, 4.0 / 3.0, 4.0 / 3.0]) {
+        assert!((found - expected).abs() < 1e-8, "{counts:?}");
+    }
+    let shown = place.run(&["humans", "inspect", "mood"]);
+    assert!(shown.stdout.contains("weighted") && shown.stdout.contains("grown"), "{}", shown.stdout);
+    let listed = place.run(&["humans", "list"]);
+    assert!(listed.stdout.contains("mood") && listed.stdout.contains("isear"), "{}", listed.stdout);
+}
+
+#[test]
+fn a_long_file_has_a_row_for_each_response() {
+    let book = format!("{CODEBOOK}\n[long]\nitem = \"item\"\nresponse = \"response\"\n");
+    let people = "\u{feff}pid;land;item;response\r\na;1;q1;2\r\na;1;q2;1\r\nb;2;q1;3\r\nb;2;q2;3\r\nb;2;q9;7\r\na;1;q1;3\r\n";
+    let place = Place::new(&book.replace("missing = [", "delimiter = \";\"\nmissing = ["), people);
+    // One bad row of six is more than 5 %.
+    let refused = place.import(&[]);
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("people.csv:7") && refused.stderr.contains("there twice"),
+        "{}",
+        refused.stderr
+    );
+    fs::write(place.path("people.csv"), people.replace("a;1;q1;3\r\n", "")).unwrap();
+    let report = imported(&place, &[]);
+    assert_eq!((&report["left_out_count"], &report["participant_count"]), (&1.into(), &2.into()));
+    assert_eq!(place.counts("north", "calm"), [0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn bad_rows_are_told_with_their_lines_and_not_guessed() {
+    let mut people = PEOPLE.to_owned();
+    for index in 0..200 {
+        people += &format!("p{index},1,30,1,{},2,\n", 1 + index % 3);
+    }
+    people += "g,1,30,1,4,2,\nh,1,30,1,2\na,1,30,1,1,1,\n,1,30,1,1,1,\n";
+    let place = Place::new(CODEBOOK, &people);
+    let report = imported(&place, &[]);
+    let bad: Vec<(u64, &str)> = report["bad_rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["line"].as_u64().unwrap(), row["reason"].as_str().unwrap()))
+        .collect();
+    // The quoted line end of the second person makes lines one more than rows.
+    assert_eq!(bad.iter().map(|bad| bad.0).collect::<Vec<_>>(), [209, 210, 211, 212]);
+    for ((_, reason), expected) in bad.iter().zip([
+        "`4` is no response to content",
+        "5 cells below 7 columns",
+        "`a` is there twice",
+        "no participant",
+    ]) {
+        assert!(reason.contains(expected), "{reason}");
+    }
+    let listed = fs::read_to_string(place.path("human_data/mood/bad_rows.tsv")).unwrap();
+    assert_eq!(listed.lines().count(), 5);
+    assert_eq!(place.counts("north", "content").iter().sum::<f64>(), 203.0);
+    let strict = place.import(&["--strict", "--force"]);
+    assert_eq!(strict.code, 5, "{}", strict.stderr);
+    assert!(strict.stderr.contains("people.csv:209"), "{}", strict.stderr);
+}
+
+fn refuse(codebook: &str, people: &str, code: i32, message: &str) {
+    let place = Place::new(codebook, people);
+    let outcome = place.import(&[]);
+    assert_eq!(outcome.code, code, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(message), "no `{message}` in {}", outcome.stderr);
+    assert!(!outcome.stderr.contains("panicked"));
+    assert!(!Path::new(&place.path("human_data/mood")).exists(), "nothing is left behind");
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let change = |old: &str, new: &str| {
+        assert!(CODEBOOK.contains(old), "{old}");
+        CODEBOOK.replace(old, new)
+    };
+    refuse(&change("column = \"q1\"", "column = \"q7\""), PEOPLE, 5, "there is no column `q7`");
+    refuse(
+        &change("column = \"q2\"", "column = \"q1\""),
+        PEOPLE,
+        5,
+        "book.toml:24: the column `q1` is of two items",
+    );
+    refuse(
+        &change("scale = \"agreement\"\nreverse", "scale = \"mood\"\nreverse"),
+        PEOPLE,
+        5,
+        "there is no scale `mood`",
+    );
+    refuse(&change("[\"1\", \"2\", \"3\"]", "[\"1\", \"1\"]"), PEOPLE, 5, "two codes or more");
+    refuse(&change("id = \"mood\"", "id = \"../mood\""), PEOPLE, 5, "an id is letters");
+    refuse(
+        &change("group = \"land\"", "group_expression = \"land ==\""),
+        PEOPLE,
+        5,
+        "not with an expression",
+    );
+    refuse(&change("title", "titel"), PEOPLE, 5, "book.toml:4: unknown field `titel`");
+    refuse(CODEBOOK, &PEOPLE.replace("q2", "q1"), 5, "the column `q1` is there twice");
+    refuse(CODEBOOK, "pid,land,q1,q2\n", 5, "nobody responded to the item");
+    refuse(CODEBOOK, "", 5, "there is no column");
+    let looping = change(
+        "group = \"land\"\ngroups = { \"1\" = \"north\", \"2\" = \"south\" }",
+        "group_expression = \"range(100000)|map('string')|join\"",
+    );
+    refuse(&looping, PEOPLE, 5, "an expression fails");
+    let place = Place::new(CODEBOOK, "");
+    fs::write(place.path("people.csv"), b"pid,land,q1,q2\na,1,1,\xff\n").unwrap();
+    let outcome = place.import(&[]);
+    assert_eq!(outcome.code, 5);
+    assert!(outcome.stderr.contains("people.csv:2"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_run_is_held_against_imported_people() {
+    let book = CODEBOOK.replace("[items.calm]\ncolumn = \"q2\"\nscale = \"agreement\"\nreverse = true\n", "");
+    let place = Place::new(&book, PEOPLE);
+    imported(&place, &[]);
+    let study = place.path("study");
+    fs::create_dir(&study).unwrap();
+    fs::write(
+        study.join("study.toml"),
+        r#"schema_version = 1
+id = "mood"
+title = "Mood"
+citation = "none"
+human_data = "mood"
+languages = ["en"]
+formats = ["number"]
+option_orders = ["forward"]
+temperatures = [1.0]
+facets = []
+[default_subset]
+personas = ["n"]
+languages = ["en"]
+[[scales]]
+id = "agreement"
+options = [{ code = "1", value = 1 }, { code = "2", value = 2 }, { code = "3", value = 3 }]
+[[variables]]
+id = "content"
+scale = "agreement"
+[[personas]]
+id = "n"
+population_group = "north"
+"#,
+    )
+    .unwrap();
+    fs::write(
+        study.join("en.toml"),
+        r#"language = "en"
+system_text = "Reply as asked. {persona}"
+[variables]
+content = "Do you agree? Today I feel content."
+[labels]
+agreement = ["disagree", "neither", "agree"]
+[formats.number]
+instruction = "Reply only with the number."
+answer_prefix = "Answer:"
+[personas]
+n = "You live in the north."
+"#,
+    )
+    .unwrap();
+    let outcome =
+        place.run(&["run", "./study", "--quiet", "--unusable-mass", "0", "--low-mass", "0", "--out", "out"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let rows = read_comparisons(&place.path("out/comparisons.parquet")).unwrap();
+    assert!(rows.iter().any(|row| row.predictor == "model" && row.n == 3.0));
+}
+
+/// The example of `human_data/README.md`.
+#[test]
+fn the_readme_s_codebook_is_one() {
+    let readme = fs::read_to_string(super::harness::repository("human_data/README.md")).unwrap();
+    let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let people =
+        "pid,region,age,w,q1,q2\na,1,20,1.5,1,yes\nb,3,40,1,2,partly\nc,3,17,1,2,no\nd,2,33,0.5,NA,no\n";
+    let place = Place::new(example, people);
+    let report = imported(&place, &[]);
+    assert_eq!((&report["left_out_count"], &report["group_count"]), (&1.into(), &2.into()));
+    assert_eq!(place.counts("south", "calm"), [0.0, 1.0, 0.0]);
+    // 1.5 at the lowest, "yes" reversed, and 0.5 at the highest: 4 / 2.5 people.
+    let counts = place.counts("north", "calm");
+    assert!((counts[0] - 1.2).abs() < 1e-8 && (counts[2] - 0.4).abs() < 1e-8, "{counts:?}");
+}
