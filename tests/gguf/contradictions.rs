@@ -21,8 +21,13 @@ use Entry::*;
 
 /// What a small Llama says, but for the changes.
 fn refusal(changes: &[(&'static str, Entry)]) -> Error {
+    config("llama", changes).expect_err("it should be refused")
+}
+
+/// The same under the name of another architecture; the changes are spelt as a Llama's.
+fn config(architecture: &'static str, changes: &[(&'static str, Entry)]) -> Result<ModelConfig, Error> {
     let base = [
-        ("general.architecture", Text("llama")),
+        ("general.architecture", Text(architecture)),
         ("llama.block_count", U32(2)),
         ("llama.context_length", U32(64)),
         ("llama.embedding_length", U32(8)),
@@ -35,7 +40,7 @@ fn refusal(changes: &[(&'static str, Entry)]) -> Error {
     entries.extend(changes.iter().filter(|(_, entry)| !matches!(entry, Absent)).cloned());
     let mut forged = Forged::new(1, entries.len() as u64);
     for (key, entry) in entries {
-        forged.text(key);
+        forged.text(&key.replacen("llama.", &format!("{architecture}."), 1));
         match entry {
             U32(value) => forged.u32(4).u32(value),
             F32(value) => forged.u32(6).u32(value.to_bits()),
@@ -56,7 +61,51 @@ fn refusal(changes: &[(&'static str, Entry)]) -> Error {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.gguf");
     std::fs::write(&path, forged.data(8 * 32 * 4)).unwrap();
-    ModelConfig::read(&ModelFolder::Gguf(path)).expect_err("it should be refused")
+    ModelConfig::read(&ModelFolder::Gguf(path))
+}
+
+#[test]
+fn files_of_before_converters_told_the_window_have_it_all_the_same() {
+    let window = |changes: &[(&'static str, Entry)]| {
+        config("phi3", changes).unwrap().decoder.layers.iter().map(|layer| layer.window).collect::<Vec<_>>()
+    };
+    const CONTEXT: &str = "llama.context_length";
+    const WINDOW: &str = "llama.attention.sliding_window";
+    assert_eq!(window(&[(CONTEXT, U32(4096))]), [Some(2047); 2]);
+    assert_eq!(window(&[(CONTEXT, U32(4096)), (WINDOW, U32(0))]), [None; 2]);
+    assert_eq!(window(&[(CONTEXT, U32(4096)), (WINDOW, U32(8))]), [Some(8); 2]);
+    assert_eq!(window(&[(CONTEXT, U32(16_384))]), [None; 2]);
+}
+
+#[test]
+fn an_expert_of_no_width_is_none() {
+    let experts = |width| {
+        let count = [("llama.expert_count", U32(4)), ("llama.expert_used_count", U32(2))];
+        let of_width = [
+            ("llama.expert_feed_forward_length", U32(8)),
+            ("llama.expert_shared_feed_forward_length", U32(width)),
+        ];
+        config("qwen3moe", &[count, of_width].concat())
+    };
+    assert!(experts(0).is_ok());
+    let error = experts(8).unwrap_err().to_string();
+    assert!(error.contains("a shared expert is not supported"), "{error}");
+}
+
+#[test]
+fn a_factor_of_two_meanings_is_refused_where_they_differ() {
+    let yarn = |factor: f32, attention: f32| {
+        let scaling = [
+            ("llama.rope.scaling.type", Text("yarn")),
+            ("llama.rope.scaling.original_context_length", U32(16)),
+            ("llama.rope.scaling.factor", F32(factor)),
+            ("llama.rope.scaling.yarn_attn_factor", F32(attention)),
+        ];
+        config("qwen3", &scaling)
+    };
+    assert!(yarn(4.0, 0.1 * 4f32.ln() + 1.0).is_ok() && yarn(1.0, 0.9).is_ok());
+    let error = yarn(4.0, 0.878_248_9).unwrap_err();
+    assert!(error.to_string().contains("`rope.scaling.yarn_attn_factor` 0.878"), "{error}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ const INERT: &[&str] = &[
     "unsloth_fixed",
     "unsloth_version",
     "is_llama_config",
+    "custom_pipelines",
     // dtypes and implementations
     "dtype",
     "torch_dtype",
@@ -67,6 +68,7 @@ const INERT: &[&str] = &[
     "embd_pdrop",
     "embedding_dropout",
     "hidden_dropout",
+    "hidden_dropout_prob",
     "resid_pdrop",
     "residual_dropout",
     "dropout",
@@ -92,6 +94,10 @@ const INERT: &[&str] = &[
     "summary_proj_to_labels",
     "summary_type",
     "summary_use_proj",
+    // what GPT-2's first configs carried for a class that had more tokens
+    "n_special",
+    "predict_special_tokens",
+    "output_past",
     // generation, and what transformers' base class used to write
     "chunk_size_feed_forward",
     "is_decoder",

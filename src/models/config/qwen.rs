@@ -54,6 +54,9 @@ pub fn qwen3_moe(fields: &Fields) -> Checked<Described> {
         shared_intermediate_size: None,
     };
     set_experts(fields, &mut decoder.layers, experts)?;
+    // Qwen3-Coder says both, as they are in every model of this family.
+    fields.pass_over_if("shared_expert_intermediate_size", |value| value.as_u64() == Some(0));
+    fields.pass_over_if("use_qk_norm", |value| value.as_bool() == Some(true));
     fields.pass_over(&["max_window_layers"]);
     let window = switched_window(fields)?;
     set_one_window(fields, &mut decoder, window)?;

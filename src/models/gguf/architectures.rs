@@ -69,6 +69,10 @@ fn qwen2moe(source: &Source) -> Described {
 }
 
 fn qwen3moe(source: &Source) -> Described {
+    // Qwen3-Coder's config says that there is none, and converters carry it over.
+    if source.keys.get::<usize>("expert_shared_feed_forward_length")?.is_some_and(|width| width > 0) {
+        return Err(source.keys.refuse("a shared expert is not supported in this architecture"));
+    }
     let mut decoder = qwen_experts(source, true, |_| None)?;
     decoder.query_key_norm = Some(QueryKeyNorm::HeadRms);
     Ok((Family::Qwen3Moe, decoder))
@@ -149,11 +153,16 @@ fn gemma3(source: &Source) -> Described {
     Ok((Family::Gemma3Text, decoder))
 }
 
-/// llama.cpp leaves the window away; the model was trained with it.
+/// llama.cpp leaves the window away; the model was trained with it. Files from before converters wrote it are known by their
+/// context: both Phi-3 of 4096 positions have a window of 2047 in their config.json, and those of 131072 one that is no shorter.
 fn phi3(source: &Source) -> Described {
     let mut decoder = source.decoder(RopeFactors::ByLength)?;
     source.refuse_experts()?;
-    let window = source.keys.get("attention.sliding_window")?.filter(|&window: &usize| window > 0);
+    let told = source.keys.get::<usize>("attention.sliding_window")?;
+    let window = match (told, decoder.position_count_max) {
+        (None, 4096) => Some(2047),
+        (told, _) => told.filter(|&window| window > 0),
+    };
     decoder.layers.iter_mut().for_each(|layer| layer.window = window);
     Ok((Family::Phi3, decoder))
 }

@@ -61,14 +61,25 @@ impl Source<'_> {
         }
     }
 
-    /// llama.cpp passes over the attention factor and both betas, which the converter takes from the model's own config.
+    /// llama.cpp passes over the attention factor and both betas, which the converter takes from the model's own config: the
+    /// factor from `attention_factor`, which is the whole one, or from `attn_factor`, which other programs multiply the usual
+    /// one with and transformers does not read. Only a factor that is the usual one, or stands beside a usual one of 1, tells
+    /// which is meant.
     fn yarn(&self, factor: f64, original: usize) -> Result<YarnScaling> {
         let keys = &self.keys;
         if keys.number("rope.scaling.yarn_ext_factor")?.is_some_and(|factor| factor != 1.0) {
             return Err(keys.refuse("`rope.scaling.yarn_ext_factor` other than 1 is not supported"));
         }
         let by_default = if factor <= 1.0 { 1.0 } else { 0.1 * factor.ln() + 1.0 };
-        let attention_factor = keys.positive("rope.scaling.yarn_attn_factor")?.unwrap_or(by_default);
+        let told = keys.positive("rope.scaling.yarn_attn_factor")?;
+        if let Some(told) = told.filter(|&told| by_default != 1.0 && (told / by_default - 1.0).abs() > 1e-6) {
+            return Err(keys
+                .refuse(format!(
+                    "`rope.scaling.yarn_attn_factor` {told} may mean the whole factor or a part of it"
+                ))
+                .hint("use the model's own folder with its safetensors files, whose config says which"));
+        }
+        let attention_factor = told.unwrap_or(by_default);
         Ok(YarnScaling {
             factor,
             original_position_count: original as f64,

@@ -24,6 +24,8 @@ fn what_changes_the_mathematics() {
         ("llama", json!({"rope_parameters": {"partial_rotary_factor": 0.5}}), "partial_rotary_factor"),
         ("llama", json!({"rope_interleaved": true}), "`rope_interleaved`"),
         ("llama", json!({"num_experts_per_tok": 2}), "`num_experts_per_tok`"),
+        ("qwen3_moe", json!({"shared_expert_intermediate_size": 8}), "`shared_expert_intermediate_size` (8)"),
+        ("qwen3_moe", json!({"use_qk_norm": 0}), "`use_qk_norm` (0)"),
         ("llama", json!({"is_encoder_decoder": true}), "`is_encoder_decoder`"),
         ("qwen2", json!({"dual_chunk_attention_config": {"chunk_size": 9}}), "`dual_chunk_attention_config`"),
         ("qwen2", json!({"attention_bias": true}), "`attention_bias`"),
@@ -43,6 +45,16 @@ fn what_changes_the_mathematics() {
     ]);
     // What is off or empty changes nothing.
     parsed("llama", json!({"rope_interleaved": false, "mlp_only_layers": [], "adapter": {}, "note": ""}));
+    // Fields of published configs that say nothing, though they are neither: GPT-2's, GPT-NeoX's, Dolly's, Qwen3-Coder's.
+    for (family, fields) in [
+        ("gpt2", json!({"n_special": 0, "predict_special_tokens": true, "output_past": true})),
+        ("gpt_neox", json!({"hidden_dropout_prob": 0, "attention_probs_dropout_prob": 0})),
+        ("gpt_neox", json!({"custom_pipelines": {"text-generation": {"impl": "a.B"}}})),
+        ("qwen3_moe", json!({"shared_expert_intermediate_size": 0, "use_qk_norm": true, "qkv_bias": false})),
+    ] {
+        let plain = if family == "gpt_neox" { json!({"rotary_pct": 1}) } else { json!({}) };
+        assert_eq!(parsed(family, with(plain.clone(), &fields)), parsed(family, plain), "{fields}");
+    }
 }
 
 #[test]
