@@ -4,6 +4,7 @@
 mod check;
 mod compared;
 mod events;
+mod gathered;
 mod hypotheses;
 mod plan;
 mod prepare;
