@@ -153,7 +153,7 @@ fn a_premise_gives_a_second_distribution() {
     assert!(!prompt.messages[1].content.contains("a strong feeling"), "the options are not shown");
     let options: Vec<_> = prompt.options.iter().map(|option| &option.surface_forms).collect();
     let line = json!({"prompt": "It was", "options": options}).to_string();
-    let scored = respondent_with_input(place.path(), &["score", "-q", "--temperatures", "1,0.5"], &line);
+    let scored = respondent_with_input(place.path(), &["score", "--quiet", "--model", "control", "--temperatures", "1,0.5"], &line);
     let scored: Value = serde_json::from_str(&scored.stdout).unwrap();
     for rows in rows.chunk_by(|a, b| a.cell_id == b.cell_id && a.temperature == b.temperature) {
         if rows[0].elicitation_format == "sentence" {
