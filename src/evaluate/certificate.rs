@@ -2,7 +2,8 @@
 //! against what the run found. It says what the run's own arithmetic (kernels, dtype, packing) did to the numbers.
 
 use super::events::{Event, Stage, Stop};
-use super::prepare::Prepared;
+use super::prepare::{Prepared, PreparedPrompt};
+use super::written::read_as_asked;
 use super::{RunPlan, Speaker};
 use crate::compare::{Metric, ModelUnit};
 use crate::engine::{
@@ -12,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
 use crate::output::records::{CertificateCard, LargestChange};
 use crate::packing::PrefixTrie;
-use crate::scoring::{CellReading, read_cell};
+use crate::scoring::{CellReading, OptionProbe};
 use crate::survey::Marginal;
 use rand::SeedableRng;
 use rand::seq::index::sample;
@@ -46,9 +47,9 @@ impl CertifiedCells {
     }
 
     /// Keeps what the run found, if the cell is one of them.
-    pub fn keep(&mut self, index: usize, readings: &[CellReading]) {
+    pub fn keep(&mut self, index: usize, readings: Vec<CellReading>) {
         if self.chosen.contains(&index) {
-            self.found.insert(index, readings.to_vec());
+            self.found.insert(index, readings);
         }
     }
 
@@ -93,13 +94,13 @@ pub fn certify(
             return Err(Error::new(ErrorKind::Interrupted, "stopped while cells were computed again"));
         }
         let again = alone(plan, &loaded.decoder, prepared, index)?;
-        let name = plan.cell_id(&prepared.cells[index].cell);
+        let name = plan.cell_id(&plan.cells[index]);
         for (of_run, again) in of_run.iter().zip(&again) {
             let place = || format!("{name} at temperature {}", of_run.temperature);
             let (log_prob, probability) = differences(of_run, again);
             card.log_prob_difference_nats.raise(log_prob, place);
             card.probability_difference.raise(probability, place);
-            for (metric, change) in reference.distance_changes(prepared, index, of_run, again) {
+            for (metric, change) in reference.distance_changes(index, of_run, again) {
                 let largest = card.distance_change.get_or_insert_default();
                 largest.raise(change, || format!("{metric}, {}", place()));
             }
@@ -114,12 +115,25 @@ pub fn certify(
     Ok(card)
 }
 
-/// Reads one cell in a trie of its own.
+/// Reads one cell, each of its prompts in a trie of its own.
 fn alone(plan: &RunPlan, decoder: &Decoder, prepared: &Prepared, index: usize) -> Result<Vec<CellReading>> {
-    let (cell, settings) = (&prepared.cells[index], &plan.settings);
+    let prompts = &prepared.prompts[prepared.of_cell(index)];
+    let readouts =
+        prompts.iter().map(|prompt| prompt_alone(plan, decoder, prompt)).collect::<Result<Vec<_>>>()?;
+    let asked: Vec<(&OptionProbe, &[ReadoutLogits])> = prompts
+        .iter()
+        .zip(&readouts)
+        .map(|(prompt, readouts)| (&*prompt.probe, readouts.as_slice()))
+        .collect();
+    let read = read_as_asked(plan, &plan.cells[index], &asked)?;
+    Ok(read.into_iter().map(|read| read.reading).collect())
+}
+
+fn prompt_alone(plan: &RunPlan, decoder: &Decoder, prompt: &PreparedPrompt) -> Result<Vec<ReadoutLogits>> {
+    let settings = &plan.settings;
     let (mut sequences, mut requests) = (Vec::new(), Vec::new());
-    for (prefix, wanted) in cell.probe.readouts() {
-        sequences.push(decoder.config().sequence(&cell.ids, prefix));
+    for (prefix, wanted) in prompt.probe.readouts() {
+        sequences.push(decoder.config().sequence(&prompt.ids, prefix));
         requests.push(ReadoutRequest { wanted });
     }
     let trie = PrefixTrie::new(&sequences);
@@ -134,8 +148,7 @@ fn alone(plan: &RunPlan, decoder: &Decoder, prepared: &Prepared, index: usize) -
             found[sequence] = Some(logits);
         }
     }
-    let readouts: Vec<ReadoutLogits> = found.into_iter().flatten().collect();
-    read_cell(&cell.probe, &readouts, &settings.temperatures, settings.thresholds)
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Largest differences of log-probs, among options that hold anything, and of shares.
@@ -177,12 +190,11 @@ impl Reference<'_> {
     /// How each of an item's distances would move if the cell were what it is now. Empty without people or distribution.
     fn distance_changes(
         &self,
-        prepared: &Prepared,
         index: usize,
         of_run: &CellReading,
         again: &CellReading,
     ) -> Vec<(Metric, f64)> {
-        let (study, cell) = (&self.plan.study, &prepared.cells[index].cell);
+        let (study, cell) = (&self.plan.study, &self.plan.cells[index]);
         let (persona, item) = (&study.personas[cell.persona_index], &study.items[cell.item_index]);
         let names = [
             persona.id.as_str(),

@@ -5,6 +5,7 @@ mod certificate;
 mod check;
 mod compared;
 mod events;
+mod gathered;
 mod human_set;
 mod hypotheses;
 mod plan;

@@ -6,30 +6,42 @@ use super::{RunPlan, Speaker};
 use crate::engine::{DecoderConfig, ReadoutRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::packing::PrefixTrie;
-use crate::prompts::{Cell, Prompt, render};
+use crate::prompts::{Cell, Prompt, PromptOption, render, render_all};
 use crate::scoring::OptionProbe;
+use crate::tokens::TextKind;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A cell ready to be read.
-pub struct PreparedCell {
+/// A prompt ready to be read.
+pub struct PreparedPrompt {
+    /// The cell it belongs to; for a domain premise the first of those that share it.
     pub cell: Cell,
+    /// The option that is asked about, as an index into the scale. `None` where all are.
+    pub asked_option: Option<usize>,
     pub rendered_text: String,
     /// The prompt's ids; the response is read behind the last.
     pub ids: Vec<u32>,
     /// Tokens of the prompt's own end that are read as part of every form instead.
     pub stepped_back: usize,
-    /// Shared by all cells with the same forms.
+    /// Shared by all prompts with the same forms.
     pub probe: Arc<OptionProbe>,
-    /// Labels in scale order.
-    pub labels: Vec<String>,
 }
 
-/// All cells, and the readouts of all of them in one numbering: cell after cell, within a cell as the probe has them.
+/// All prompts, and their readouts in one numbering: prompt after prompt, then premise after premise, within each as the probe
+/// has them.
 pub struct Prepared {
-    pub cells: Vec<PreparedCell>,
-    /// First readout of each cell, and one past the last of all.
+    /// Those of one cell stand next to each other, by the option that they ask about.
+    pub prompts: Vec<PreparedPrompt>,
+    /// What stands before responses when nothing is asked. Plain text: no template says how to ask nothing.
+    pub premises: Vec<PreparedPrompt>,
+    /// For each cell of the plan its prompts.
+    cells: Vec<Range<usize>>,
+    /// For each cell of the plan its premise, where its format has one.
+    premise_of: Vec<Option<usize>>,
+    /// First readout of each prompt and premise, and one past the last of all.
     first_readout: Vec<usize>,
 }
 
@@ -57,52 +69,135 @@ impl Prepared {
             events(Event::Advanced { stage: Stage::Prompts, done, total });
             Ok(prepared)
         };
-        let cells = plan.cells.par_iter().map(prepare).collect::<Result<Vec<_>>>()?;
-        let mut first_readout = vec![0];
-        for cell in &cells {
-            first_readout.push(first_readout[first_readout.len() - 1] + cell.probe.readout_count());
+        let of_cells = plan.cells.par_iter().map(prepare).collect::<Result<Vec<Vec<PreparedPrompt>>>>()?;
+        let (mut prompts, mut cells) = (Vec::new(), Vec::new());
+        for of_cell in of_cells {
+            cells.push(prompts.len()..prompts.len() + of_cell.len());
+            prompts.extend(of_cell);
         }
-        Ok(Prepared { cells, first_readout })
+        let (premises, premise_of) = prepare_premises(plan, speaker, &probes)?;
+        let mut first_readout = vec![0];
+        for prompt in prompts.iter().chain(&premises) {
+            first_readout.push(first_readout[first_readout.len() - 1] + prompt.probe.readout_count());
+        }
+        Ok(Prepared { prompts, premises, cells, premise_of, first_readout })
+    }
+
+    /// The prompts of one cell of the plan, as indices.
+    pub fn of_cell(&self, cell_index: usize) -> Range<usize> {
+        self.cells[cell_index].clone()
+    }
+
+    /// The cell of the plan that a prompt belongs to.
+    pub fn cell_of(&self, prompt_index: usize) -> usize {
+        self.cells.partition_point(|prompts| prompts.end <= prompt_index)
+    }
+
+    /// The premise of one cell of the plan, as an index.
+    pub fn premise_of(&self, cell_index: usize) -> Option<usize> {
+        self.premise_of[cell_index]
     }
 
     /// The trie of all readouts, and what each of them wants.
     pub fn trie(&self, config: &DecoderConfig) -> (PrefixTrie, Vec<ReadoutRequest<'_>>) {
         let (mut sequences, mut requests) = (Vec::new(), Vec::new());
-        for cell in &self.cells {
-            for (prefix, wanted) in cell.probe.readouts() {
-                sequences.push(config.sequence(&cell.ids, prefix));
+        for prompt in self.prompts.iter().chain(&self.premises) {
+            for (prefix, wanted) in prompt.probe.readouts() {
+                sequences.push(config.sequence(&prompt.ids, prefix));
                 requests.push(ReadoutRequest { wanted });
             }
         }
         (PrefixTrie::new(&sequences), requests)
     }
 
-    /// Tokens if every cell were computed by itself.
+    /// Tokens if every prompt were computed by itself.
     pub fn flat_token_count(&self) -> u64 {
-        self.cells.iter().map(|cell| (cell.ids.len() + cell.probe.continuation_token_count()) as u64).sum()
+        let count = |prompt: &PreparedPrompt| prompt.ids.len() + prompt.probe.continuation_token_count();
+        self.prompts.iter().chain(&self.premises).map(|prompt| count(prompt) as u64).sum()
     }
 
-    /// The cell that a readout belongs to, and its number within the cell.
+    /// The prompt that a readout belongs to, or past all prompts the premise, and its number within it.
     pub fn owner(&self, readout: usize) -> (usize, usize) {
-        let cell = self.first_readout.partition_point(|&first| first <= readout) - 1;
-        (cell, readout - self.first_readout[cell])
+        let prompt = self.first_readout.partition_point(|&first| first <= readout) - 1;
+        (prompt, readout - self.first_readout[prompt])
     }
 }
 
-fn prepare(plan: &RunPlan, speaker: &Speaker, probes: &Probes, cell: &Cell) -> Result<PreparedCell> {
-    let Prompt { messages, answer_prefix, options } = render(&plan.study, cell)?;
-    let (rendered_text, kind) = speaker.render(&messages, &answer_prefix)?;
-    let encoded = speaker.tokenizer.encode_prompt(&rendered_text, kind, &options)?;
-    let labels: Vec<String> = options.into_iter().map(|option| option.label).collect();
-    let probe = probes.of(speaker, &encoded, &labels)?;
-    let longest = probe.readouts().map(|(prefix, _)| prefix.len()).max().unwrap_or(0);
-    speaker.check_len(encoded.ids.len() + longest)?;
-    Ok(PreparedCell {
-        cell: *cell,
-        rendered_text,
-        ids: encoded.ids,
-        stepped_back: encoded.stepped_back,
-        probe,
-        labels,
+fn prepare(plan: &RunPlan, speaker: &Speaker, probes: &Probes, cell: &Cell) -> Result<Vec<PreparedPrompt>> {
+    let prepare = |prompt: Prompt| {
+        let (rendered_text, kind) = speaker.render(&prompt.messages, &prompt.answer_prefix)?;
+        let text = EncodedText { cell, rendered_text, kind, excluded: &prompt.excluded };
+        Ok(PreparedPrompt {
+            asked_option: prompt.asked_option,
+            ..text.encode(speaker, probes, &prompt.options)?
+        })
+    };
+    render_all(&plan.study, cell)?.into_iter().map(prepare).collect()
+}
+
+/// A text behind which responses are read.
+struct EncodedText<'a> {
+    cell: &'a Cell,
+    rendered_text: String,
+    kind: TextKind,
+    excluded: &'a [String],
+}
+
+impl EncodedText<'_> {
+    fn encode(self, speaker: &Speaker, probes: &Probes, options: &[PromptOption]) -> Result<PreparedPrompt> {
+        let EncodedText { cell, rendered_text, kind, excluded } = self;
+        let encoded = speaker.tokenizer.encode_prompt_excluding(&rendered_text, kind, options, excluded)?;
+        let labels: Vec<String> = options.iter().map(|option| option.label.clone()).collect();
+        let probe = probes.of(speaker, &encoded, &labels)?;
+        let longest = probe.readouts().map(|(prefix, _)| prefix.len()).max().unwrap_or(0);
+        speaker.check_len(encoded.ids.len() + longest)?;
+        let (ids, stepped_back) = (encoded.ids, encoded.stepped_back);
+        Ok(PreparedPrompt { cell: *cell, asked_option: None, rendered_text, ids, stepped_back, probe })
+    }
+}
+
+/// The premises of all cells, each once, and for each cell which is its own. What a response is made of depends on format,
+/// language and scale, not on the order in which options are shown.
+fn prepare_premises(
+    plan: &RunPlan,
+    speaker: &Speaker,
+    probes: &Probes,
+) -> Result<(Vec<PreparedPrompt>, Vec<Option<usize>>)> {
+    let mut premises = Vec::new();
+    let mut known: BTreeMap<(usize, usize, usize), usize> = BTreeMap::new();
+    let mut premise_of = Vec::with_capacity(plan.cells.len());
+    for cell in &plan.cells {
+        if !plan.study.formats[cell.format_index].has_premise {
+            premise_of.push(None);
+            continue;
+        }
+        let key = (cell.format_index, cell.language_index, plan.study.items[cell.item_index].scale_index);
+        let index = match known.get(&key) {
+            Some(&index) => index,
+            None => {
+                premises.push(prepare_premise(plan, speaker, probes, cell)?);
+                known.insert(key, premises.len() - 1);
+                premises.len() - 1
+            }
+        };
+        premise_of.push(Some(index));
+    }
+    Ok((premises, premise_of))
+}
+
+fn prepare_premise(
+    plan: &RunPlan,
+    speaker: &Speaker,
+    probes: &Probes,
+    cell: &Cell,
+) -> Result<PreparedPrompt> {
+    let prompt = render(&plan.study, cell)?;
+    let rendered_text = prompt.domain_premise.unwrap_or_default();
+    let text = EncodedText { cell, rendered_text, kind: TextKind::Plain, excluded: &prompt.excluded };
+    text.encode(speaker, probes, &prompt.options).map_err(|error| {
+        let (study, language) = (&plan.study, &plan.study.languages[cell.language_index]);
+        let format = &study.formats[cell.format_index];
+        Error::new(error.kind(), format!("the domain premise of the format `{format}` in `{language}`"))
+            .because(error)
     })
 }

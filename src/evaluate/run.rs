@@ -3,11 +3,12 @@
 use super::certificate::{CertifiedCells, FinishedRun, certify};
 use super::compared::{comparison_rows, human_card};
 use super::events::{Event, Stage, Stop};
+use super::gathered::Gathering;
 use super::hypotheses::hypothesis_cards;
 use super::prepare::Prepared;
 use super::written::{FinishedCells, WrittenCells};
 use super::{RunPlan, Speaker};
-use crate::engine::{EngineDevice, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
+use crate::engine::{EngineDevice, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
@@ -153,7 +154,7 @@ impl PrefillRun<'_> {
             ..Default::default()
         };
         let mut written = WrittenCells::create(self.plan, &self.speaker.tokenizer, self.folder)?;
-        let mut open: BTreeMap<usize, Vec<Option<ReadoutLogits>>> = BTreeMap::new();
+        let mut gathering = Gathering::new(self.prepared);
         let mut done = 0;
         for batch in
             Prefill::new(&loaded.decoder, self.trie, self.requests, &readout_settings, settings.token_budget)
@@ -162,13 +163,10 @@ impl PrefillRun<'_> {
             packing.batch_count += 1;
             packing.kv_row_count_max = packing.kv_row_count_max.max(batch.kv_row_count as u64);
             for (readout, logits) in batch.readouts {
-                let (index, place) = self.prepared.owner(readout);
-                let cell = &self.prepared.cells[index];
-                let slots = open.entry(index).or_insert_with(|| vec![None; cell.probe.readout_count()]);
-                slots[place] = Some(logits);
-                if slots.iter().all(Option::is_some) {
-                    let readouts: Vec<_> = open.remove(&index).into_iter().flatten().flatten().collect();
-                    certified.keep(index, &written.add(cell, &readouts)?);
+                for cell in gathering.add(readout, logits) {
+                    let premise = gathering.premise(cell.cell_index);
+                    let readings = written.add(self.prepared, &cell, premise)?;
+                    certified.keep(cell.cell_index, readings);
                 }
             }
             done += batch.token_count as u64;
@@ -276,9 +274,13 @@ fn manifest(
 fn format_cards(study: &Study) -> BTreeMap<String, FormatCard> {
     let own = study.formats.iter().filter(|format| **format != ElicitationFormat::plain(format.key));
     own.map(|format| {
-        let ElicitationFormat { id, key, shows_options, closings } = format;
-        let card =
-            FormatCard { key: key.to_string(), shows_options: *shows_options, closings: closings.clone() };
+        let ElicitationFormat { id, key, shows_options, closings, has_premise } = format;
+        let card = FormatCard {
+            key: key.to_string(),
+            shows_options: *shows_options,
+            closings: closings.clone(),
+            has_premise: *has_premise,
+        };
         (id.clone(), card)
     })
     .collect()

@@ -1,14 +1,18 @@
 //! Finished cells to rows, as they finish, and to the units that are compared with people.
 
 use super::RunPlan;
+use super::gathered::GatheredCell;
 use super::hypotheses::{CellResponse, needs_all_temperatures};
-use super::prepare::PreparedCell;
+use super::prepare::{Prepared, PreparedPrompt};
 use crate::compare::ModelUnit;
 use crate::engine::ReadoutLogits;
 use crate::error::Result;
 use crate::output::records::{CellRow, Counts, PromptRow};
 use crate::output::{CellWriter, PromptWriter, ResultFolder};
-use crate::scoring::{CellReading, ReadingStatus, read_cell};
+use crate::prompts::{AnswerKey, Cell};
+use crate::scoring::{
+    CellReading, OptionProbe, ReadingStatus, log_probs, premise_normalised, read_cell, read_verbalised,
+};
 use crate::survey::ResponseDistribution;
 use crate::tokens::TextTokenizer;
 use std::collections::BTreeMap;
@@ -21,6 +25,40 @@ struct UnitSum {
     probabilities: Vec<f64>,
     cell_count: u32,
     unusable_count: u32,
+}
+
+/// What was read of one cell at one temperature, by whichever format.
+pub struct CellRead {
+    pub reading: CellReading,
+    /// Of a verbalised distribution.
+    expected_counts: Option<Vec<Option<f64>>>,
+    /// Log-probs behind the domain premise, and the distribution normalised by them.
+    premise: Option<(Vec<f64>, Option<ResponseDistribution>)>,
+}
+
+/// Reads a cell at each temperature, as its format has it: each of its prompts' probe, and what was read with it.
+///
+/// # Errors
+/// As [`read_cell`] and [`read_verbalised`].
+pub fn read_as_asked(
+    plan: &RunPlan,
+    cell: &Cell,
+    asked: &[(&OptionProbe, &[ReadoutLogits])],
+) -> Result<Vec<CellRead>> {
+    let settings = &plan.settings;
+    if plan.study.formats[cell.format_index].key == AnswerKey::Count {
+        let readings = read_verbalised(asked, &settings.temperatures, settings.thresholds)?;
+        let read = readings.into_iter().map(|read| CellRead {
+            reading: read.reading,
+            expected_counts: Some(read.expected_counts),
+            premise: None,
+        });
+        return Ok(read.collect());
+    }
+    let (probe, readouts) = asked[0];
+    let readings = read_cell(probe, readouts, &settings.temperatures, settings.thresholds)?;
+    let plain = |reading| CellRead { reading, expected_counts: None, premise: None };
+    Ok(readings.into_iter().map(plain).collect())
 }
 
 /// What is left once all rows are written.
@@ -59,22 +97,57 @@ impl<'a> WrittenCells<'a> {
         })
     }
 
-    /// Scores one cell, writes its rows, and tells what it read.
+    /// Scores one cell, writes its rows, and tells what it read at each temperature. `premise` was read behind the cell's premise, where it has one.
     ///
     /// # Errors
     /// Kind `Output` when a row cannot be written.
-    pub fn add(&mut self, prepared: &PreparedCell, readouts: &[ReadoutLogits]) -> Result<Vec<CellReading>> {
-        let settings = &self.plan.settings;
-        let readings = read_cell(&prepared.probe, readouts, &settings.temperatures, settings.thresholds)?;
-        let cell_id = self.plan.cell_id(&prepared.cell);
-        self.prompts.write(self.prompt_row(prepared, &cell_id, &readouts[0]))?;
-        self.count(&readings[self.plan.unit_temperature_index()], readouts.len());
-        for (temperature_index, reading) in readings.iter().enumerate() {
-            self.sum(prepared, temperature_index, reading);
-            self.keep(prepared, reading);
-            self.write_reading(prepared, &cell_id, reading)?;
+    pub fn add(
+        &mut self,
+        prepared: &Prepared,
+        gathered: &GatheredCell,
+        premise: Option<&[ReadoutLogits]>,
+    ) -> Result<Vec<CellReading>> {
+        let prompts = &prepared.prompts[prepared.of_cell(gathered.cell_index)];
+        let cell = &self.plan.cells[gathered.cell_index];
+        let asked: Vec<(&OptionProbe, &[ReadoutLogits])> = prompts
+            .iter()
+            .map(|prompt| &*prompt.probe)
+            .zip(gathered.readouts.iter().map(Vec::as_slice))
+            .collect();
+        let mut readings = read_as_asked(self.plan, cell, &asked)?;
+        if let (Some(index), Some(readouts)) = (prepared.premise_of(gathered.cell_index), premise) {
+            self.set_against(&prepared.premises[index].probe, readouts, &mut readings)?;
         }
-        Ok(readings)
+        let cell_id = self.plan.cell_id(cell);
+        for (prompt, readouts) in prompts.iter().zip(&gathered.readouts) {
+            self.prompts.write(self.prompt_row(prompt, &cell_id, &readouts[0]))?;
+        }
+        let readout_count = gathered.readouts.iter().map(Vec::len).sum();
+        self.count(&readings[self.plan.unit_temperature_index()].reading, readout_count);
+        for (temperature_index, read) in readings.iter().enumerate() {
+            self.sum(cell, temperature_index, &read.reading);
+            self.keep(cell, &read.reading);
+            self.write_reading(cell, &cell_id, read)?;
+        }
+        Ok(readings.into_iter().map(|read| read.reading).collect())
+    }
+
+    /// Notes what was read behind a premise, and the distribution normalised by it where there is a plain one.
+    fn set_against(
+        &self,
+        probe: &OptionProbe,
+        readouts: &[ReadoutLogits],
+        readings: &mut [CellRead],
+    ) -> Result<()> {
+        for (index, read) in readings.iter_mut().enumerate() {
+            let behind = log_probs(probe, readouts, index, read.reading.temperature);
+            let normalised = match read.reading.distribution {
+                Some(_) => premise_normalised(&read.reading.log_probs, &behind)?,
+                None => None,
+            };
+            read.premise = Some((behind, normalised));
+        }
+        Ok(())
     }
 
     /// Makes both files whole.
@@ -89,12 +162,12 @@ impl<'a> WrittenCells<'a> {
         Ok(FinishedCells { units, responses: self.responses, counts: self.counts })
     }
 
-    fn keep(&mut self, prepared: &PreparedCell, reading: &CellReading) {
+    fn keep(&mut self, cell: &Cell, reading: &CellReading) {
         let hypotheses = &self.plan.study.hypotheses;
         let at_one = reading.temperature == 1.0;
         if !hypotheses.is_empty() && (at_one || needs_all_temperatures(hypotheses)) {
             self.responses.push(CellResponse {
-                cell: prepared.cell,
+                cell: *cell,
                 temperature: reading.temperature,
                 distribution: reading.distribution.as_ref().map(|found| found.probabilities().to_vec()),
             });
@@ -112,8 +185,7 @@ impl<'a> WrittenCells<'a> {
         }
     }
 
-    fn sum(&mut self, prepared: &PreparedCell, temperature_index: usize, reading: &CellReading) {
-        let cell = &prepared.cell;
+    fn sum(&mut self, cell: &Cell, temperature_index: usize, reading: &CellReading) {
         let key =
             (cell.persona_index, cell.item_index, cell.language_index, cell.format_index, temperature_index);
         let sum = self.units.entry(key).or_default();
@@ -128,9 +200,12 @@ impl<'a> WrittenCells<'a> {
         }
     }
 
-    fn prompt_row(&self, prepared: &PreparedCell, cell_id: &str, readout: &ReadoutLogits) -> PromptRow {
+    fn prompt_row(&self, prepared: &PreparedPrompt, cell_id: &str, readout: &ReadoutLogits) -> PromptRow {
+        let study = &self.plan.study;
+        let options = &study.scales[study.items[prepared.cell.item_index].scale_index].options;
         PromptRow {
             cell_id: cell_id.to_owned(),
+            asked_option: prepared.asked_option.map(|index| options[index].code.clone()),
             rendered_text: prepared.rendered_text.clone(),
             readout_index: prepared.ids.len() as u32 - 1,
             token_ids: prepared.ids.clone(),
@@ -142,11 +217,15 @@ impl<'a> WrittenCells<'a> {
         }
     }
 
-    fn write_reading(&mut self, prepared: &PreparedCell, cell_id: &str, reading: &CellReading) -> Result<()> {
-        let (study, cell) = (&self.plan.study, &prepared.cell);
+    fn write_reading(&mut self, cell: &Cell, cell_id: &str, read: &CellRead) -> Result<()> {
+        let (study, reading) = (&self.plan.study, &read.reading);
         let (persona, item) = (&study.personas[cell.persona_index], &study.items[cell.item_index]);
-        for (index, option) in study.scales[item.scale_index].options.iter().enumerate() {
-            let log_prob = reading.log_probs[index];
+        let (scale, language) = (&study.scales[item.scale_index], &study.languages[cell.language_index]);
+        let finite = |log_prob: f64| log_prob.is_finite().then_some(log_prob);
+        let share = |distribution: &ResponseDistribution, index: usize| distribution.probabilities()[index];
+        for (index, option) in scale.options.iter().enumerate() {
+            let premise = read.premise.as_ref();
+            let normalised = premise.and_then(|(_, normalised)| normalised.as_ref());
             self.cells.write(CellRow {
                 cell_id: cell_id.to_owned(),
                 study: study.id.clone(),
@@ -154,17 +233,20 @@ impl<'a> WrittenCells<'a> {
                 population_group: persona.population_group.clone(),
                 item: item.id.clone(),
                 facets: item.facets.clone(),
-                language: study.languages[cell.language_index].0.clone(),
+                language: language.0.clone(),
                 elicitation_format: study.formats[cell.format_index].id.clone(),
                 option_order: cell.order.to_string(),
                 temperature: reading.temperature,
                 option_code: option.code.clone(),
-                option_label: prepared.labels[index].clone(),
+                option_label: scale.labels[language][index].clone(),
                 option_value: option.value,
-                log_prob: log_prob.is_finite().then_some(log_prob),
+                log_prob: finite(reading.log_probs[index]),
                 answer_mass: reading.answer_mass,
-                probability: reading.distribution.as_ref().map(|known| known.probabilities()[index]),
+                probability: reading.distribution.as_ref().map(|known| share(known, index)),
                 status: reading.status.to_string(),
+                premise_log_prob: premise.and_then(|(behind, _)| finite(behind[index])),
+                premise_normalised_probability: normalised.map(|known| share(known, index)),
+                expected_count: read.expected_counts.as_ref().and_then(|counts| counts[index]),
             })?;
         }
         Ok(())

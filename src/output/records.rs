@@ -1,11 +1,11 @@
-//! The rows and the manifest of a result folder, version 2. A Parquet column has the name of its field.
+//! The rows and the manifest of a result folder, version 3. A Parquet column has the name of its field.
 //! Plain data: no Arrow, no Parquet.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when the meaning or the name of a column changes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// `cells.parquet`: one row per cell × temperature × option.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,20 +25,34 @@ pub struct CellRow {
     pub option_code: String,
     pub option_label: String,
     pub option_value: f64,
-    /// Natural log of the probability of the option's event, before normalising over options. −inf is stored as null.
+    /// Natural log of the probability of the option's event, before normalising over options. −inf is stored as null; in a
+    /// verbalised distribution, where no response is an option, it is null throughout.
     pub log_prob: Option<f64>,
-    /// Sum over options of the probabilities of their events, at this temperature. In 0..=1.
+    /// Sum over options of the probabilities of their events, at this temperature. In 0..=1. In a verbalised distribution: the
+    /// least, over the options asked about, of the probability that the response is a number from 0 to 100.
     pub answer_mass: f64,
-    /// The option's share of the answer mass; null where the status is `unusable`.
+    /// The option's share of the answer mass, or of the counts told in a verbalised distribution; null where the status is
+    /// `unusable`.
     pub probability: Option<f64>,
     /// `ok`, `low_mass` or `unusable`.
     pub status: String,
+    /// Natural log of the probability of the option's event behind the format's domain premise. Null where the format has none,
+    /// and for −inf.
+    pub premise_log_prob: Option<f64>,
+    /// The option's share by domain-conditional PMI: exp(log_prob − premise_log_prob), normalised over options. Null where
+    /// there is no premise or an option has no probability behind it, and where the status is `unusable`.
+    pub premise_normalised_probability: Option<f64>,
+    /// In a verbalised distribution: how many of 100 people are expected to choose the option, given that the response is a
+    /// number. Null elsewhere.
+    pub expected_count: Option<f64>,
 }
 
-/// `prompts.parquet`: one row per cell.
+/// `prompts.parquet`: one row per prompt. A cell has one, but in a verbalised distribution one for each option.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PromptRow {
     pub cell_id: String,
+    /// Code of the option that is asked about; null where the response is one of the options.
+    pub asked_option: Option<String>,
     pub rendered_text: String,
     pub token_ids: Vec<u32>,
     /// Index into `token_ids` of the token behind which the response is read.
@@ -196,10 +210,12 @@ pub struct StudyCard {
 /// An elicitation format, as `prompts/README.md` describes its fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormatCard {
-    /// `number`, `letter` or `label`.
+    /// `number`, `letter`, `label` or `count`.
     pub key: String,
     pub shows_options: bool,
     pub closings: Vec<String>,
+    #[serde(default)]
+    pub has_premise: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

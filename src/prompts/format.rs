@@ -1,6 +1,7 @@
 //! How a response is asked for: by number, by letter, or by the option's own words; with the options shown or not; closed by what a
 //! response must end with. A format is data: a study may declare its own.
 
+use super::PromptOption;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -14,10 +15,15 @@ pub enum AnswerKey {
     Letter,
     /// The option's label, word for word.
     Label,
+    /// For each option by itself, how many of a hundred people would choose it: a number from 0 to 100.
+    Count,
 }
 
 impl AnswerKey {
-    pub const ALL: [AnswerKey; 3] = [AnswerKey::Number, AnswerKey::Letter, AnswerKey::Label];
+    /// Those that name a format by themselves.
+    pub const PLAIN: [AnswerKey; 3] = [AnswerKey::Number, AnswerKey::Letter, AnswerKey::Label];
+    pub const ALL: [AnswerKey; 4] =
+        [AnswerKey::Number, AnswerKey::Letter, AnswerKey::Label, AnswerKey::Count];
 }
 
 impl fmt::Display for AnswerKey {
@@ -26,6 +32,7 @@ impl fmt::Display for AnswerKey {
             AnswerKey::Number => "number",
             AnswerKey::Letter => "letter",
             AnswerKey::Label => "label",
+            AnswerKey::Count => "count",
         })
     }
 }
@@ -39,12 +46,20 @@ pub struct ElicitationFormat {
     pub shows_options: bool,
     /// What a response has to end with, any of them: `}` of a JSON field. Empty where it ends as it likes.
     pub closings: Vec<String>,
+    /// Whether responses are also read behind a text that asks nothing, for a distribution normalised by it.
+    pub has_premise: bool,
 }
 
 impl ElicitationFormat {
     /// The format that a key names without further ado: options shown, nothing that closes.
     pub fn plain(key: AnswerKey) -> Self {
-        ElicitationFormat { id: key.to_string(), key, shows_options: true, closings: Vec::new() }
+        ElicitationFormat {
+            id: key.to_string(),
+            key,
+            shows_options: true,
+            closings: Vec::new(),
+            has_premise: false,
+        }
     }
 
     /// The strings that count as choosing an option, most canonical first.
@@ -71,34 +86,52 @@ impl ElicitationFormat {
     }
 
     fn written_keys(&self, code: &str, label: &str, shown_index: usize) -> Vec<String> {
-        let key = self.answer_key(code, label, shown_index);
-        let capitalised = capitalise(&key);
-        let mut keys = vec![key.clone(), format!(" {key}")];
-        if self.key == AnswerKey::Label && capitalised != key {
-            keys.push(capitalised.clone());
-            keys.push(format!(" {capitalised}"));
-        }
-        keys
+        let mut keys = match self.key {
+            AnswerKey::Number => vec![code.to_owned()],
+            AnswerKey::Letter => vec![letter(shown_index).to_string()],
+            AnswerKey::Label => vec![label.to_owned(), capitalise(label)],
+            AnswerKey::Count => (0..=COUNT_MAX).map(|count| count.to_string()).collect(),
+        };
+        keys.dedup();
+        keys.into_iter().flat_map(|key| [key.clone(), format!(" {key}")]).collect()
     }
 
     /// The line that shows an option. A code stays with its option; letters go by the position shown.
     pub fn option_line(&self, code: &str, label: &str, shown_index: usize) -> String {
         match self.key {
-            AnswerKey::Label => format!("- {label}"),
-            AnswerKey::Number | AnswerKey::Letter => {
-                format!("{}. {label}", self.answer_key(code, label, shown_index))
-            }
+            AnswerKey::Label | AnswerKey::Count => format!("- {label}"),
+            AnswerKey::Number => format!("{code}. {label}"),
+            AnswerKey::Letter => format!("{}. {label}", letter(shown_index)),
         }
     }
 
-    fn answer_key(&self, code: &str, label: &str, shown_index: usize) -> String {
-        match self.key {
-            AnswerKey::Number => code.to_owned(),
-            AnswerKey::Letter => letter(shown_index).to_string(),
-            AnswerKey::Label => label.to_owned(),
-        }
+    /// The counts as what a response chooses among, in ascending order, for a format that asks for them.
+    pub(super) fn counts(&self) -> Vec<PromptOption> {
+        let count = |count: u32| {
+            let text = count.to_string();
+            let plain = ElicitationFormat { key: AnswerKey::Number, ..self.clone() };
+            PromptOption {
+                surface_forms: plain.surface_forms(&text, "", 0),
+                openings: plain.openings(&text, "", 0),
+                label: text.clone(),
+                code: text,
+            }
+        };
+        (0..=COUNT_MAX).map(count).collect()
+    }
+
+    /// Numbers that begin like a count and are none, where nothing has to close one: what goes on in another digit.
+    pub(super) fn no_counts(&self) -> Vec<String> {
+        let longer = |count: u32| (0..10).map(move |digit| format!("{count}{digit}"));
+        let is_count = |text: &String| (1..=COUNT_MAX).any(|count| count.to_string() == *text);
+        let texts = (0..=COUNT_MAX).flat_map(longer).filter(|text| !is_count(text));
+        let spaced = texts.flat_map(|text| [text.clone(), format!(" {text}")]);
+        if self.closings.is_empty() { spaced.collect() } else { Vec::new() }
     }
 }
+
+/// People of whom a verbalised distribution tells.
+pub const COUNT_MAX: u32 = 100;
 
 /// A for 0. Studies have at most 26 options in a scale.
 fn letter(shown_index: usize) -> char {

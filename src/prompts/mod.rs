@@ -4,6 +4,7 @@
 mod catalogue;
 mod chat;
 mod format;
+mod format_wording;
 mod hypotheses;
 mod option_order;
 mod render;
@@ -18,10 +19,11 @@ pub use chat::{
     ChatTemplate, PromptSettings, PromptWriter, TemplateChoice, TemplateSettings, Thinking, Treatment,
     check_date, pick_template,
 };
-pub use format::{AnswerKey, ElicitationFormat};
+pub use format::{AnswerKey, COUNT_MAX, ElicitationFormat};
+pub use format_wording::FormatWording;
 pub use option_order::OptionOrder;
-pub use render::{Cell, render};
-pub use wording::{FormatWording, Wording};
+pub use render::{Cell, render, render_all};
+pub use wording::Wording;
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -37,7 +39,13 @@ pub struct Prompt {
     pub messages: Vec<Message>,
     /// Put after the generation prompt; the response is read right behind it. May be empty.
     pub answer_prefix: String,
-    /// In scale order, whatever the order shown.
+    /// What stands before a response when nothing is asked. `None` where the format has no such thing.
+    pub domain_premise: Option<String>,
+    /// The option that is asked about, as an index into the scale. `None` where the response is one of the options.
+    pub asked_option: Option<usize>,
+    /// Texts that count as none of `options`, though they begin like one.
+    pub excluded: Vec<String>,
+    /// In scale order, whatever the order shown; where one option is asked about, the numbers from 0 to 100.
     pub options: Vec<PromptOption>,
 }
 

@@ -1,8 +1,9 @@
 //! One cell of a study to one prompt. What varies most comes last, so that prompts share long beginnings:
 //! language, persona, situation, variable, options, instruction, answer prefix.
 
-use super::wording::{SCALE_PLACEHOLDERS, fill};
-use super::{ElicitationFormat, Message, OptionOrder, Prompt, PromptOption, Study};
+use super::format_wording::{OPTION_PLACEHOLDERS, SCALE_PLACEHOLDERS};
+use super::wording::fill;
+use super::{AnswerKey, ElicitationFormat, Message, OptionOrder, Prompt, PromptOption, Study};
 use crate::error::{Error, Result};
 use crate::survey::{Language, ResponseOption, ResponseScale};
 
@@ -16,11 +17,20 @@ pub struct Cell {
     pub order: OptionOrder,
 }
 
-/// Renders a cell.
+/// Renders a cell: its only prompt, or the first of those that ask about its options one by one.
+///
+/// # Errors
+/// As [`render_all`].
+pub fn render(study: &Study, cell: &Cell) -> Result<Prompt> {
+    let prompts = render_all(study, cell)?;
+    prompts.into_iter().next().ok_or_else(|| Error::study("there is nothing to ask about"))
+}
+
+/// Renders all prompts of a cell: one, or one for each option where options are asked about by themselves.
 ///
 /// # Errors
 /// Kind `Study` when an index is out of range or the study lacks a text in this language.
-pub fn render(study: &Study, cell: &Cell) -> Result<Prompt> {
+pub fn render_all(study: &Study, cell: &Cell) -> Result<Vec<Prompt>> {
     let language = nth(&study.languages, cell.language_index, "language")?;
     let persona = nth(&study.personas, cell.persona_index, "persona")?;
     let item = nth(&study.items, cell.item_index, "item")?;
@@ -33,22 +43,44 @@ pub fn render(study: &Study, cell: &Cell) -> Result<Prompt> {
     let persona_text = worded(persona.texts.get(language), language, "persona")?;
 
     let system = fill(&wording.system_text, &[("persona", persona_text)]).map_err(Error::study)?;
-    let (lines, options) = present(scale, labels, format, cell.order);
-    let instruction = fill(&asked.instruction, &scale_words(scale, labels)).map_err(Error::study)?;
+    let written = asked.continuations.get(&scale.id).unwrap_or(labels);
+    let (lines, options) = present(scale, labels, written, format, cell.order);
     let lines = if format.shows_options { format!("{}\n\n", lines.join("\n")) } else { String::new() };
-    let user = format!("{stem}\n\n{lines}{instruction}");
+    let prefix = asked.answer_prefixes.get(&item.variable).unwrap_or(&asked.answer_prefix);
     let message = |role: &str, content: String| Message { role: role.to_owned(), content };
-    Ok(Prompt {
-        messages: vec![message("system", system), message("user", user)],
-        answer_prefix: asked.answer_prefixes.get(&item.variable).unwrap_or(&asked.answer_prefix).clone(),
-        options,
-    })
+    let prompt = |asked_option: Option<usize>| {
+        let mut words = scale_words(scale, labels);
+        let mut answer_prefix = prefix.clone();
+        if let Some(index) = asked_option {
+            let [code, label] = OPTION_PLACEHOLDERS;
+            let of_option = [(code, options[index].code.as_str()), (label, options[index].label.as_str())];
+            words.extend(of_option);
+            answer_prefix = fill(prefix, &of_option).map_err(Error::study)?;
+        }
+        let instruction = fill(&asked.instruction, &words).map_err(Error::study)?;
+        let user = format!("{stem}\n\n{lines}{instruction}");
+        let is_count = asked_option.is_some();
+        Ok(Prompt {
+            messages: vec![message("system", system.clone()), message("user", user)],
+            answer_prefix,
+            domain_premise: asked.domain_premise.clone(),
+            asked_option,
+            excluded: if is_count { format.no_counts() } else { Vec::new() },
+            options: if is_count { format.counts() } else { options.clone() },
+        })
+    };
+    match format.key {
+        AnswerKey::Count => (0..options.len()).map(|index| prompt(Some(index))).collect(),
+        _ => Ok(vec![prompt(None)?]),
+    }
 }
 
-/// The option lines in the order shown, and the options in scale order.
+/// The option lines in the order shown, and the options in scale order. `written` is what a response writes where it is
+/// made of labels.
 fn present(
     scale: &ResponseScale,
     labels: &[String],
+    written: &[String],
     format: &ElicitationFormat,
     order: OptionOrder,
 ) -> (Vec<String>, Vec<PromptOption>) {
@@ -57,18 +89,21 @@ fn present(
     for (position, index) in shown.iter().enumerate() {
         shown_at[*index] = position;
     }
-    let entries: Vec<(&str, &str, usize)> = (scale.options.iter().zip(labels).zip(shown_at))
-        .map(|((option, label), position)| (option.code.as_str(), label.as_str(), position))
-        .collect();
-    let lines = shown.iter().filter_map(|index| entries.get(*index));
-    let lines = lines.map(|(code, label, position)| format.option_line(code, label, *position)).collect();
-    let options = entries.iter().map(|(code, label, position)| PromptOption {
-        code: (*code).to_owned(),
-        label: (*label).to_owned(),
-        surface_forms: format.surface_forms(code, label, *position),
-        openings: format.openings(code, label, *position),
-    });
-    (lines, options.collect())
+    let line =
+        |index: &usize| format.option_line(&scale.options[*index].code, &labels[*index], shown_at[*index]);
+    let option = |index: usize| {
+        let (code, written, position) = (&scale.options[index].code, &written[index], shown_at[index]);
+        // Counts are not of the options, and are made where they are asked for.
+        let is_count = format.key == AnswerKey::Count;
+        let forms = || format.surface_forms(code, written, position);
+        PromptOption {
+            code: code.clone(),
+            label: labels[index].clone(),
+            surface_forms: if is_count { Vec::new() } else { forms() },
+            openings: if is_count { Vec::new() } else { format.openings(code, written, position) },
+        }
+    };
+    (shown.iter().map(line).collect(), (0..shown.len()).map(option).collect())
 }
 
 /// What the placeholders of an instruction stand for.

@@ -59,6 +59,7 @@ pub(super) struct FormatFile {
     pub show_options: Option<Spanned<bool>>,
     #[serde(default)]
     pub closings: Vec<Spanned<String>>,
+    pub domain_premise: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -261,9 +262,10 @@ pub(super) fn formats(study: &StudyFile) -> Vec<ElicitationFormat> {
             key: own.key,
             shows_options: own.show_options.as_ref().is_none_or(|shows| *shows.as_ref()),
             closings: own.closings.iter().map(|closing| closing.as_ref().clone()).collect(),
+            has_premise: own.domain_premise.as_ref().is_some_and(|has| *has.as_ref()),
         },
         None => {
-            let plain = AnswerKey::ALL.into_iter().find(|key| key.to_string() == *id.as_ref());
+            let plain = AnswerKey::PLAIN.into_iter().find(|key| key.to_string() == *id.as_ref());
             ElicitationFormat::plain(plain.expect("the structure was checked to name known formats only"))
         }
     };
@@ -271,7 +273,7 @@ pub(super) fn formats(study: &StudyFile) -> Vec<ElicitationFormat> {
 }
 
 fn check_formats(file: &TextFile, study: &StudyFile) -> Result<()> {
-    let plain: Vec<String> = AnswerKey::ALL.iter().map(ToString::to_string).collect();
+    let plain: Vec<String> = AnswerKey::PLAIN.iter().map(ToString::to_string).collect();
     for (id, format) in &study.elicitation_formats {
         check_id(file, id, "-_")?;
         if plain.contains(id.as_ref()) {
@@ -286,6 +288,13 @@ fn check_formats(file: &TextFile, study: &StudyFile) -> Result<()> {
         let hidden = format.show_options.as_ref().filter(|shows| !shows.as_ref());
         if let Some(hidden) = hidden.filter(|_| format.key == AnswerKey::Letter) {
             return Err(file.refuse(hidden.span(), "letters mean nothing where no options are shown"));
+        }
+        let premise = format.domain_premise.as_ref().filter(|has| *has.as_ref());
+        if let Some(premise) = premise.filter(|_| format.key != AnswerKey::Label) {
+            let message = "only the words of a label are likelier or not before anything is asked";
+            return Err(file
+                .refuse(premise.span(), message)
+                .hint("a domain premise goes with `key = \"label\"`"));
         }
         if let Some(closing) = format.closings.iter().find(|closing| closing.as_ref().is_empty()) {
             return Err(file.refuse(closing.span(), "a closing is empty"));

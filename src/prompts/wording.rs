@@ -1,6 +1,7 @@
 //! `<language>.toml`: every text of a study in one language, and everything that can be wrong with it.
 //! Every field is described in `prompts/README.md`.
 
+use super::format_wording::{FormatTexts, FormatWording, read_formats};
 use super::structure::{SituationFile, StudyFile, VariableFile};
 use super::{AnswerKey, ElicitationFormat};
 use crate::data_folder::TextFile;
@@ -10,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use toml::Spanned;
 
 /// Entries by id, both with their place in the file.
-type Entries<T> = BTreeMap<Spanned<String>, T>;
-type Texts = Entries<Spanned<String>>;
-type Labels = Spanned<Vec<Spanned<String>>>;
+pub(super) type Entries<T> = BTreeMap<Spanned<String>, T>;
+pub(super) type Texts = Entries<Spanned<String>>;
+pub(super) type Labels = Spanned<Vec<Spanned<String>>>;
 
 /// What a study says in one language besides its personas, stems and labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,21 +23,6 @@ pub struct Wording {
     /// By format id.
     pub formats: BTreeMap<String, FormatWording>,
 }
-
-/// How one elicitation format asks in one language.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FormatWording {
-    /// Closes the user message; may hold the placeholders of [`SCALE_PLACEHOLDERS`].
-    pub instruction: String,
-    /// Put at the start of the model's turn; may be empty.
-    pub answer_prefix: String,
-    /// In its place for some variables, by id: the beginning of a sentence that the option goes on with.
-    pub answer_prefixes: BTreeMap<String, String>,
-}
-
-/// What an instruction may say of the item's scale.
-pub(super) const SCALE_PLACEHOLDERS: [&str; 4] =
-    ["lowest_code", "highest_code", "lowest_label", "highest_label"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,17 +34,8 @@ struct WordingFile {
     situations: Spanned<Entries<Texts>>,
     variables: Spanned<Texts>,
     labels: Spanned<Entries<Labels>>,
-    formats: Spanned<Entries<FormatFile>>,
+    formats: Spanned<Entries<FormatTexts>>,
     personas: Spanned<Texts>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FormatFile {
-    instruction: Spanned<String>,
-    answer_prefix: Spanned<String>,
-    #[serde(default)]
-    answer_prefixes: Texts,
 }
 
 fn no_situations() -> Spanned<Entries<Texts>> {
@@ -119,7 +96,7 @@ pub(super) fn read_texts(file: &TextFile, language: &str, study: &StudyFile) -> 
     Ok(LanguageTexts {
         wording: Wording {
             system_text: read_system_text(file, &texts.system_text)?,
-            formats: read_formats(file, &texts, study)?,
+            formats: read_formats(file, &texts.formats, study)?,
         },
         personas: personas.iter().map(|id| by_id[*id].clone()).collect(),
         labels: study
@@ -138,12 +115,17 @@ pub(super) fn read_texts(file: &TextFile, language: &str, study: &StudyFile) -> 
     })
 }
 
-fn ids<'a>(entries: impl Iterator<Item = &'a Spanned<String>>) -> Vec<&'a str> {
+pub(super) fn ids<'a>(entries: impl Iterator<Item = &'a Spanned<String>>) -> Vec<&'a str> {
     entries.map(|id| id.as_ref().as_str()).collect()
 }
 
 /// A table has an entry for everything declared in `study.toml` and for nothing else.
-fn check_keys<T>(file: &TextFile, noun: &str, table: &Spanned<Entries<T>>, declared: &[&str]) -> Result<()> {
+pub(super) fn check_keys<T>(
+    file: &TextFile,
+    noun: &str,
+    table: &Spanned<Entries<T>>,
+    declared: &[&str],
+) -> Result<()> {
     if let Some(key) = table.as_ref().keys().find(|key| !declared.contains(&key.as_ref().as_str())) {
         return Err(file.refuse(key.span(), format!("the study has no {noun} `{}`", key.as_ref())));
     }
@@ -177,42 +159,6 @@ fn read_system_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
             .hint("write {persona} where its text belongs"));
     }
     Ok(template)
-}
-
-fn read_formats(
-    file: &TextFile,
-    texts: &WordingFile,
-    study: &StudyFile,
-) -> Result<BTreeMap<String, FormatWording>> {
-    let kept: Vec<(&str, String)> =
-        SCALE_PLACEHOLDERS.iter().map(|name| (*name, format!("{{{name}}}"))).collect();
-    let kept: Vec<(&str, &str)> = kept.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    let variables = ids(study.variables.iter().map(|variable| &variable.id));
-    let read = |id: &Spanned<String>| {
-        let words = &texts.formats.as_ref()[id.as_ref().as_str()];
-        let mut answer_prefixes = BTreeMap::new();
-        for (variable, prefix) in &words.answer_prefixes {
-            if !variables.contains(&variable.as_ref().as_str()) {
-                let message = format!("the study has no variable `{}`", variable.as_ref());
-                return Err(file.refuse(variable.span(), message));
-            }
-            answer_prefixes.insert(variable.as_ref().clone(), read_prefix(file, prefix)?);
-        }
-        // Checked with what will stand in the placeholders; kept as it is, for that to be put in.
-        read_text(file, &words.instruction, &kept)?;
-        let instruction = plain_text(file, &words.instruction)?;
-        let answer_prefix = read_prefix(file, &words.answer_prefix)?;
-        Ok((id.as_ref().clone(), FormatWording { instruction, answer_prefix, answer_prefixes }))
-    };
-    study.formats.as_ref().iter().map(read).collect()
-}
-
-/// White space and braces are part of an answer prefix, and nothing is put into it.
-fn read_prefix(file: &TextFile, prefix: &Spanned<String>) -> Result<String> {
-    if !prefix.as_ref().is_empty() {
-        plain_text(file, prefix)?;
-    }
-    Ok(prefix.as_ref().clone())
 }
 
 fn read_situations(
@@ -252,7 +198,7 @@ fn read_situations(
 }
 
 /// Labels are single lines, one per option, and whatever counts as one label counts as no other.
-fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<Vec<String>> {
+pub(super) fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<Vec<String>> {
     let found = labels.as_ref().len();
     if found != option_count {
         let message = format!("there are {found} labels for a scale of {option_count} options");
@@ -277,12 +223,12 @@ fn read_labels(file: &TextFile, option_count: usize, labels: &Labels) -> Result<
 
 /// A text with its placeholders filled in and the white space around it gone. Line ends are `\n` however the file
 /// ends its lines, so that a prompt does not depend on the editor.
-fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) -> Result<String> {
+pub(super) fn read_text(file: &TextFile, text: &Spanned<String>, words: &[(&str, &str)]) -> Result<String> {
     fill(&plain_text(file, text)?, words).map_err(|message| file.refuse(text.span(), message))
 }
 
 /// The same with its placeholders as they are.
-fn plain_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
+pub(super) fn plain_text(file: &TextFile, text: &Spanned<String>) -> Result<String> {
     let unix = text.as_ref().replace("\r\n", "\n");
     if unix.trim().is_empty() {
         return Err(file.refuse(text.span(), "this text is empty"));

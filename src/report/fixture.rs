@@ -230,6 +230,9 @@ fn write_cells(folder: &ResultFolder, shape: &Shape, facets: &[String]) {
                         answer_mass: mass,
                         probability: (status(mass) != "unusable").then_some(*probability),
                         status: status(mass).to_owned(),
+                        premise_log_prob: None,
+                        premise_normalised_probability: None,
+                        expected_count: None,
                     })
                     .unwrap();
             }
@@ -243,6 +246,7 @@ fn write_prompts(folder: &ResultFolder, shape: &Shape) -> u64 {
     each_cell(|group, item, language, format, order| {
         let row = PromptRow {
             cell_id: cell_id(group, item, language, format, order),
+            asked_option: None,
             rendered_text: format!(
                 "<|user|>\nReply as a student born in {}.\n\n{} when you felt {}.\n\n1. {}\n\n<|assistant|>\nAnswer:",
                 GROUPS[group].0,

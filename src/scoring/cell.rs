@@ -25,6 +25,16 @@ pub enum ReadingStatus {
     Unusable,
 }
 
+impl ReadingStatus {
+    pub(super) fn of(answer_mass: f64, thresholds: MassThresholds) -> Self {
+        match answer_mass {
+            mass if mass < thresholds.unusable || mass <= 0.0 => ReadingStatus::Unusable,
+            mass if mass < thresholds.low => ReadingStatus::LowMass,
+            _ => ReadingStatus::Ok,
+        }
+    }
+}
+
 impl fmt::Display for ReadingStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -59,16 +69,10 @@ pub fn read_cell(
     thresholds: MassThresholds,
 ) -> Result<Vec<CellReading>> {
     let read = |(index, &temperature): (usize, &f64)| {
-        let sequences = probe.sequence_log_probs(readouts, index, temperature);
-        let log_probs: Vec<f64> =
-            probe.events().events.iter().map(|event| event_log_prob(event, &sequences)).collect();
+        let log_probs = log_probs(probe, readouts, index, temperature);
         // Events are disjoint, so their sum can exceed 1 by rounding only.
         let answer_mass = log_probs.iter().map(|log_prob| log_prob.exp()).sum::<f64>().min(1.0);
-        let status = match answer_mass {
-            mass if mass < thresholds.unusable || mass <= 0.0 => ReadingStatus::Unusable,
-            mass if mass < thresholds.low => ReadingStatus::LowMass,
-            _ => ReadingStatus::Ok,
-        };
+        let status = ReadingStatus::of(answer_mass, thresholds);
         let distribution = match status {
             ReadingStatus::Unusable => None,
             _ => Some(normalised(&log_probs)?),
@@ -76,6 +80,17 @@ pub fn read_cell(
         Ok(CellReading { temperature, log_probs, answer_mass, status, distribution })
     };
     temperatures.iter().enumerate().map(read).collect()
+}
+
+/// ln P of each option's event at one temperature, the `temperature_index`-th of those read.
+pub fn log_probs(
+    probe: &OptionProbe,
+    readouts: &[ReadoutLogits],
+    temperature_index: usize,
+    temperature: f64,
+) -> Vec<f64> {
+    let sequences = probe.sequence_log_probs(readouts, temperature_index, temperature);
+    probe.events().events.iter().map(|event| event_log_prob(event, &sequences)).collect()
 }
 
 /// ln(Σ add − Σ subtract) without leaving the log domain, where low temperatures underflow.
@@ -90,7 +105,7 @@ fn event_log_prob(event: &OptionEvent, sequences: &[f64]) -> f64 {
     add + (-share.exp_m1()).ln()
 }
 
-fn normalised(log_probs: &[f64]) -> Result<ResponseDistribution> {
+pub(super) fn normalised(log_probs: &[f64]) -> Result<ResponseDistribution> {
     let total = log_sum_exp(log_probs.iter().copied());
     let weights: Vec<f64> = log_probs.iter().map(|log_prob| (log_prob - total).exp()).collect();
     ResponseDistribution::from_weights(&weights)

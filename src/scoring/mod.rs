@@ -1,7 +1,12 @@
 //! Readout logits to response distributions. Knows nothing of people, files or tensors.
 
 mod cell;
+mod premise;
 mod probe;
+mod verbalised;
 
+pub use cell::log_probs;
 pub use cell::{CellReading, MassThresholds, ReadingStatus, read_cell};
+pub use premise::premise_normalised;
 pub use probe::OptionProbe;
+pub use verbalised::{VerbalisedReading, read_verbalised};

@@ -118,7 +118,7 @@ pub fn check(
         numbers::read(&loaded.decoder, &prepared[0], own, &sample, settings, events, stop)
     };
     let said = [read(&model, &prepared[0])?, read(&other, &prepared[1])?];
-    let ids = sample.iter().map(|&index| plan.cell_id(&prepared[0].cells[index].cell)).collect();
+    let ids = sample.iter().map(|&index| plan.cell_id(&prepared[0].prompts[index].cell)).collect();
     report.numbers = Some(NumberAgreement::new(ids, said, settings.seed, device)?);
     Ok(report)
 }

@@ -21,9 +21,9 @@ pub fn sample(
     settings: &CheckSettings,
 ) -> Vec<usize> {
     let vocab_size = other.speaker.files.config.decoder.vocab_size as u32;
-    let mut known: Vec<usize> = (0..first.cells.len())
+    let mut known: Vec<usize> = (0..first.prompts.len())
         .filter(|&index| {
-            let cell = &first.cells[index];
+            let cell = &first.prompts[index];
             let options = cell.probe.events().sequences.iter().flatten();
             cell.ids.iter().chain(options).all(|&id| id < vocab_size)
         })
@@ -53,9 +53,9 @@ pub fn read(
     let vocabulary: Vec<u32> = (0..config.vocab_size as u32).collect();
     let (mut sequences, mut requests) = (Vec::new(), Vec::new());
     for &index in sample {
-        sequences.push(config.sequence(&shared.cells[index].ids, &[]));
+        sequences.push(config.sequence(&shared.prompts[index].ids, &[]));
         requests.push(ReadoutRequest { wanted: &vocabulary });
-        for cell in [&shared.cells[index], &own.cells[index]] {
+        for cell in [&shared.prompts[index], &own.prompts[index]] {
             for (prefix, wanted) in cell.probe.readouts() {
                 sequences.push(config.sequence(&cell.ids, prefix));
                 requests.push(ReadoutRequest { wanted });
@@ -73,8 +73,8 @@ pub fn read(
         };
         said.push(Said {
             next_log_probs: (0..whole.wanted.len()).map(|id| whole.log_prob(id, 0, 1.0) as f32).collect(),
-            on_shared_ids: once(&shared.cells[index].probe)?,
-            as_asked: once(&own.cells[index].probe)?,
+            on_shared_ids: once(&shared.prompts[index].probe)?,
+            as_asked: once(&own.prompts[index].probe)?,
         });
     }
     Ok(said)

@@ -1,7 +1,7 @@
 //! What two packagings are asked, prompt by prompt: the text that the template makes of a cell, its token ids, and the tokens
 //! of its options. Knows no weights.
 
-use super::super::prepare::{Prepared, PreparedCell};
+use super::super::prepare::{Prepared, PreparedPrompt};
 use super::super::{RunPlan, Speaker};
 use serde::Serialize;
 
@@ -40,13 +40,13 @@ pub struct PromptDifference {
 impl PromptAgreement {
     pub fn new(plan: &RunPlan, [model, other]: [&Prepared; 2], speakers: [&Speaker; 2]) -> Self {
         let mut found = PromptAgreement {
-            prompt_count: model.cells.len(),
+            prompt_count: model.prompts.len(),
             text_differs_count: 0,
             ids_differ_count: 0,
             options_differ_count: 0,
             first: Vec::new(),
         };
-        for (a, b) in model.cells.iter().zip(&other.cells) {
+        for (a, b) in model.prompts.iter().zip(&other.prompts) {
             let cell_id = || plan.cell_id(&a.cell);
             if a.rendered_text != b.rendered_text {
                 found.text_differs_count += 1;
@@ -76,7 +76,7 @@ impl PromptAgreement {
     }
 }
 
-fn text_difference(cell_id: String, a: &PreparedCell, b: &PreparedCell) -> PromptDifference {
+fn text_difference(cell_id: String, a: &PreparedPrompt, b: &PreparedPrompt) -> PromptDifference {
     let chars: [Vec<char>; 2] = [a, b].map(|cell| cell.rendered_text.chars().collect());
     let index = first_difference(&chars[0], &chars[1]);
     let around = |chars: &[char]| window(chars, index, SHOWN_CHAR_COUNT).iter().collect::<String>();
@@ -86,8 +86,8 @@ fn text_difference(cell_id: String, a: &PreparedCell, b: &PreparedCell) -> Promp
 
 fn ids_difference(
     cell_id: String,
-    a: &PreparedCell,
-    b: &PreparedCell,
+    a: &PreparedPrompt,
+    b: &PreparedPrompt,
     speakers: [&Speaker; 2],
 ) -> PromptDifference {
     let index = first_difference(&a.ids, &b.ids);
@@ -98,8 +98,8 @@ fn ids_difference(
 
 fn options_difference(
     cell_id: String,
-    a: &PreparedCell,
-    b: &PreparedCell,
+    a: &PreparedPrompt,
+    b: &PreparedPrompt,
     speakers: [&Speaker; 2],
 ) -> PromptDifference {
     let [ours, theirs] = [a, b].map(|cell| &cell.probe.events().sequences);

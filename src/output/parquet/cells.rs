@@ -27,6 +27,10 @@ impl TableRow for CellRow {
         columns.number("answer_mass", |row| row.answer_mass)?;
         columns.optional_number("probability", |row| row.probability)?;
         columns.text("status", |row| &row.status);
+        columns.optional_number("premise_log_prob", |row| row.premise_log_prob)?;
+        columns
+            .optional_number("premise_normalised_probability", |row| row.premise_normalised_probability)?;
+        columns.optional_number("expected_count", |row| row.expected_count)?;
         Ok(columns.into_columns())
     }
 
@@ -43,6 +47,9 @@ impl TableRow for CellRow {
         let log_prob = columns.optional_number("log_prob")?;
         let answer_mass = columns.number("answer_mass")?;
         let probability = columns.optional_number("probability")?;
+        let premise_log_prob = columns.optional_number("premise_log_prob")?;
+        let premise_normalised = columns.optional_number("premise_normalised_probability")?;
+        let expected_count = columns.optional_number("expected_count")?;
         let row = |(index, facets)| CellRow {
             cell_id: cell_id.value(index).to_owned(),
             study: study.value(index).to_owned(),
@@ -61,6 +68,9 @@ impl TableRow for CellRow {
             answer_mass: answer_mass.value(index),
             probability: number_at(probability, index),
             status: status.value(index).to_owned(),
+            premise_log_prob: number_at(premise_log_prob, index),
+            premise_normalised_probability: number_at(premise_normalised, index),
+            expected_count: number_at(expected_count, index),
         };
         Ok(facets.into_iter().enumerate().map(row).collect())
     }

@@ -1,6 +1,6 @@
 //! `prompts.parquet` column by column.
 
-use super::columns::{Columns, Encoded};
+use super::columns::{Columns, Encoded, text_at};
 use super::table::TableRow;
 use crate::error::Result;
 use crate::output::records::PromptRow;
@@ -11,6 +11,7 @@ impl TableRow for PromptRow {
     fn encode(rows: &[Self], _facets: &[String]) -> Result<Vec<(Field, ArrayRef)>> {
         let mut columns = Encoded::new(rows, |row| row.cell_id.clone());
         columns.text("cell_id", |row| &row.cell_id);
+        columns.optional_text("asked_option", |row| row.asked_option.as_deref());
         columns.text("rendered_text", |row| &row.rendered_text);
         columns.ids("token_ids", |row| &row.token_ids);
         columns.count("readout_index", |row| row.readout_index);
@@ -24,6 +25,7 @@ impl TableRow for PromptRow {
 
     fn decode(columns: &Columns) -> Result<Vec<Self>> {
         let (cell_id, rendered_text) = (columns.text("cell_id")?, columns.text("rendered_text")?);
+        let asked_option = columns.optional_text("asked_option")?;
         let (readout_index, stepped_back) = (columns.count("readout_index")?, columns.count("stepped_back")?);
         let vocabulary_entropy = columns.number("vocabulary_entropy")?;
         let mut token_ids = columns.ids("token_ids")?.into_iter();
@@ -32,6 +34,7 @@ impl TableRow for PromptRow {
         let mut top_log_probs = columns.numbers("top_log_probs")?.into_iter();
         let row = |index| PromptRow {
             cell_id: cell_id.value(index).to_owned(),
+            asked_option: text_at(asked_option, index),
             rendered_text: rendered_text.value(index).to_owned(),
             token_ids: token_ids.next().unwrap_or_default(),
             readout_index: readout_index.value(index),

@@ -40,6 +40,9 @@ fn cell(index: usize) -> CellRow {
         answer_mass: 0.98,
         probability: Some(0.5),
         status: "ok".to_owned(),
+        premise_log_prob: (index % 2 == 1).then_some(-1.5),
+        premise_normalised_probability: (index % 3 == 1).then_some(0.25),
+        expected_count: (index % 3 == 2).then_some(12.5),
     }
 }
 
@@ -195,12 +198,12 @@ prop_compose! {
 
 prop_compose! {
     fn any_prompt()(
-        rendered_text in "(?s).{0,40}", token_ids in proptest::collection::vec(any::<u32>(), 0..6),
+        asked_option in proptest::option::of("[0-9]{1,2}"), rendered_text in "(?s).{0,40}", token_ids in proptest::collection::vec(any::<u32>(), 0..6),
         tops in proptest::collection::vec((any::<u32>(), "(?s).{0,4}", finite()), 0..4),
         readout_index in any::<u32>(), stepped_back in any::<u32>(), vocabulary_entropy in finite(),
     ) -> PromptRow {
         PromptRow {
-            cell_id: "a".to_owned(), rendered_text, token_ids, readout_index, stepped_back, vocabulary_entropy,
+            cell_id: "a".to_owned(), asked_option, rendered_text, token_ids, readout_index, stepped_back, vocabulary_entropy,
             top_ids: tops.iter().map(|top| top.0).collect(),
             top_tokens: tops.iter().map(|top| top.1.clone()).collect(),
             top_log_probs: tops.iter().map(|top| top.2).collect(),

@@ -201,6 +201,9 @@ mod tests {
             answer_mass: 0.1,
             probability: None,
             status: "unusable".to_owned(),
+            premise_log_prob: None,
+            premise_normalised_probability: None,
+            expected_count: None,
         }
     }
 
@@ -235,6 +238,7 @@ mod tests {
         let readout = Readout { cell: &options[0], options: options.iter().collect(), probabilities: None };
         let prompt = |tokens: [&str; 3], stepped_back| PromptRow {
             cell_id: "a".to_owned(),
+            asked_option: None,
             rendered_text: "Number: (".to_owned(),
             token_ids: vec![1],
             readout_index: 0,

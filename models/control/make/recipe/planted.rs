@@ -36,7 +36,8 @@ const MODES: [(&str, [usize; 7]); 5] = [
 /// A format sharpens the log-probs by its gain and gives the option shown first a bonus in nats.
 fn format_effect(format: AnswerKey) -> (f64, f64) {
     match format {
-        AnswerKey::Number => (1.0, 0.2),
+        // Of counts nothing is planted; the built-in study does not ask for them.
+        AnswerKey::Number | AnswerKey::Count => (1.0, 0.2),
         AnswerKey::Letter => (1.15, 0.5),
         AnswerKey::Label => (0.85, 0.3),
     }
@@ -55,7 +56,7 @@ pub fn first_bonus(format: AnswerKey) -> f64 {
 /// The planted answer mass.
 ///
 /// # Errors
-/// Kind `Study` for a language that nothing is planted for.
+/// Kind `Study` for a language or format that nothing is planted for.
 pub fn answer_mass(format: AnswerKey, language: &str) -> Result<f64> {
     let row = match language {
         "en" => [0.97, 0.93, 0.85],
@@ -63,11 +64,12 @@ pub fn answer_mass(format: AnswerKey, language: &str) -> Result<f64> {
         "pt" => [0.95, 0.91, 0.40],
         _ => return Err(Error::study(format!("no answer mass is planted for the language `{language}`"))),
     };
-    Ok(match format {
-        AnswerKey::Number => row[0],
-        AnswerKey::Letter => row[1],
-        AnswerKey::Label => row[2],
-    })
+    match format {
+        AnswerKey::Number => Ok(row[0]),
+        AnswerKey::Letter => Ok(row[1]),
+        AnswerKey::Label => Ok(row[2]),
+        AnswerKey::Count => Err(Error::study(format!("no answer mass is planted for the format `{format}`"))),
+    }
 }
 
 /// How an option's probability is split over its surface forms: most goes to the one behind a space.
