@@ -142,8 +142,8 @@ fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     let personas = chosen("persona", &persona_ids, &selection.personas, full, &subset.persona_indices)?;
     let languages = chosen("language", &language_ids, &selection.languages, full, &subset.language_indices)?;
     let format_ids: Vec<&str> = study.formats.iter().map(|format| format.id.as_str()).collect();
-    let all_formats: Vec<usize> = (0..format_ids.len()).collect();
-    let formats = chosen("elicitation format", &format_ids, &selection.formats, full, &all_formats)?;
+    let formats =
+        chosen("elicitation format", &format_ids, &selection.formats, full, &subset.format_indices)?;
     let orders = offered("option order", &study.option_orders, &selection.option_orders)?;
     let count = [personas.len(), languages.len(), study.items.len(), formats.len(), orders.len()]
         .into_iter()

@@ -72,6 +72,7 @@ pub struct Study {
 pub struct DefaultSubset {
     pub persona_indices: Vec<usize>,
     pub language_indices: Vec<usize>,
+    pub format_indices: Vec<usize>,
 }
 
 /// A built-in study by id, or a study folder by path.
@@ -124,6 +125,10 @@ fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String
         default_subset: DefaultSubset {
             persona_indices: positions(&file.default_subset.personas, file.personas.iter().map(|p| &p.id)),
             language_indices: positions(&file.default_subset.languages, file.languages.as_ref()),
+            format_indices: match &file.default_subset.formats {
+                Some(formats) => positions(formats, file.formats.as_ref()),
+                None => (0..file.formats.as_ref().len()).collect(),
+            },
         },
         languages: texts.iter().map(|(language, _)| language.clone()).collect(),
         wordings: per_language(texts, |texts| texts.wording.clone()),

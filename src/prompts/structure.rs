@@ -67,6 +67,8 @@ pub(super) struct FormatFile {
 pub(super) struct SubsetFile {
     pub personas: Spanned<Vec<Spanned<String>>>,
     pub languages: Spanned<Vec<Spanned<String>>>,
+    /// All of them if left out.
+    pub formats: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,6 +130,9 @@ pub(super) fn check_structure(file: &TextFile, study: &StudyFile) -> Result<()> 
     check_facets(file, study)?;
     check_names(file, study)?;
     check_subset(file, "persona", &study.default_subset.personas, study.personas.iter().map(|p| &p.id))?;
+    if let Some(formats) = &study.default_subset.formats {
+        check_subset(file, "format", formats, study.formats.as_ref())?;
+    }
     check_subset(file, "language", &study.default_subset.languages, study.languages.as_ref())
 }
 

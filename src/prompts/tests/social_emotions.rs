@@ -1,6 +1,6 @@
 //! The study `social_emotions`: complete in both languages, every cell a prompt of its own, and nothing that gives a persona away.
 
-use crate::prompts::{Cell, Study, find_study, render};
+use crate::prompts::{AnswerKey, Cell, Study, find_study, render, render_all};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn cells(study: &Study) -> impl Iterator<Item = Cell> + '_ {
@@ -27,14 +27,18 @@ fn every_cell_is_a_prompt_of_its_own() {
     let mut texts = BTreeSet::new();
     let mut count = 0;
     for cell in cells(&study) {
-        let prompt = render(&study, &cell).unwrap();
-        assert_eq!((prompt.messages.len(), prompt.options.len()), (2, 6));
+        let prompts = render_all(&study, &cell).unwrap();
+        let asked = match study.formats[cell.format_index].key {
+            AnswerKey::Count => (6, 101),
+            _ => (1, 6),
+        };
+        assert_eq!((prompts.len(), prompts[0].options.len()), asked);
         // A scale that is not shown looks the same in both orders.
-        texts.insert(format!("{:?} {}", prompt.messages, prompt.answer_prefix));
+        texts.extend(prompts.iter().map(|prompt| format!("{:?} {}", prompt.messages, prompt.answer_prefix)));
         count += 1;
     }
-    assert_eq!(count, 3 * 144 * 2 * 6 * 2);
-    assert_eq!(texts.len(), 3 * 144 * 2 * (5 * 2 + 1));
+    assert_eq!(count, 3 * 144 * 2 * 7 * 2);
+    assert_eq!(texts.len(), 3 * 144 * 2 * (5 * 2 + 1 + 6 * 2));
 }
 
 #[test]
