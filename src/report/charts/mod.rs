@@ -6,6 +6,7 @@ mod dumbbell;
 mod forest;
 mod histogram;
 mod lines;
+mod parts;
 mod scale;
 mod svg;
 
@@ -14,6 +15,7 @@ pub use dumbbell::{DumbbellChart, DumbbellRow, Span, dumbbell};
 pub use forest::{ForestChart, ForestMark, ForestRow, forest};
 pub use histogram::{HistogramChart, histogram};
 pub use lines::{LineChart, Series, line_chart};
+pub use parts::{PartBar, PartRow, part_bars};
 pub use svg::Figure;
 
 #[cfg(test)]

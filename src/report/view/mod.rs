@@ -4,6 +4,7 @@
 mod concentration;
 mod conditions;
 mod distributions;
+mod diversity;
 mod headline;
 mod hypotheses;
 mod mass;
@@ -58,6 +59,7 @@ pub struct ReportView {
     pub conditions: Option<conditions::ConditionsView>,
     pub distributions: Vec<Drawing>,
     pub concentration: concentration::ConcentrationView,
+    pub diversity: Option<diversity::DiversityView>,
     pub sensitivity: sensitivity::SensitivityView,
     pub mass: mass::MassView,
     pub orientation: Option<orientation::OrientationView>,
@@ -74,6 +76,7 @@ pub fn report_view(run: &Run) -> ReportView {
         conditions: conditions::conditions(run),
         distributions: distributions::distributions(run),
         concentration: concentration::concentration(run),
+        diversity: diversity::diversity(run),
         sensitivity: sensitivity::sensitivity(run),
         mass: mass::mass(run),
         orientation: orientation::orientation(run),
