@@ -1,7 +1,8 @@
 //! How diverse the responses are beside people's, and what temperature does to that and to the distance.
 
-use super::Drawing;
 use super::verdict::SHOWN_METRICS;
+use super::{Drawing, Table, TableCell};
+use crate::output::records::ConcentrationCard;
 use crate::report::arithmetic::{entropy_bits, mean, modal_mass, shares};
 use crate::report::charts::{
     DumbbellChart, DumbbellRow, Figure, LineChart, Series, Span, dumbbell, line_chart,
@@ -17,6 +18,10 @@ pub struct ConcentrationView {
     pub ratio_lines: Vec<Drawing>,
     /// Distance over temperature, one drawing a group.
     pub distance_lines: Vec<Drawing>,
+    /// Where the diversity of responses comes from, at the reported temperature.
+    pub split: Option<Table>,
+    /// Concentration of single cells by temperature.
+    pub by_temperature: Option<Table>,
 }
 
 /// The mean over items of something about a distribution: of people, of single responses, of their mixture.
@@ -38,7 +43,75 @@ pub fn concentration(run: &Run) -> ConcentrationView {
         spread_chart("modal-mass", "Largest share", "mean over items", &of_all(modal_mass)),
     ];
     let lines = |metric| -> Vec<Drawing> { temperature_lines(run, metric) };
-    ConcentrationView { charts, ratio_lines: lines("entropy_ratio"), distance_lines: lines("wasserstein_1") }
+    let cards = &run.tables.manifest.concentration;
+    ConcentrationView {
+        charts,
+        ratio_lines: lines("entropy_ratio"),
+        distance_lines: lines("wasserstein_1"),
+        split: cards.iter().find(|card| card.temperature == run.temperature).map(split_table),
+        by_temperature: (!cards.is_empty()).then(|| temperature_table(cards)),
+    }
+}
+
+/// Each source in bits and as a share of the whole.
+fn split_table(card: &ConcentrationCard) -> Table {
+    let bits = |nats: f64| nats / std::f64::consts::LN_2;
+    let whole = card.mixture_entropy_nats;
+    let row = |name: &str, nats: f64| {
+        let share = if whole > 0.0 { nats / whole } else { 0.0 };
+        vec![
+            TableCell::text(name),
+            TableCell::text(signless(bits(nats))),
+            TableCell::with_bar(format!("{} %", fixed(100.0 * share, 0)), nats.max(0.0), whole),
+        ]
+    };
+    Table {
+        caption: format!(
+            "Entropy of all responses to an item, {} bits on average over {} items, by where it comes from",
+            fixed(bits(whole), 2),
+            card.item_count
+        ),
+        head: ["source", "bits", "share"].map(str::to_owned).to_vec(),
+        rows: vec![
+            row("within a single prompt", card.within_nats),
+            row("persona", card.persona_nats),
+            row("language", card.language_nats),
+            row("elicitation format", card.elicitation_format_nats),
+            row("option order", card.option_order_nats),
+            row("several of these together", card.interaction_nats),
+        ],
+    }
+}
+
+/// Two decimals; what rounds to nothing has no sign.
+fn signless(value: f64) -> String {
+    let text = fixed(value, 2);
+    if text.chars().all(|c| matches!(c, '0' | '.' | '−')) { "0.00".to_owned() } else { text }
+}
+
+fn temperature_table(cards: &[ConcentrationCard]) -> Table {
+    let row = |card: &ConcentrationCard| {
+        vec![
+            TableCell::text(crate::report::number::plain(card.temperature)),
+            TableCell::text(fixed(card.effective_option_count, 2)),
+            TableCell::text(fixed(card.normalised_entropy, 2)),
+            TableCell::text(fixed(card.modal_mass, 2)),
+            TableCell::with_bar(format!("{} %", fixed(100.0 * card.sharp_share, 0)), card.sharp_share, 1.0),
+        ]
+    };
+    Table {
+        caption: "Single responses by temperature, means over usable cells".to_owned(),
+        head: [
+            "temperature",
+            "effective options",
+            "entropy over its greatest",
+            "largest share",
+            "one option over 0.95",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        rows: cards.iter().map(row).collect(),
+    }
 }
 
 /// Over the items that people of the group were asked and the model has a usable response to.
