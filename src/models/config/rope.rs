@@ -127,9 +127,11 @@ impl RopeFamily {
             false => positive(rope, "yarn", "factor")?,
         };
         if rope.value("attn_factor").is_some() {
-            return Err("yarn's `attn_factor` is not read by transformers, and multiplied by other programs: write \
+            return Err(
+                "yarn's `attn_factor` is not read by transformers, and multiplied by other programs: write \
                         `attention_factor`, the whole factor, in its place, or delete it"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         // 0 counts as absent in all of these.
         let truthy = |key| Ok::<_, String>(rope.number(key)?.filter(|&value| value != 0.0));
