@@ -51,6 +51,30 @@ fn stages_are_told_on_stderr() {
     );
 }
 
+/// The control is sharp, and its formats, orders and personas differ a little, its languages not at all.
+#[test]
+fn concentration_and_its_sources_are_as_planted() {
+    let manifest = MainJob::get().manifest();
+    assert_eq!(manifest.concentration.len(), 7);
+    let sharp: Vec<f64> = manifest.concentration.iter().map(|card| card.sharp_share).collect();
+    assert!(sharp.windows(2).all(|pair| pair[0] >= pair[1]) && sharp[0] == 1.0, "{sharp:?}");
+    for card in &manifest.concentration {
+        let parts = [
+            card.within_nats,
+            card.persona_nats,
+            card.language_nats,
+            card.elicitation_format_nats,
+            card.option_order_nats,
+            card.interaction_nats,
+        ];
+        assert!((parts.iter().sum::<f64>() - card.mixture_entropy_nats).abs() < 1e-12);
+        assert_eq!((card.cell_count, card.item_count), (1890, 35));
+    }
+    let at_one = manifest.concentration.iter().find(|card| card.temperature == 1.0).unwrap();
+    assert!(at_one.language_nats < 1e-9 && at_one.persona_nats > at_one.elicitation_format_nats);
+    assert!(at_one.within_nats > 0.5 * at_one.mixture_entropy_nats);
+}
+
 #[test]
 fn a_sample_of_cells_is_computed_again_another_way() {
     let manifest = MainJob::get().manifest();

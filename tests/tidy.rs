@@ -21,8 +21,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("scoring", &["survey", "tokens", "engine"]),
     ("compare", &["survey"]),
     ("output", &["survey", "scoring", "compare", "partial_file"]),
-    // of prompts only the formats: what counts as choosing an option; of compare only the split of diversity
-    ("report", &["output", "prompts", "compare", "partial_file"]),
+    // of prompts only the formats: what counts as choosing an option
+    ("report", &["output", "prompts", "partial_file"]),
     (
         "evaluate",
         &[

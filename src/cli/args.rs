@@ -50,7 +50,7 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct RunCommand {
-    /// A built-in study (isear), or a folder as prompts/README.md describes it.
+    /// A built-in study (isear, social_emotions), or a folder as prompts/README.md describes it.
     pub study: Option<String>,
     #[command(flatten)]
     pub options: RunOptions,
@@ -68,7 +68,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// All personas and languages of the study, not only its default subset.
+    /// All personas, languages and formats of the study, not only its default subset.
     #[arg(long)]
     pub full: bool,
 

@@ -11,8 +11,6 @@ pub mod concentration;
 
 pub mod contrasts;
 
-pub mod diversity;
-
 mod metric;
 
 mod quantile;
@@ -33,10 +31,12 @@ mod comparison;
 
 mod difference;
 
+mod diversity;
+
 pub use bootstrap::{HumanResample, INTERVAL_LEVEL, Interval, Noise};
 pub use comparison::compare;
-pub use concentration::{MixtureSplit, mixture_split};
 pub use difference::{Difference, differences};
+pub use diversity::{Diversity, DiversityTally, FACTOR_COUNT, SHARP_MASS};
 pub use metric::Metric;
 pub use unit::{Comparison, ComparisonPlan, Level, ModelUnit, Predictor};
 

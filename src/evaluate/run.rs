@@ -12,8 +12,8 @@ use crate::engine::{EngineDevice, Prefill, ReadoutRequest, ReadoutScope, Readout
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
-    CertificateCard, ComparisonRow, Counts, FORMAT_VERSION, FormatCard, HypothesisCard, Identity, ModelCard,
-    PackingCard, RunManifest, StudyCard,
+    CertificateCard, ComparisonRow, ConcentrationCard, Counts, FORMAT_VERSION, FormatCard, HypothesisCard,
+    Identity, ModelCard, PackingCard, RunManifest, StudyCard,
 };
 use crate::output::{ComparisonWriter, ResultFolder, write_manifest};
 use crate::packing::PrefixTrie;
@@ -108,7 +108,14 @@ pub fn run(
             hypothesis_cards(plan, plan.human_data.as_ref(), finished.responses)
         })?,
     };
-    let found = RunFindings { counts: finished.counts, packing, certificate, not_certified, hypotheses };
+    let found = RunFindings {
+        counts: finished.counts,
+        packing,
+        concentration: finished.concentration,
+        certificate,
+        not_certified,
+        hypotheses,
+    };
     let weights = LoadedWeights { weights_sha256, parameter_count, stored_dtype };
     let manifest = manifest(plan, speaker, model, device, weights, found, &stages)?;
     write_manifest(folder, &manifest)?;
@@ -204,6 +211,7 @@ struct LoadedWeights {
 struct RunFindings {
     counts: Counts,
     packing: PackingCard,
+    concentration: Vec<ConcentrationCard>,
     certificate: Option<CertificateCard>,
     not_certified: Option<String>,
     hypotheses: Vec<HypothesisCard>,
@@ -262,6 +270,7 @@ fn manifest(
         thread_count: rayon::current_num_threads(),
         counts: found.counts,
         packing: found.packing,
+        concentration: found.concentration,
         certificate: found.certificate,
         not_certified: found.not_certified,
         hypotheses: found.hypotheses,

@@ -4,10 +4,10 @@ use super::RunPlan;
 use super::gathered::GatheredCell;
 use super::hypotheses::{CellResponse, needs_all_temperatures};
 use super::prepare::{Prepared, PreparedPrompt};
-use crate::compare::ModelUnit;
+use crate::compare::{Diversity, DiversityTally, ModelUnit};
 use crate::engine::ReadoutLogits;
 use crate::error::Result;
-use crate::output::records::{CellRow, Counts, PromptRow};
+use crate::output::records::{CellRow, ConcentrationCard, Counts, PromptRow};
 use crate::output::{CellWriter, PromptWriter, ResultFolder};
 use crate::prompts::{AnswerKey, Cell};
 use crate::scoring::{
@@ -65,6 +65,7 @@ pub fn read_as_asked(
 pub struct FinishedCells {
     pub units: Vec<ModelUnit>,
     pub responses: Vec<CellResponse>,
+    pub concentration: Vec<ConcentrationCard>,
     pub counts: Counts,
 }
 
@@ -77,6 +78,8 @@ pub struct WrittenCells<'a> {
     units: BTreeMap<UnitKey, UnitSum>,
     /// Cells that hypotheses may be about; none where the study has no hypotheses.
     responses: Vec<CellResponse>,
+    /// By temperature.
+    diversity: Vec<DiversityTally>,
     pub counts: Counts,
 }
 
@@ -93,6 +96,7 @@ impl<'a> WrittenCells<'a> {
             prompts: PromptWriter::create(&folder.prompts_path(), &plan.study.facets)?,
             units: BTreeMap::new(),
             responses: Vec::new(),
+            diversity: vec![DiversityTally::default(); plan.settings.temperatures.len()],
             counts: Counts::default(),
         })
     }
@@ -159,7 +163,12 @@ impl<'a> WrittenCells<'a> {
             self.units.iter().map(|(key, sum)| unit(self.plan, key, sum)).collect::<Result<Vec<_>>>()?;
         self.cells.finish()?;
         self.prompts.finish()?;
-        Ok(FinishedCells { units, responses: self.responses, counts: self.counts })
+        let temperatures = &self.plan.settings.temperatures;
+        let found = temperatures.iter().zip(&self.diversity);
+        let concentration = found
+            .filter_map(|(&temperature, tally)| Some(concentration_card(temperature, tally.diversity()?)))
+            .collect();
+        Ok(FinishedCells { units, responses: self.responses, concentration, counts: self.counts })
     }
 
     fn keep(&mut self, cell: &Cell, reading: &CellReading) {
@@ -188,6 +197,10 @@ impl<'a> WrittenCells<'a> {
     fn sum(&mut self, cell: &Cell, temperature_index: usize, reading: &CellReading) {
         let key =
             (cell.persona_index, cell.item_index, cell.language_index, cell.format_index, temperature_index);
+        let order = self.plan.study.option_orders.iter().position(|order| *order == cell.order);
+        let levels = [cell.persona_index, cell.language_index, cell.format_index, order.unwrap_or(0)];
+        let shares = reading.distribution.as_ref().map(ResponseDistribution::probabilities);
+        self.diversity[temperature_index].add(cell.item_index, levels, shares);
         let sum = self.units.entry(key).or_default();
         let Some(distribution) = &reading.distribution else {
             sum.unusable_count += 1;
@@ -250,6 +263,27 @@ impl<'a> WrittenCells<'a> {
             })?;
         }
         Ok(())
+    }
+}
+
+fn concentration_card(temperature: f64, found: Diversity) -> ConcentrationCard {
+    let [persona, language, format, order] = found.factors;
+    ConcentrationCard {
+        temperature,
+        cell_count: found.cell_count,
+        unusable_count: found.unusable_count,
+        item_count: found.item_count as u64,
+        sharp_share: found.sharp_share,
+        normalised_entropy: found.normalised_entropy,
+        effective_option_count: found.effective_option_count,
+        modal_mass: found.modal_mass,
+        mixture_entropy_nats: found.mixture_entropy,
+        within_nats: found.within,
+        persona_nats: persona,
+        language_nats: language,
+        elicitation_format_nats: format,
+        option_order_nats: order,
+        interaction_nats: found.interaction,
     }
 }
 

@@ -35,6 +35,7 @@ pub fn manifest() -> RunManifest {
             switches: BTreeMap::new(),
             closed_thinking: None,
         },
+        concentration: Vec::new(),
         certificate: None,
         not_certified: None,
         hypotheses: Vec::new(),

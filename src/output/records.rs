@@ -122,6 +122,9 @@ pub struct RunManifest {
     pub thread_count: usize,
     pub counts: Counts,
     pub packing: PackingCard,
+    /// How concentrated responses are, and where their diversity comes from; one per temperature, ascending.
+    #[serde(default)]
+    pub concentration: Vec<ConcentrationCard>,
     /// What a sample of cells is when it is computed again another way; null where none was asked for, or `not_certified` says why.
     #[serde(default)]
     pub certificate: Option<CertificateCard>,
@@ -245,6 +248,30 @@ pub struct HumanItemCard {
     pub item: String,
     pub counts: Vec<f64>,
     pub missing_count: f64,
+}
+
+/// Response-level concentration of a run at one temperature. What the split is stands at `compare::Diversity`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConcentrationCard {
+    pub temperature: f64,
+    /// Usable cells.
+    pub cell_count: u64,
+    pub unusable_count: u64,
+    pub item_count: u64,
+    /// Share of usable cells in which one option holds over 0.95.
+    pub sharp_share: f64,
+    /// Means over usable cells: entropy over ln K; exp(entropy); the largest share.
+    pub normalised_entropy: f64,
+    pub effective_option_count: f64,
+    pub modal_mass: f64,
+    /// Means over items: entropy of the mixture of all usable cells, and what it is made of.
+    pub mixture_entropy_nats: f64,
+    pub within_nats: f64,
+    pub persona_nats: f64,
+    pub language_nats: f64,
+    pub elicitation_format_nats: f64,
+    pub option_order_nats: f64,
+    pub interaction_nats: f64,
 }
 
 /// Cells of a run computed again, each alone, in f32, by candle's operations on the CPU. Drawn by the bootstrap's seed.

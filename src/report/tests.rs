@@ -204,22 +204,8 @@ fn a_condition_without_a_usable_cell_is_named_and_counted() {
 }
 
 #[test]
-fn diversity_is_split_for_each_set_of_options() {
-    let page = page_of(&Shape::default());
-    let concentration = section(&page, "concentration");
-    assert!(concentration.contains("Where the diversity comes from"));
-    assert!(concentration.contains("one option holds more than 0.95"));
-    // two of the five variables have the same options, and are mixed
-    let caption = "<caption><span>Share of the mixture’s entropy";
-    let table = concentration.split(caption).nth(1).unwrap().split("</table>").next().unwrap();
-    assert_eq!(table.matches("<th scope=\"row\">").count(), 4);
-    assert!(table.contains("negative effect … positive effect"));
-}
-
-#[test]
 fn a_run_without_any_usable_cell_still_makes_a_page() {
     let page = page_of(&Shape { unusable: Unusable::Everything, ..Shape::default() });
-    assert!(!page.contains("Where the diversity comes from"));
     assert!(page.contains("is usable at temperature 1: too little probability went to the options"));
     assert!(page.contains("Nothing is compared with people in any of 27 combinations"));
     assert_eq!(page.matches("0 of 35 items: no usable cell").count(), 27);

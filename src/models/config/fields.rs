@@ -235,7 +235,7 @@ impl<'a> Fields<'a> {
             let is_known = accounted.contains(key.as_str()) || INERT.contains(&key.as_str());
             if !is_known && !is_off(value) {
                 return Err(format!(
-                    "the field `{}` ({}) is not known, and may change what the model computes",
+                    "the field `{}` ({}) is not known, and may change what the model computes; where it does not, delete it there",
                     self.name(key),
                     shortened(value)
                 ));

@@ -126,6 +126,13 @@ impl RopeFamily {
             true => self.position_count as f64 / original,
             false => positive(rope, "yarn", "factor")?,
         };
+        if rope.value("attn_factor").is_some() {
+            return Err(
+                "yarn's `attn_factor` is not read by transformers, and multiplied by other programs: write \
+                        `attention_factor`, the whole factor, in its place, or delete it"
+                    .to_owned(),
+            );
+        }
         // 0 counts as absent in all of these.
         let truthy = |key| Ok::<_, String>(rope.number(key)?.filter(|&value| value != 0.0));
         let stretch = |by: f64| if factor <= 1.0 { 1.0 } else { 0.1 * by * factor.ln() + 1.0 };

@@ -1,10 +1,12 @@
 //! How diverse the responses are beside people's, and what temperature does to that and to the distance.
 
-use super::Drawing;
 use super::verdict::SHOWN_METRICS;
+use super::{Drawing, Table, TableCell};
+use crate::output::records::ConcentrationCard;
 use crate::report::arithmetic::{entropy_bits, mean, modal_mass, shares};
 use crate::report::charts::{
-    DumbbellChart, DumbbellRow, Figure, LineChart, Series, Span, dumbbell, line_chart,
+    DumbbellChart, DumbbellRow, Figure, LineChart, PartBar, PartRow, Series, Span, dumbbell, line_chart,
+    part_bars,
 };
 use crate::report::number::fixed;
 use crate::report::run::{Run, Subject, distinct};
@@ -17,6 +19,12 @@ pub struct ConcentrationView {
     pub ratio_lines: Vec<Drawing>,
     /// Distance over temperature, one drawing a group.
     pub distance_lines: Vec<Drawing>,
+    /// Where the diversity of responses comes from, at the reported temperature.
+    pub split: Option<Table>,
+    /// What lies within a prompt and what between prompts, one bar a temperature.
+    pub split_bars: Option<Drawing>,
+    /// Concentration of single cells by temperature.
+    pub by_temperature: Option<Table>,
 }
 
 /// The mean over items of something about a distribution: of people, of single responses, of their mixture.
@@ -38,7 +46,103 @@ pub fn concentration(run: &Run) -> ConcentrationView {
         spread_chart("modal-mass", "Largest share", "mean over items", &of_all(modal_mass)),
     ];
     let lines = |metric| -> Vec<Drawing> { temperature_lines(run, metric) };
-    ConcentrationView { charts, ratio_lines: lines("entropy_ratio"), distance_lines: lines("wasserstein_1") }
+    let cards = &run.tables.manifest.concentration;
+    ConcentrationView {
+        charts,
+        ratio_lines: lines("entropy_ratio"),
+        distance_lines: lines("wasserstein_1"),
+        split: cards.iter().find(|card| card.temperature == run.temperature).map(split_table),
+        split_bars: (!cards.is_empty()).then(|| split_bars(cards)),
+        by_temperature: (!cards.is_empty()).then(|| temperature_table(cards)),
+    }
+}
+
+/// Each source in bits and as a share of the whole.
+fn split_table(card: &ConcentrationCard) -> Table {
+    let bits = |nats: f64| nats / std::f64::consts::LN_2;
+    let whole = card.mixture_entropy_nats;
+    let row = |name: &str, nats: f64| {
+        let share = if whole > 0.0 { nats / whole } else { 0.0 };
+        vec![
+            TableCell::text(name),
+            TableCell::text(signless(bits(nats))),
+            TableCell::with_bar(format!("{} %", fixed(100.0 * share, 0)), nats.max(0.0), whole),
+        ]
+    };
+    Table {
+        caption: format!(
+            "Entropy of all responses to an item, {} bits on average over {} items, by where it comes from",
+            fixed(bits(whole), 2),
+            card.item_count
+        ),
+        head: ["source", "bits", "share"].map(str::to_owned).to_vec(),
+        rows: vec![
+            row("within a single prompt", card.within_nats),
+            row("persona", card.persona_nats),
+            row("language", card.language_nats),
+            row("elicitation format", card.elicitation_format_nats),
+            row("option order", card.option_order_nats),
+            row("several of these together", card.interaction_nats),
+        ],
+    }
+}
+
+/// Two decimals; what rounds to nothing has no sign.
+fn signless(value: f64) -> String {
+    let text = fixed(value, 2);
+    if text.chars().all(|c| matches!(c, '0' | '.' | '−')) { "0.00".to_owned() } else { text }
+}
+
+/// Only the two parts of the chain rule are drawn: they are never negative and always add up, which factors need not.
+fn split_bars(cards: &[ConcentrationCard]) -> Drawing {
+    let row = |card: &ConcentrationCard| {
+        let within = card.within_nats / std::f64::consts::LN_2;
+        let whole = card.mixture_entropy_nats / std::f64::consts::LN_2;
+        let label = format!("temperature {}", crate::report::number::plain(card.temperature));
+        // only rounding can take what is between below 0
+        PartRow { label, parts: [within, (whole - within).max(0.0)] }
+    };
+    let rows: Vec<PartRow> = cards.iter().map(row).collect();
+    let words = |row: &PartRow| {
+        let [within, between] = row.parts;
+        format!("{}: {} within a prompt, {} between prompts", row.label, fixed(within, 2), fixed(between, 2))
+    };
+    let figure = Figure {
+        id: "diversity".to_owned(),
+        title: "Entropy of all responses to an item, within and between prompts, in bits".to_owned(),
+        description: format!("{}.", rows.iter().map(words).collect::<Vec<String>>().join("; ")),
+    };
+    let svg = part_bars(&PartBar { figure, rows });
+    Drawing {
+        heading: "Within and between prompts".to_owned(),
+        note: "bits, mean over items".to_owned(),
+        svg,
+    }
+}
+
+fn temperature_table(cards: &[ConcentrationCard]) -> Table {
+    let row = |card: &ConcentrationCard| {
+        vec![
+            TableCell::text(crate::report::number::plain(card.temperature)),
+            TableCell::text(fixed(card.effective_option_count, 2)),
+            TableCell::text(fixed(card.normalised_entropy, 2)),
+            TableCell::text(fixed(card.modal_mass, 2)),
+            TableCell::with_bar(format!("{} %", fixed(100.0 * card.sharp_share, 0)), card.sharp_share, 1.0),
+        ]
+    };
+    Table {
+        caption: "Single responses by temperature, means over usable cells".to_owned(),
+        head: [
+            "temperature",
+            "effective options",
+            "entropy over its greatest",
+            "largest share",
+            "one option over 0.95",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        rows: cards.iter().map(row).collect(),
+    }
 }
 
 /// Over the items that people of the group were asked and the model has a usable response to.
@@ -165,4 +269,39 @@ fn series(run: &Run, subject: &Subject, metric: &str) -> Vec<Series> {
     let mut series: Vec<Series> = conditions.iter().map(one).collect();
     series.push(Series { points: points(asked_count, &|_, _| true), is_mean: true });
     series
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_what_lies_within_and_beside_it_what_lies_between() {
+        let ln_2 = std::f64::consts::LN_2;
+        let card = ConcentrationCard {
+            temperature: 0.5,
+            cell_count: 2,
+            unusable_count: 0,
+            item_count: 1,
+            sharp_share: 0.0,
+            normalised_entropy: 0.25,
+            effective_option_count: 1.4,
+            modal_mass: 0.9,
+            mixture_entropy_nats: 2.0 * ln_2,
+            within_nats: 0.5 * ln_2,
+            persona_nats: 0.0,
+            language_nats: 1.5 * ln_2,
+            elicitation_format_nats: 0.0,
+            option_order_nats: 0.0,
+            interaction_nats: 0.0,
+        };
+        let wide = ConcentrationCard { temperature: 2.0, within_nats: 1.9 * ln_2, ..card.clone() };
+        let drawing = split_bars(&[card, wide]);
+        assert!(drawing.svg.contains(
+            "temperature 0.5: 0.50 within a prompt, 1.50 between prompts; \
+             temperature 2: 1.90 within a prompt, 0.10 between prompts."
+        ));
+        assert_eq!(drawing.svg.matches("model bar").count(), 2);
+        assert_eq!(drawing.svg.matches("model part").count(), 2);
+    }
 }

@@ -4,7 +4,6 @@
 mod concentration;
 mod conditions;
 mod distributions;
-mod diversity;
 mod headline;
 mod hypotheses;
 mod mass;
@@ -59,7 +58,6 @@ pub struct ReportView {
     pub conditions: Option<conditions::ConditionsView>,
     pub distributions: Vec<Drawing>,
     pub concentration: concentration::ConcentrationView,
-    pub diversity: Option<diversity::DiversityView>,
     pub sensitivity: sensitivity::SensitivityView,
     pub mass: mass::MassView,
     pub orientation: Option<orientation::OrientationView>,
@@ -76,7 +74,6 @@ pub fn report_view(run: &Run) -> ReportView {
         conditions: conditions::conditions(run),
         distributions: distributions::distributions(run),
         concentration: concentration::concentration(run),
-        diversity: diversity::diversity(run),
         sensitivity: sensitivity::sensitivity(run),
         mass: mass::mass(run),
         orientation: orientation::orientation(run),

@@ -107,7 +107,7 @@ fn ropes_that_are_not_what_they_should_be() {
         (
             "llama",
             scaling(json!({"rope_type": "yarn", "factor": 2, "attn_factor": 2})),
-            "`rope_parameters.attn_factor`",
+            "`attention_factor`, the whole factor",
         ),
         (
             "llama",
