@@ -4,8 +4,8 @@ use super::scale::{Scale, round_up};
 use super::svg::{Anchor, Figure, Svg, fit, label_width};
 use crate::report::number::plain;
 
-const WIDTH: f64 = 520.0;
-const LABEL_WIDTHS: (f64, f64) = (86.0, 200.0);
+const WIDTH: f64 = 340.0;
+const LABEL_WIDTHS: (f64, f64) = (86.0, 120.0);
 const ROW_HEIGHT: f64 = 26.0;
 const TOP: f64 = 6.0;
 
