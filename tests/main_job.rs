@@ -113,10 +113,13 @@ fn hypotheses_are_decided_as_planted() {
     for id in ["language-brazil", "language-honduras"] {
         assert_eq!(verdict(id), "undecided", "{id}: no language moves a response");
     }
+    for id in ["misfit", "persona-brazil", "persona-honduras"] {
+        assert_eq!(verdict(id), "undecided", "{id}: personas are planted without regard to people");
+    }
     for card in &manifest.hypotheses {
         for contrast in &card.contrasts {
             let (low, high) = (contrast.interval_low.unwrap(), contrast.interval_high.unwrap());
-            assert!(low <= high && contrast.unusable_count == 0, "{} {}", card.id, contrast.label);
+            assert!(low <= high && contrast.left_out_count == 0, "{} {}", card.id, contrast.label);
             assert!(contrast.cell_count > 0 && contrast.item_count > 0 && contrast.prompt_count > 0);
         }
     }

@@ -11,6 +11,8 @@ pub mod concentration;
 
 pub mod contrasts;
 
+pub mod significance;
+
 mod metric;
 
 mod quantile;

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::human_data::HumanData;
 use crate::output::records::{ContrastCard, HypothesisCard};
 use crate::prompts::Cell;
-use crate::survey::{Hypothesis, Prediction, Reach, Selector};
+use crate::survey::{Factor, Hypothesis, Item, Prediction, Reach, Selector};
 use std::collections::BTreeMap;
 
 /// Mass of the interval of a single contrast.
@@ -85,29 +85,26 @@ fn card(
         return Ok(card);
     }
     let stratum_count = chosen.labels.len();
-    let level = match hypothesis.reach {
-        Reach::Every => LEVEL,
-        Reach::Any => 1.0 - (1.0 - LEVEL) / stratum_count as f64,
-    };
     let contrast_plan = ContrastPlan {
         id: hypothesis.id.clone(),
         quantity: hypothesis.quantity,
         signs: signs(hypothesis),
         stratum_count,
+        fixed: hypothesis.fixed.clone(),
         replicate_count: plan.settings.bootstrap_replicate_count,
         seed: plan.settings.bootstrap_seed,
-        level,
+        level: LEVEL,
     };
     let estimates = contrast(&contrast_plan, &chosen.cells, &chosen.people)?;
     let verdicts: Vec<Verdict> = estimates
         .iter()
-        .map(|estimate| stratum_verdict(estimate, hypothesis.predicts, hypothesis.margin))
+        .map(|estimate| stratum_verdict(estimate, hypothesis.predicts, hypothesis.margin, hypothesis.reach))
         .collect();
     let verdict = overall_verdict(&verdicts, hypothesis.reach);
     card.verdict = verdict.to_string();
     card.sentence = sentence(hypothesis, verdict, &chosen.labels, &estimates, &verdicts);
     card.contrasts = (chosen.labels.into_iter().zip(estimates).zip(verdicts))
-        .map(|((label, estimate), verdict)| contrast_card(label, estimate, verdict, level))
+        .map(|((label, estimate), verdict)| contrast_card(label, estimate, verdict, &contrast_plan))
         .collect();
     Ok(card)
 }
@@ -190,7 +187,7 @@ struct Builder<'a> {
     plan: &'a RunPlan,
     hypothesis: &'a Hypothesis,
     samples: People<'a>,
-    /// Stratum to side to cells: its place and item and prompt keys.
+    /// Stratum to cells.
     chosen: BTreeMap<String, Vec<Placed<'a>>>,
 }
 
@@ -269,7 +266,8 @@ impl<'a> Builder<'a> {
     fn finish(self) -> Chosen {
         let side_count = signs(self.hypothesis).len();
         let study = &self.plan.study;
-        let mut prompts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+        let mut prompts = BTreeMap::new();
+        let (mut variables, mut situations) = (BTreeMap::new(), BTreeMap::new());
         let mut people: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut found = Chosen { labels: Vec::new(), cells: Vec::new(), people: Vec::new() };
         let is_whole =
@@ -278,19 +276,22 @@ impl<'a> Builder<'a> {
             let stratum = found.labels.len();
             found.labels.push(label);
             for placed in cells {
-                let next = prompts.len();
-                let prompt = *prompts.entry(placed.prompt).or_insert(next);
+                let item = &study.items[placed.item];
+                let prompt = number(&mut prompts, placed.prompt);
+                let variable = number(&mut variables, item.variable.as_str());
+                let situation = number(&mut situations, situation(item));
                 let sample = placed.people.map(|key| {
                     *people.entry(key).or_insert_with(|| {
                         found.people.push(PeopleSample { counts: self.samples[&key].to_vec() });
                         found.people.len() - 1
                     })
                 });
-                let values = study.scales[study.items[placed.item].scale_index].values();
+                let values = study.scales[item.scale_index].values();
                 found.cells.push(ContrastCell {
                     stratum,
                     side: placed.side,
-                    item: placed.item,
+                    variable,
+                    situation,
                     prompt,
                     positions: positions(&values),
                     distribution: placed.response.distribution.clone(),
@@ -300,6 +301,17 @@ impl<'a> Builder<'a> {
         }
         found
     }
+}
+
+/// The number of a key, a new one if it was not met before.
+fn number<K: Ord>(numbers: &mut BTreeMap<K, usize>, key: K) -> usize {
+    let next = numbers.len();
+    *numbers.entry(key).or_insert(next)
+}
+
+/// The id of what the item's variable is asked about; `None` where it is asked of nothing in particular.
+fn situation(item: &Item) -> Option<&str> {
+    item.id.strip_prefix(&item.variable)?.strip_prefix('.')
 }
 
 /// Values moved and stretched to 0..=1. They rise, as studies are checked to have them.
@@ -330,21 +342,30 @@ fn property(plan: &RunPlan, response: &CellResponse, name: &str) -> Option<Strin
         "temperature" => response.temperature.to_string(),
         "item" => item.id.clone(),
         "variable" => item.variable.clone(),
-        "situation" => item.id.strip_prefix(&item.variable)?.strip_prefix('.')?.to_owned(),
+        "situation" => situation(item)?.to_owned(),
         _ => return None,
     })
 }
 
-fn contrast_card(label: String, estimate: ContrastEstimate, verdict: Verdict, level: f64) -> ContrastCard {
+fn contrast_card(
+    label: String,
+    estimate: ContrastEstimate,
+    verdict: Verdict,
+    plan: &ContrastPlan,
+) -> ContrastCard {
     ContrastCard {
         label,
         value: estimate.value,
         interval_low: estimate.interval.map(|interval| interval.low),
         interval_high: estimate.interval.map(|interval| interval.high),
-        interval_level: level,
+        joint_interval_low: estimate.joint_interval.map(|interval| interval.low),
+        joint_interval_high: estimate.joint_interval.map(|interval| interval.high),
+        joint_level: plan.joint_level(),
         cell_count: estimate.cell_count as u64,
-        unusable_count: estimate.unusable_count as u64,
+        left_out_count: estimate.left_out_count as u64,
         item_count: estimate.item_count as u64,
+        variable_count: estimate.variable_count as u64,
+        situation_count: estimate.situation_count as u64,
         prompt_count: estimate.prompt_count as u64,
         verdict: verdict.to_string(),
     }
@@ -358,6 +379,14 @@ fn signed(value: f64) -> String {
 
 fn told(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// `12 items`, or `these 12 items` where the claim is about them alone.
+fn these(is_fixed: bool, count: usize, noun: &str) -> String {
+    match is_fixed && count > 1 {
+        true => format!("these {}", told(count, noun)),
+        false => told(count, noun),
+    }
 }
 
 /// The contrast that decided, in words and numbers.
@@ -390,21 +419,32 @@ fn sentence(
     let Some(index) = decisive else { return String::new() };
     let estimate = &estimates[index];
     let label = if labels[index].is_empty() { String::new() } else { format!(" ({})", labels[index]) };
-    let figures = match (estimate.value, estimate.interval) {
+    let one_is_enough = (hypothesis.reach == Reach::Any) == (verdict == Verdict::Supported);
+    let interval = if one_is_enough { estimate.joint_interval } else { estimate.interval };
+    let figures = match (estimate.value, interval) {
         (Some(value), Some(interval)) => {
             format!("{}, {} to {}", signed(value), signed(interval.low), signed(interval.high))
         }
         (Some(value), None) => format!("{}, without an interval", signed(value)),
         _ => "no usable cell on one side".to_owned(),
     };
-    let unusable = match (estimate.unusable_count, estimate.cell_count) {
+    let left_out = match (estimate.left_out_count, estimate.cell_count) {
         (0, _) => String::new(),
-        (unusable, all) => format!("; {unusable} of {all} cells unusable"),
+        (left_out, all) => format!("; {left_out} of {all} cells left out"),
     };
     let count = match labels.len() {
         1 => String::new(),
         all => format!("{} of {all}; ", of_kind(verdict).count()),
     };
-    let asked = format!("{} × {}", told(estimate.item_count, "item"), told(estimate.prompt_count, "prompt"));
-    format!("{count}{words}{label}: {figures}; {asked}{unusable}")
+    let of = |factor, count, noun| these(hypothesis.fixed.contains(&factor), count, noun);
+    let items = match (estimate.variable_count, estimate.situation_count) {
+        (variables, 1) => of(Factor::Variable, variables, "item"),
+        (1, situations) => of(Factor::Situation, situations, "item"),
+        (variables, situations) => {
+            let variables = of(Factor::Variable, variables, "variable");
+            format!("{variables} × {}", of(Factor::Situation, situations, "situation"))
+        }
+    };
+    let prompts = of(Factor::Prompt, estimate.prompt_count, "prompt");
+    format!("{count}{words}{label}: {figures}; {items} × {prompts}{left_out}")
 }

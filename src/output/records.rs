@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when the meaning or the name of a column changes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// `cells.parquet`: one row per cell × temperature × option.
 #[derive(Debug, Clone, PartialEq)]
@@ -327,14 +327,21 @@ pub struct ContrastCard {
     pub label: String,
     /// Null where some side has no usable cell.
     pub value: Option<f64>,
+    /// 95 %.
     pub interval_low: Option<f64>,
     pub interval_high: Option<f64>,
-    /// Mass of the interval: 0.95, or more where one of several strata is enough.
-    pub interval_level: f64,
+    /// Wider, so that those of all strata hold together with 95 %: where one stratum decides for all, it decides by this.
+    pub joint_interval_low: Option<f64>,
+    pub joint_interval_high: Option<f64>,
+    /// Mass of the joint interval.
+    pub joint_level: f64,
     pub cell_count: u64,
-    pub unusable_count: u64,
-    /// Among the usable cells.
+    /// Unusable, or their counterpart on another side was.
+    pub left_out_count: u64,
+    /// Among the cells that were averaged.
     pub item_count: u64,
+    pub variable_count: u64,
+    pub situation_count: u64,
     pub prompt_count: u64,
     pub verdict: String,
 }

@@ -4,7 +4,7 @@
 use super::structure::{StudyFile, formats, item_id};
 use crate::data_folder::TextFile;
 use crate::error::Result;
-use crate::survey::{Between, Hypothesis, Prediction, Quantity, Reach, Selector};
+use crate::survey::{Between, Factor, Hypothesis, Prediction, Quantity, Reach, Selector};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
@@ -25,6 +25,8 @@ pub(super) struct HypothesisFile {
     between: Option<BetweenFile>,
     #[serde(default)]
     for_each: Vec<Spanned<String>>,
+    #[serde(default)]
+    fixed: Vec<Factor>,
     #[serde(default = "every")]
     reach: Reach,
     predicts: Prediction,
@@ -118,6 +120,7 @@ fn read_one(file: &TextFile, hypothesis: &HypothesisFile, known: &Properties) ->
         within: selector(&hypothesis.within)?,
         between: hypothesis.between.as_ref().map(|between| read_between(file, between, known)).transpose()?,
         for_each: hypothesis.for_each.iter().map(|name| name.as_ref().clone()).collect(),
+        fixed: hypothesis.fixed.clone(),
         reach: hypothesis.reach,
         predicts: hypothesis.predicts,
         margin,

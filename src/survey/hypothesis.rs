@@ -64,6 +64,22 @@ pub enum Reach {
     Any,
 }
 
+/// What a study could have drawn differently; the three are crossed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Factor {
+    /// What is asked.
+    Variable,
+    /// What it is asked about.
+    Situation,
+    /// Language, format and order of the options.
+    Prompt,
+}
+
+impl Factor {
+    pub const ALL: [Factor; 3] = [Factor::Variable, Factor::Situation, Factor::Prompt];
+}
+
 /// Property of a cell to the values it may have there. Nothing: every cell.
 pub type Selector = BTreeMap<String, Vec<String>>;
 
@@ -92,6 +108,8 @@ pub struct Hypothesis {
     pub between: Option<Between>,
     /// Properties; each combination of their values is a stratum of its own.
     pub for_each: Vec<String>,
+    /// Factors that the claim is about as they are, and not as examples of others.
+    pub fixed: Vec<Factor>,
     pub reach: Reach,
     pub predicts: Prediction,
     /// The smallest difference that counts, in the quantity's unit.

@@ -7,6 +7,6 @@ mod instrument;
 mod scale;
 
 pub use distribution::{Marginal, ResponseDistribution};
-pub use hypothesis::{Between, Hypothesis, Prediction, Quantity, Reach, Selector};
+pub use hypothesis::{Between, Factor, Hypothesis, Prediction, Quantity, Reach, Selector};
 pub use instrument::{Item, Language, Persona};
 pub use scale::{ResponseOption, ResponseScale};

@@ -1,16 +1,19 @@
-//! Contrasts between sets of cells, with bootstrap intervals over items, prompts and people: what a hypothesis is decided by. Plain
-//! numbers: knows neither a study nor what its sides mean.
+//! Contrasts between sets of cells, with bootstrap intervals over what was asked, how it was asked, and people: what a hypothesis is
+//! decided by. Plain numbers: knows neither a study nor what its sides mean.
 
-mod interval;
+mod estimate;
+mod matching;
 mod quantity;
 mod resample;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-pub use interval::{ContrastEstimate, ContrastPlan, contrast};
+pub use estimate::{ContrastEstimate, ContrastPlan, contrast};
 pub use quantity::PeopleSample;
 pub use verdict::{Verdict, overall_verdict, stratum_verdict};
+
+use crate::survey::Factor;
 
 /// One cell as a contrast sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +23,8 @@ pub struct ContrastCell {
     /// On which side it is; the sides' means are added with the signs of the plan.
     pub side: usize,
     /// Cells with one of these are resampled together.
-    pub item: usize,
+    pub variable: usize,
+    pub situation: usize,
     pub prompt: usize,
     /// Positions of the options on the scale, 0 to 1, rising; shared by all cells of an item.
     pub positions: Vec<f64>,
@@ -28,4 +32,14 @@ pub struct ContrastCell {
     pub distribution: Option<Vec<f64>>,
     /// Index of the people it is held against, where the quantity needs any.
     pub people: Option<usize>,
+}
+
+impl ContrastCell {
+    fn level(&self, factor: Factor) -> usize {
+        match factor {
+            Factor::Variable => self.variable,
+            Factor::Situation => self.situation,
+            Factor::Prompt => self.prompt,
+        }
+    }
 }

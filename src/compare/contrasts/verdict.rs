@@ -26,23 +26,39 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Unusable cells beyond this share leave too little to decide by.
-const UNUSABLE_SHARE_MAX: f64 = 0.5;
+/// With more than this share of its cells left out, a side is too little to decide by.
+const LEFT_OUT_SHARE_MAX: f64 = 0.5;
 
 /// The verdict of one stratum. Supported: the whole interval is where it was predicted to be. Contradicted: the whole interval is
-/// where it was predicted not to be, for `Different` within the margin. Undecided: anything else, or half the cells unusable.
-pub fn stratum_verdict(estimate: &ContrastEstimate, predicted: Prediction, margin: f64) -> Verdict {
-    let Some(interval) = estimate.interval else { return Verdict::Undecided };
-    if estimate.unusable_count as f64 > UNUSABLE_SHARE_MAX * estimate.cell_count as f64 {
+/// where it was predicted not to be, for `Different` within the margin. Undecided: anything else, or half the cells of a side left
+/// out.
+///
+/// Where one stratum is enough to decide for all, the joint interval is asked: to support `any`, and to contradict `every`.
+pub fn stratum_verdict(
+    estimate: &ContrastEstimate,
+    predicted: Prediction,
+    margin: f64,
+    reach: Reach,
+) -> Verdict {
+    let (Some(own), Some(joint)) = (estimate.interval, estimate.joint_interval) else {
+        return Verdict::Undecided;
+    };
+    if estimate.left_out_share_max > LEFT_OUT_SHARE_MAX {
         return Verdict::Undecided;
     }
-    let (low, high) = match predicted {
-        Prediction::Lower => (-interval.high, -interval.low),
-        Prediction::Higher | Prediction::Different => (interval.low, interval.high),
+    let (to_support, to_contradict) = match reach {
+        Reach::Every => (own, joint),
+        Reach::Any => (joint, own),
     };
-    let (supported, contradicted) = match predicted {
-        Prediction::Higher | Prediction::Lower => (low > margin, high < margin),
-        Prediction::Different => (low > margin || high < -margin, low > -margin && high < margin),
+    let supported = match predicted {
+        Prediction::Higher => to_support.low > margin,
+        Prediction::Lower => to_support.high < -margin,
+        Prediction::Different => to_support.low > margin || to_support.high < -margin,
+    };
+    let contradicted = match predicted {
+        Prediction::Higher => to_contradict.high < margin,
+        Prediction::Lower => to_contradict.low > -margin,
+        Prediction::Different => to_contradict.low > -margin && to_contradict.high < margin,
     };
     match (supported, contradicted) {
         (true, _) => Verdict::Supported,

@@ -3,7 +3,7 @@
 use super::Drawing;
 use crate::output::records::{ContrastCard, HypothesisCard};
 use crate::report::charts::{DumbbellChart, DumbbellRow, Figure, Span, dumbbell};
-use crate::report::number::{fixed, grouped, signed};
+use crate::report::number::{grouped, signed};
 use crate::report::run::Run;
 use serde::Serialize;
 
@@ -35,6 +35,7 @@ pub struct ContrastRow {
     pub label: String,
     pub value: String,
     pub interval: String,
+    pub joint_interval: String,
     pub items: String,
     pub prompts: String,
     pub cells: String,
@@ -115,22 +116,25 @@ fn ends(contrast: &ContrastCard) -> Option<(f64, f64)> {
 
 fn row(card: &HypothesisCard, contrast: &ContrastCard) -> ContrastRow {
     let interval = ends(contrast).map(|(low, high)| format!("{} to {}", signed(low, 3), signed(high, 3)));
-    let level = match contrast.interval_level {
-        level if level > 0.95 => format!(" ({} %)", fixed(100.0 * level, 1)),
-        _ => String::new(),
-    };
-    let unusable = match contrast.unusable_count {
+    let joint = (contrast.joint_interval_low.zip(contrast.joint_interval_high))
+        .map(|(low, high)| format!("{} to {}", signed(low, 3), signed(high, 3)));
+    let left_out = match contrast.left_out_count {
         0 => String::new(),
-        count => format!(", {} unusable", grouped(count)),
+        count => format!(", {} left out", grouped(count)),
+    };
+    let items = match (contrast.variable_count, contrast.situation_count) {
+        (1, _) | (_, 1) => grouped(contrast.item_count),
+        (variables, situations) => format!("{} × {}", grouped(variables), grouped(situations)),
     };
     ContrastRow {
         id: card.id.clone(),
         label: contrast.label.clone(),
         value: contrast.value.map_or("–".to_owned(), |value| signed(value, 3)),
-        interval: interval.map_or("–".to_owned(), |interval| interval + &level),
-        items: grouped(contrast.item_count),
+        interval: interval.unwrap_or("–".to_owned()),
+        joint_interval: joint.unwrap_or("–".to_owned()),
+        items,
         prompts: grouped(contrast.prompt_count),
-        cells: format!("{}{unusable}", grouped(contrast.cell_count)),
+        cells: format!("{}{left_out}", grouped(contrast.cell_count)),
         verdict: contrast.verdict.clone(),
     }
 }
