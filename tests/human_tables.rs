@@ -195,3 +195,14 @@ fn codebooks_that_leave_something_open_are_refused() {
         assert!(outcome.stderr.contains(message), "no `{message}` in {}", outcome.stderr);
     }
 }
+
+/// The second example of `human_data/README.md`.
+#[test]
+fn the_readme_s_table_is_one() {
+    let readme = fs::read_to_string(super::harness::repository("human_data/README.md")).unwrap();
+    let example = readme.split("```toml\n").nth(2).unwrap().split("```").next().unwrap();
+    let table = "region,question,disagree,neither,agree,n\nnorth,q1,1,2,3,6\nnorth,q7,1,2,3,6\n";
+    let place = Place::new(example, table);
+    assert_eq!(place.report()["left_out_count"], 1);
+    assert_eq!(place.counts("north", "content"), Some((vec![1.0, 2.0, 3.0], 0.0)));
+}
