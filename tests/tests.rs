@@ -50,6 +50,7 @@ mod tidy;
 // GGUF files: values to the bit, and refusals.
 mod formats;
 mod gguf;
+mod human_tables;
 mod humans;
 
 // How a model is asked, and what the results say of it.

@@ -1,4 +1,4 @@
-//! The codebook: what the columns of a file of participants mean. Every field is described in `human_data/README.md`.
+//! The codebook: what the columns of a file of participants, or of a table of counts, mean. Every field is described in `human_data/README.md`.
 
 use crate::data_folder::TextFile;
 use crate::error::{Error, Result};
@@ -24,7 +24,10 @@ pub struct Codebook {
     pub caveats: Vec<String>,
     #[serde(default)]
     pub file: FileLayout,
-    pub participants: Participants,
+    /// Either the file has participants,
+    pub participants: Option<Participants>,
+    /// or somebody has counted them already.
+    pub counts: Option<CountsTable>,
     pub scales: BTreeMap<String, Scale>,
     pub items: BTreeMap<Spanned<String>, ItemColumn>,
     pub long: Option<Long>,
@@ -89,6 +92,34 @@ pub struct Long {
     pub response: String,
 }
 
+/// A table of counts: a row for each group, item and option (`option` and `count`), or for each group and item (`options`).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountsTable {
+    pub group: Spanned<String>,
+    /// Value of `group` to population group; others are left out. Without, the value itself.
+    pub groups: Option<BTreeMap<String, String>>,
+    pub item: String,
+    pub option: Option<String>,
+    pub count: Option<String>,
+    /// Option code to the column of its counts.
+    pub options: Option<BTreeMap<String, String>>,
+    /// The column of valid responses, which the counts must add up to.
+    pub n: Option<String>,
+    #[serde(default)]
+    pub holds: Holds,
+}
+
+/// What the cells of a table of counts are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Holds {
+    #[default]
+    Counts,
+    /// Of the valid responses; `n` says how many they are.
+    Percentages,
+}
+
 impl Codebook {
     /// # Errors
     /// Kind `HumanData` with file and line.
@@ -114,22 +145,13 @@ impl Codebook {
         if self.id.as_ref().is_empty() || !self.id.as_ref().chars().all(plain) {
             return Err(file.refuse(self.id.span(), "an id is letters, digits, `-` and `_`"));
         }
-        let people = &self.participants;
-        match (&people.group, &people.group_expression) {
-            (Some(group), Some(_)) => {
-                return Err(file.refuse(group.span(), "`group` and `group_expression` are both given"));
+        match (&self.participants, &self.counts) {
+            (Some(people), None) => self.check_people(file, people)?,
+            (None, Some(counts)) => self.check_counts(file, counts)?,
+            _ => {
+                let message = "a codebook has either `participants` or `counts`";
+                return Err(file.refuse(self.id.span(), message));
             }
-            (None, None) => {
-                return Err(
-                    file.refuse(self.id.span(), "`participants` says neither `group` nor `group_expression`")
-                );
-            }
-            (None, Some(expression)) if people.groups.is_some() => {
-                return Err(
-                    file.refuse(expression.span(), "`groups` goes with `group`, not with an expression")
-                );
-            }
-            _ => {}
         }
         let one_of = |text: &Option<Spanned<String>>, is_one: fn(&str) -> bool, message: &str| match text {
             Some(text) if !is_one(text.as_ref()) => Err(file.refuse(text.span(), message.to_owned())),
@@ -146,6 +168,55 @@ impl Codebook {
         match self.items.is_empty() {
             true => Err(file.refuse(self.id.span(), "there are no items")),
             false => Ok(()),
+        }
+    }
+
+    fn check_people(&self, file: &TextFile, people: &Participants) -> Result<()> {
+        match (&people.group, &people.group_expression) {
+            (Some(group), Some(_)) => {
+                Err(file.refuse(group.span(), "`group` and `group_expression` are both given"))
+            }
+            (None, None) => {
+                Err(file.refuse(self.id.span(), "`participants` says neither `group` nor `group_expression`"))
+            }
+            (None, Some(expression)) if people.groups.is_some() => {
+                Err(file.refuse(expression.span(), "`groups` goes with `group`, not with an expression"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_counts(&self, file: &TextFile, counts: &CountsTable) -> Result<()> {
+        let refuse = |message: String| Err(file.refuse(counts.group.span(), message));
+        if self.long.is_some() {
+            return refuse(
+                "`long` goes with `participants`; a long table of counts has `option` and `count`".into(),
+            );
+        }
+        if counts.holds == Holds::Percentages && counts.n.is_none() {
+            return refuse(
+                "percentages alone do not say how many people they are of: name the column `n`".into(),
+            );
+        }
+        let options = match (&counts.option, &counts.count, &counts.options) {
+            (Some(_), Some(_), None) => return Ok(()),
+            (None, None, Some(options)) => options,
+            _ => {
+                return refuse("`counts` has either `option` and `count` (long), or `options` (wide)".into());
+            }
+        };
+        let columns: std::collections::BTreeSet<&String> = options.values().collect();
+        if columns.len() < options.len() {
+            return refuse("a column of `options` is of two options".into());
+        }
+        if let Some((id, item)) = self.items.iter().find(|(_, item)| item.values.is_some()) {
+            let message = format!("`options` says the codes: {} needs no `values`", id.as_ref());
+            return Err(file.refuse(item.column.span(), message));
+        }
+        let codes = self.scales.values().flat_map(|scale| scale.codes.as_ref());
+        match codes.into_iter().find(|code| !options.contains_key(*code)) {
+            Some(code) => refuse(format!("`options` has no column for the code `{code}`")),
+            None => Ok(()),
         }
     }
 

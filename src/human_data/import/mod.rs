@@ -1,8 +1,10 @@
-//! From a file of participants to a data set: read by a codebook, counted by group and item, written with where it came from. Names
+//! From a file of participants, or a table of counts, to a data set: read by a codebook, counted by group and item, written with where it came from. Names
 //! and texts of people stay in their file.
 
 mod codebook;
+mod counted;
 mod rows;
+mod table;
 mod tally;
 mod write;
 
@@ -39,7 +41,8 @@ pub struct ImportReport {
     pub folder: PathBuf,
     pub kind: &'static str,
     pub row_count: u64,
-    pub participant_count: u64,
+    /// None of a table of counts, which does not tell people apart.
+    pub participant_count: Option<u64>,
     /// Rows of no group, that the filter leaves out, or about items that the codebook does not name.
     pub left_out_count: u64,
     pub bad_rows: Vec<BadRow>,
@@ -60,7 +63,11 @@ pub fn import_people(settings: &ImportSettings, progress: &dyn Fn(u64, u64)) -> 
     let file = File::open(&settings.file).map_err(failed)?;
     let total = file.metadata().map_err(failed)?.len();
     let counted = Counted { inner: BufReader::new(file), total, progress, is_held: false };
-    let found = read_rows(&settings.file, counted, &codebook)?;
+    let found = match (&codebook.participants, &codebook.counts) {
+        (Some(people), _) => read_rows(&settings.file, counted, &codebook, people)?,
+        (None, Some(table)) => counted::read_counts(&settings.file, counted, &codebook, table)?,
+        (None, None) => return Err(Error::human_data("the codebook has no people").at(&settings.codebook)),
+    };
     check(settings, &codebook, &found)?;
     let kind = write::write(&target, &codebook, settings, &found)?;
     let groups: std::collections::BTreeSet<&str> =

@@ -1,7 +1,8 @@
 //! The rows of a file of participants, read as the codebook says. A row that cannot be read so is left out whole, with its line and
 //! the reason; nothing in it is guessed.
 
-use super::codebook::{Codebook, ItemColumn};
+use super::codebook::{Codebook, ItemColumn, Participants};
+use super::table;
 use super::tally::Tally;
 use crate::error::{Error, Result};
 use csv::StringRecord;
@@ -12,8 +13,6 @@ use std::path::Path;
 
 /// What an expression may cost: each looks at a few columns.
 const EXPRESSION_FUEL: u64 = 10_000;
-/// A cell of a table of responses is not longer; what is quoted without an end would be.
-const CELL_BYTES_MAX: usize = 64 << 10;
 
 /// A row that was left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -31,29 +30,26 @@ pub struct ReadRows {
     /// Rows of no group, or that the filter leaves out.
     pub left_out_count: u64,
     pub bad: Vec<BadRow>,
-    /// Distinct participants among the rows that were read.
-    pub participant_count: u64,
+    /// Distinct participants among the rows that were read; a table of counts does not tell them apart.
+    pub participant_count: Option<u64>,
 }
 
 /// Reads all rows.
 ///
 /// # Errors
 /// Kind `HumanData` when the file cannot be read, or lacks a column that the codebook names.
-pub fn read_rows(path: &Path, input: impl Read, codebook: &Codebook) -> Result<ReadRows> {
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter(path, codebook)).flexible(true).from_reader(input);
-    let broken = |source: csv::Error| {
-        let line = source.position().map(csv::Position::line);
-        let error = Error::human_data("cannot be read as a table of text").at(path).because(source);
-        match line {
-            Some(line) => error.line(line as usize),
-            None => error,
-        }
-    };
+pub fn read_rows(
+    path: &Path,
+    input: impl Read,
+    codebook: &Codebook,
+    people: &Participants,
+) -> Result<ReadRows> {
+    let mut reader = table::reader(path, input, codebook);
+    let broken = |source: csv::Error| table::broken(path, source);
     let header = reader.headers().map_err(broken)?.clone();
     let mut environment = Environment::new();
     environment.set_fuel(Some(EXPRESSION_FUEL));
-    let columns = Columns::new(path, &header, codebook, &environment)?;
+    let columns = Columns::new(path, &header, codebook, people, &environment)?;
     let mut found = ReadRows::default();
     let mut seen: HashSet<(String, usize)> = HashSet::new();
     let mut participants: HashSet<String> = HashSet::new();
@@ -82,14 +78,8 @@ pub fn read_rows(path: &Path, input: impl Read, codebook: &Codebook) -> Result<R
             }
         }
     }
-    found.participant_count = participants.len() as u64;
+    found.participant_count = Some(participants.len() as u64);
     Ok(found)
-}
-
-fn delimiter(path: &Path, codebook: &Codebook) -> u8 {
-    let stated = codebook.file.delimiter.as_ref().map(|text| text.as_ref().as_bytes()[0]);
-    let is_tsv = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tsv"));
-    stated.unwrap_or(if is_tsv { b'\t' } else { b',' })
 }
 
 /// A row as it counts.
@@ -102,17 +92,46 @@ struct Row {
 }
 
 /// An item with where its responses stand.
-struct Item<'a> {
-    id: String,
-    column: &'a ItemColumn,
+pub struct Item<'a> {
+    pub id: String,
+    pub column: &'a ItemColumn,
     /// In a wide file.
     place: usize,
-    codes: &'a [String],
+    pub codes: &'a [String],
+}
+
+impl<'a> Item<'a> {
+    pub fn new(codebook: &'a Codebook, id: &str, column: &'a ItemColumn, place: usize) -> Self {
+        let codes = codebook.scales[column.scale.as_ref()].codes.as_ref();
+        Item { id: id.to_owned(), column, place, codes }
+    }
+
+    /// Index of the option that a text in the file stands for; `None` for no response.
+    pub fn response(&self, codebook: &Codebook, text: &str) -> std::result::Result<Option<usize>, String> {
+        let text = text.trim();
+        if codebook.file.missing.iter().chain(&self.column.missing).any(|missing| missing == text) {
+            return Ok(None);
+        }
+        let code = match &self.column.values {
+            Some(values) => values.get(text).map(|code| code.as_ref().as_str()),
+            None => Some(text),
+        };
+        let place = code.and_then(|code| self.codes.iter().position(|known| known == code));
+        let place =
+            place.ok_or_else(|| format!("`{}` is no response to {}", text.escape_debug(), self.id))?;
+        Ok(Some(self.turned(place)))
+    }
+
+    /// The index that the option at `place` of the scale counts at.
+    pub fn turned(&self, place: usize) -> usize {
+        if self.column.reverse { self.codes.len() - 1 - place } else { place }
+    }
 }
 
 /// Where everything stands in a row.
 struct Columns<'a> {
     codebook: &'a Codebook,
+    people: &'a Participants,
     header: &'a StringRecord,
     participant: usize,
     weight: Option<usize>,
@@ -128,37 +147,25 @@ impl<'a> Columns<'a> {
         path: &Path,
         header: &'a StringRecord,
         codebook: &'a Codebook,
+        people: &'a Participants,
         environment: &'a Environment<'a>,
     ) -> Result<Self> {
-        let named = |name: &str| header.iter().position(|column| column == name);
-        if let Some(twice) = header.iter().enumerate().find(|(index, name)| named(name) != Some(*index)) {
-            let message = format!("the column `{}` is there twice", twice.1.escape_debug());
-            return Err(Error::human_data(message).at(path).line(1));
-        }
-        let place = |name: &str| {
-            named(name).ok_or_else(|| {
-                let known: Vec<&str> = header.iter().take(40).collect();
-                Error::human_data(format!("there is no column `{}`", name.escape_debug()))
-                    .at(path)
-                    .line(1)
-                    .hint(format!("the codebook names it; there are {}", known.join(", ")))
-            })
-        };
+        table::check_header(path, header)?;
+        let place = |name: &str| table::place(path, header, name);
         let expression = |text: &str| {
             environment.compile_expression_owned(text.to_owned()).map_err(|source| {
                 Error::human_data(format!("`{}` is not an expression", text.escape_debug())).because(source)
             })
         };
-        let people = &codebook.participants;
         let mut items = Vec::new();
         for (id, column) in &codebook.items {
             let at = if codebook.long.is_some() { 0 } else { place(column.column.as_ref())? };
-            let codes = codebook.scales[column.scale.as_ref()].codes.as_ref();
-            items.push(Item { id: id.as_ref().clone(), column, place: at, codes });
+            items.push(Item::new(codebook, id.as_ref(), column, at));
         }
         let text = |text: &'a Option<toml::Spanned<String>>| text.as_ref().map(|text| text.as_ref().as_str());
         Ok(Columns {
             codebook,
+            people,
             header,
             participant: place(&people.id)?,
             weight: people.weight.as_deref().map(place).transpose()?,
@@ -176,12 +183,7 @@ impl<'a> Columns<'a> {
 
     /// `None`: a row that is not about anybody who counts.
     fn read(&self, record: &StringRecord) -> std::result::Result<Option<Row>, String> {
-        if record.len() != self.header.len() {
-            return Err(format!("there are {} cells below {} columns", record.len(), self.header.len()));
-        }
-        if let Some(cell) = record.iter().find(|cell| cell.len() > CELL_BYTES_MAX) {
-            return Err(format!("a cell has {} bytes", cell.len()));
-        }
+        table::check_row(self.header, record)?;
         let participant = record[self.participant].trim();
         if participant.is_empty() {
             return Err("no participant is named".to_owned());
@@ -193,14 +195,14 @@ impl<'a> Columns<'a> {
                 .items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| Ok((index, self.response(item, &record[item.place])?)))
+                .map(|(index, item)| Ok((index, item.response(self.codebook, &record[item.place])?)))
                 .collect::<std::result::Result<Vec<_>, String>>()?,
             Some((item, response)) => {
                 let named = record[item].trim();
                 let found = self.items.iter().position(|known| known.column.column.as_ref() == named);
                 // Files hold more items than one study asks about.
                 let Some(index) = found else { return Ok(None) };
-                vec![(index, self.response(&self.items[index], &record[response])?)]
+                vec![(index, self.items[index].response(self.codebook, &record[response])?)]
             }
         };
         Ok(Some(Row { participant: participant.to_owned(), group, weight, responses }))
@@ -212,7 +214,6 @@ impl<'a> Columns<'a> {
         {
             return Ok(None);
         }
-        let people = &self.codebook.participants;
         let group = match (&self.group_expression, self.group) {
             (Some(expression), _) => {
                 let value = self.evaluate(expression, record)?;
@@ -220,7 +221,7 @@ impl<'a> Columns<'a> {
             }
             (None, Some(place)) => {
                 let value = record[place].trim();
-                match &people.groups {
+                match &self.people.groups {
                     Some(groups) => groups.get(value).cloned().unwrap_or_default(),
                     None => value.to_owned(),
                 }
@@ -252,20 +253,5 @@ impl<'a> Columns<'a> {
         let plain = if comma { text.replace(',', ".") } else { text.to_owned() };
         let weight = plain.parse::<f64>().ok().filter(|weight| weight.is_finite() && *weight > 0.0);
         weight.ok_or_else(|| format!("the weight `{}` is not a positive number", text.escape_debug()))
-    }
-
-    fn response(&self, item: &Item<'_>, text: &str) -> std::result::Result<Option<usize>, String> {
-        let text = text.trim();
-        if self.codebook.file.missing.iter().chain(&item.column.missing).any(|missing| missing == text) {
-            return Ok(None);
-        }
-        let code = match &item.column.values {
-            Some(values) => values.get(text).map(|code| code.as_ref().as_str()),
-            None => Some(text),
-        };
-        let place = code.and_then(|code| item.codes.iter().position(|known| known == code));
-        let place =
-            place.ok_or_else(|| format!("`{}` is no response to {}", text.escape_debug(), item.id))?;
-        Ok(Some(if item.column.reverse { item.codes.len() - 1 - place } else { place }))
     }
 }

@@ -1,6 +1,6 @@
 //! A data set's folder: counts, provenance, and the rows that were left out. Written aside, and put in place whole.
 
-use super::codebook::Codebook;
+use super::codebook::{Codebook, Holds};
 use super::rows::ReadRows;
 use super::{ImportSettings, file_name};
 use crate::error::{Error, Result};
@@ -68,7 +68,7 @@ pub fn write(
     settings: &ImportSettings,
     found: &ReadRows,
 ) -> Result<HumanKind> {
-    let kind = match codebook.participants.weight {
+    let kind = match codebook.participants.as_ref().and_then(|people| people.weight.as_ref()) {
         Some(_) => HumanKind::Weighted,
         None => HumanKind::Counted,
     };
@@ -123,15 +123,19 @@ fn provenance_text(
     let texts = |texts: &[String]| Value::Array(texts.iter().map(|one| text(one)).collect());
     let columns: Vec<String> =
         (1..=option_count_max(codebook)).map(|option| format!("option_{option}")).collect();
-    let weighted = match kind {
-        HumanKind::Counted => "People by response.",
-        HumanKind::Weighted => "Shares of weighted people times their effective number (Kish).",
+    let holds = codebook.counts.as_ref().map(|table| table.holds);
+    let what = if holds.is_some() { "table of counts" } else { "participant-level file" };
+    let weighted = match (kind, holds) {
+        (_, Some(Holds::Percentages)) => {
+            "People by response: the only whole numbers that round to the percentages of the table."
+        }
+        (HumanKind::Counted, _) => "People by response.",
+        (HumanKind::Weighted, _) => "Shares of weighted people times their effective number (Kish).",
     };
     let mut source = Table::new();
     let bytes = fs::read(&settings.file)
         .map_err(|source| Error::human_data("cannot be read").at(&settings.file).because(source))?;
-    source
-        .insert("description".into(), text(&format!("participant-level file {}", file_name(&settings.file))));
+    source.insert("description".into(), text(&format!("{what} {}", file_name(&settings.file))));
     source.insert("sha256".into(), text(&hex(&bytes)));
     source.insert("row_count".into(), Value::Integer(found.row_count as i64));
     let mut table = Table::new();
