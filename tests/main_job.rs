@@ -186,6 +186,13 @@ fn comparisons_have_every_metric_predictor_and_unit() {
         assert!((0.0..=1.0).contains(&row.value) && row.noise_floor > 0.0 && row.n > 30.0);
         assert!(row.interval_low <= row.interval_high);
         assert_eq!(row.cell_count + row.unusable_count, 2, "two option orders");
+        let tested = row.p_value.zip(row.adjusted_p_value);
+        assert_eq!(tested.is_some(), row.temperature == Some(1.0));
+        assert!(tested.is_none_or(|(p, adjusted)| (0.0..=1.0).contains(&p) && p <= adjusted));
+    }
+    for row in groups {
+        assert_eq!(row.told_apart_share.is_some(), row.temperature == Some(1.0));
+        assert!(row.told_apart_share.is_none_or(|share| share > 0.9), "planted without regard to people");
     }
 }
 

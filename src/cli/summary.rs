@@ -39,7 +39,8 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
         text,
         "\ninterval: for the people behind the sample. floor: what two samples of the same people show.\n\
          others: people of the run's other groups. pooled: people of all other groups. entropy: the model's over\n\
-         people's, 1 is as diverse.\n"
+         people's, 1 is as diverse. apart: items on which people are not a sample from the model (multinomial test,\n\
+         false discovery rate 0.05 over the run).\n"
     );
     text.push_str(&hypotheses(manifest));
     text.push_str(&certificate(manifest));
@@ -130,6 +131,7 @@ fn table(manifest: &RunManifest, rows: &[ComparisonRow], format: &str) -> Table 
         "modal",
         "uniform",
         "entropy",
+        "apart",
     ]);
     for row in model_rows(rows, METRIC).filter(|row| row.elicitation_format.as_deref() == Some(format)) {
         let baseline = |predictor: &str| {
@@ -153,6 +155,7 @@ fn table(manifest: &RunManifest, rows: &[ComparisonRow], format: &str) -> Table 
             baseline("modal"),
             baseline("uniform"),
             entropy.map_or("-".to_owned(), |ratio| format!("{:.2}", ratio.value)),
+            row.told_apart_share.map_or("-".to_owned(), |share| format!("{:.0} %", 100.0 * share)),
         ]);
     }
     for column in table.column_iter_mut().skip(2) {

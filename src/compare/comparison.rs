@@ -2,6 +2,7 @@
 
 use super::baselines::HumanTable;
 use super::bootstrap::HumanResample;
+use super::fit::add_tests;
 use super::profile::{Condition, Entry, Group, Profile};
 use super::unit::{Comparison, ComparisonPlan, ModelUnit, Predictor};
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 ///
 /// Rows come by population group; in it the model's (by persona, language, elicitation format, temperature)
 /// and then the baselines'; in each the items, then the group; and then by metric. Neither the order of the
-/// arguments nor the number of threads changes a bit of them.
+/// arguments nor the number of threads changes a bit of them; adjusted p-values depend on how much is tested.
 ///
 /// # Errors
 /// Kind `HumanData` when counts do not fit a scale or are given twice; `Output` when a unit is given twice,
@@ -51,6 +52,7 @@ pub fn compare(
             profiles.par_iter().map(|profile| profile.compare(&group)).collect();
         rows.extend(of_profiles.into_iter().flatten());
     }
+    add_tests(&mut rows, &units, &table, plan);
     Ok(rows)
 }
 

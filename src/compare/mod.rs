@@ -31,6 +31,8 @@ mod profile;
 
 mod comparison;
 
+mod fit;
+
 mod difference;
 
 mod diversity;
@@ -39,6 +41,7 @@ pub use bootstrap::{HumanResample, INTERVAL_LEVEL, Interval, Noise};
 pub use comparison::compare;
 pub use difference::{Difference, differences};
 pub use diversity::{Diversity, DiversityTally, FACTOR_COUNT, SHARP_MASS};
+pub use fit::FALSE_DISCOVERY_RATE;
 pub use metric::Metric;
 pub use unit::{Comparison, ComparisonPlan, Level, ModelUnit, Predictor};
 

@@ -116,6 +116,9 @@ impl Profile<'_> {
             n: 0.0,
             cell_count: 0,
             unusable_count: 0,
+            p_value: None,
+            adjusted_p_value: None,
+            told_apart_share: None,
         }
     }
 }

@@ -321,8 +321,11 @@ fn neither_order_nor_company_nor_threads_change_a_number() {
     assert_eq!(on_threads(2), all);
     let usa_only: Vec<ModelUnit> =
         units().into_iter().filter(|unit| unit.population_group == "USA").collect();
-    let of_usa: Vec<Comparison> = all.into_iter().filter(|row| row.population_group == "USA").collect();
-    assert_eq!(compare_isear(&usa_only), of_usa);
+    // What is adjusted for the number of tests in the run does know its company.
+    let by_itself = |row: Comparison| Comparison { adjusted_p_value: None, told_apart_share: None, ..row };
+    let alone: Vec<Comparison> = compare_isear(&usa_only).into_iter().map(by_itself).collect();
+    let of_usa = all.into_iter().filter(|row| row.population_group == "USA").map(by_itself);
+    assert!(of_usa.eq(alone));
 }
 
 #[test]
@@ -353,4 +356,36 @@ fn what_does_not_fit_is_refused() {
     check(&[anger], &few, ErrorKind::Usage, "10 bootstrap replicates cannot show a 95 % interval");
     let falling = HumanResample::draw(&isear()[0], &[4.0, 3.0, 2.0, 1.0], &PLAN).unwrap_err();
     assert_eq!(falling.to_string(), "item anger of group USA needs a scale of increasing values");
+}
+
+/// The share of items told apart, of a model that says what people do and of one that reverses it.
+#[test]
+fn people_are_told_apart_from_another_model_and_not_from_their_own() {
+    let truth = [0.1, 0.2, 0.4, 0.3];
+    let items: Vec<String> = (0..60).map(|index| format!("item {index}")).collect();
+    let survey = Multinomial::new(&truth, 60);
+    let people: Vec<Marginal> = items
+        .iter()
+        .map(|item| {
+            let mut shares = [0.0; 4];
+            survey.draw(&mut stream(5, "people", item), &mut shares);
+            marginal("USA", item, &shares.map(|share| (share * 60.0).round()))
+        })
+        .collect();
+    let values: BTreeMap<String, Vec<f64>> =
+        items.iter().map(|item| (item.clone(), SCALE.to_vec())).collect();
+    let share = |weights: [f64; 4]| {
+        let units: Vec<ModelUnit> = items.iter().map(|item| unit("USA", item, 1.0, Some(&weights))).collect();
+        let rows = compare(&units, &people, &values, &["USA".to_owned()], &PLAN).unwrap();
+        let of_items: Vec<&Comparison> = of_usa(&rows, Level::Item, Predictor::Model, Metric::Wasserstein1);
+        assert!(of_items.iter().all(|row| row.p_value.unwrap() <= row.adjusted_p_value.unwrap()));
+        let group = of_usa(&rows, Level::Group, Predictor::Model, Metric::Wasserstein1)[0];
+        let apart =
+            of_items.iter().filter(|row| row.adjusted_p_value.unwrap() <= FALSE_DISCOVERY_RATE).count();
+        assert_eq!(group.told_apart_share, Some(apart as f64 / 60.0));
+        assert!(rows.iter().all(|row| row.predictor == Predictor::Model || row.p_value.is_none()));
+        group.told_apart_share.unwrap()
+    };
+    assert!(share(truth) <= 2.0 / 60.0);
+    assert_eq!(share([0.3, 0.4, 0.2, 0.1]), 1.0);
 }

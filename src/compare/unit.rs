@@ -137,4 +137,11 @@ pub struct Comparison {
     pub cell_count: u32,
     /// Cells left out because they were unusable, counted in the same way.
     pub unusable_count: u32,
+    /// Of the model at temperature 1 on one item: the multinomial test that people were drawn from its distribution; see
+    /// [`multinomial_test`](super::significance::multinomial_test). The same in the rows of all metrics.
+    pub p_value: Option<f64>,
+    /// Adjusted for the number of tests in the run (Benjamini & Hochberg 1995).
+    pub adjusted_p_value: Option<f64>,
+    /// At [`Level::Group`]: the share of items with an adjusted p-value up to 0.05.
+    pub told_apart_share: Option<f64>,
 }

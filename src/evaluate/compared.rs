@@ -40,6 +40,9 @@ pub fn comparison_rows(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) ->
         n: comparison.n,
         cell_count: comparison.cell_count,
         unusable_count: comparison.unusable_count,
+        p_value: comparison.p_value,
+        adjusted_p_value: comparison.adjusted_p_value,
+        told_apart_share: comparison.told_apart_share,
     };
     Ok(comparisons.into_iter().map(row).collect())
 }

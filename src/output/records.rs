@@ -101,6 +101,13 @@ pub struct ComparisonRow {
     pub cell_count: u32,
     /// Cells left out because they were unusable.
     pub unusable_count: u32,
+    /// Of the model at temperature 1 and level `item`: how probable, were people drawn from the model's distribution, responses no
+    /// more probable than theirs are (exact multinomial test; drawn outcomes where there are over 10,000). The same for all metrics.
+    pub p_value: Option<f64>,
+    /// Adjusted for all tests of the run (Benjamini & Hochberg 1995).
+    pub adjusted_p_value: Option<f64>,
+    /// Of the model at temperature 1 and level `group`: the share of items with `adjusted_p_value` up to 0.05.
+    pub told_apart_share: Option<f64>,
 }
 
 /// `manifest.json`: written last; a folder without it is unfinished.

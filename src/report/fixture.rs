@@ -315,6 +315,9 @@ fn group_row(group: usize, predictor: &str, metric: &str, value: f64) -> Compari
         n: GROUPS[group].1,
         cell_count: 0,
         unusable_count: 0,
+        p_value: None,
+        adjusted_p_value: None,
+        told_apart_share: None,
     }
 }
 

@@ -33,6 +33,9 @@ impl TableRow for ComparisonRow {
         columns.number("n", |row| row.n)?;
         columns.count("cell_count", |row| row.cell_count);
         columns.count("unusable_count", |row| row.unusable_count);
+        columns.optional_number("p_value", |row| row.p_value)?;
+        columns.optional_number("adjusted_p_value", |row| row.adjusted_p_value)?;
+        columns.optional_number("told_apart_share", |row| row.told_apart_share)?;
         Ok(columns.into_columns())
     }
 
@@ -48,6 +51,9 @@ impl TableRow for ComparisonRow {
         let (low, high) = (columns.number("interval_low")?, columns.number("interval_high")?);
         let (noise_floor, n) = (columns.number("noise_floor")?, columns.number("n")?);
         let (cell_count, unusable_count) = (columns.count("cell_count")?, columns.count("unusable_count")?);
+        let p_value = columns.optional_number("p_value")?;
+        let adjusted_p_value = columns.optional_number("adjusted_p_value")?;
+        let told_apart_share = columns.optional_number("told_apart_share")?;
         let row = |(index, facets)| ComparisonRow {
             study: study.value(index).to_owned(),
             level: level.value(index).to_owned(),
@@ -67,6 +73,9 @@ impl TableRow for ComparisonRow {
             n: n.value(index),
             cell_count: cell_count.value(index),
             unusable_count: unusable_count.value(index),
+            p_value: number_at(p_value, index),
+            adjusted_p_value: number_at(adjusted_p_value, index),
+            told_apart_share: number_at(told_apart_share, index),
         };
         Ok(facets.into_iter().enumerate().map(row).collect())
     }

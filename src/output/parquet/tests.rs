@@ -222,6 +222,9 @@ prop_compose! {
             facets: facets(&facet, ""), predictor: "model".to_owned(), language: persona.clone(), persona,
             elicitation_format: None, temperature, metric: "wasserstein_1".to_owned(), value,
             interval_low: -value, interval_high: value, noise_floor, n: 58.0, cell_count, unusable_count: 0,
+            p_value: Some(0.25),
+            adjusted_p_value: Some(0.5),
+            told_apart_share: None,
         }
     }
 }

@@ -90,7 +90,7 @@ fn group_block(run: &Run, condition: &AskedCondition) -> GroupBlock {
     };
     GroupBlock {
         name: condition.subject.name.clone(),
-        note: block_note(condition, rows.iter().flatten().next().map(|row| row.n)),
+        note: block_note(condition, rows.iter().flatten().next().copied()),
         model: with_metric().map(|(metric, row)| metric_cell(metric, *row, metric.is_judged)).collect(),
         noise_floor: with_metric().map(floor).collect(),
         baselines: BASELINES
@@ -100,8 +100,10 @@ fn group_block(run: &Run, condition: &AskedCondition) -> GroupBlock {
     }
 }
 
-fn block_note(condition: &AskedCondition, n: Option<f64>) -> String {
-    let people = n.map(|n| format!("median n {}", plain(n)));
+fn block_note(condition: &AskedCondition, row: Option<&ComparisonRow>) -> String {
+    let people = row.map(|row| format!("median n {}", plain(row.n)));
+    let apart = row.and_then(|row| row.told_apart_share);
+    let apart = apart.map(|share| format!("told apart on {} % of items", fixed(100.0 * share, 0)));
     let items = match condition {
         _ if condition.is_missing() => {
             Some(format!("{} items: no usable cell; baselines over all items", condition.share_of_items()))
@@ -112,7 +114,7 @@ fn block_note(condition: &AskedCondition, n: Option<f64>) -> String {
         )),
         _ => None,
     };
-    people.into_iter().chain(items).collect::<Vec<String>>().join(" · ")
+    people.into_iter().chain(apart).chain(items).collect::<Vec<String>>().join(" · ")
 }
 
 fn baseline_row(

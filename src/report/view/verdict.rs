@@ -127,6 +127,9 @@ mod tests {
             n: 60.0,
             cell_count: 2,
             unusable_count: 0,
+            p_value: None,
+            adjusted_p_value: None,
+            told_apart_share: None,
         }
     }
 
