@@ -20,6 +20,53 @@ pub fn jensen_shannon(p: &[f64], q: &[f64]) -> f64 {
     jensen_shannon_bits(mixture, entropy(p), entropy(q))
 }
 
+/// What [`kullback_leibler`] mixes into both sides.
+pub const SMOOTHING: f64 = 0.01;
+
+/// Kullback-Leibler divergence of `q` from `p` in **nats**, `Σ p' ln(p'/q')`, after both are mixed with 1 % of equal shares, so that it
+/// is finite: 0 to about ln(100 K). Not symmetric, and blind to the order of the options.
+///
+/// Source: S. Kullback & R. A. Leibler (1951), On information and sufficiency, Ann. Math. Stat. 22(1). The mixing is this project's.
+pub fn kullback_leibler(p: &[f64], q: &[f64]) -> f64 {
+    assert_same_len(p, q);
+    let terms = p.iter().zip(q).map(|(&p_share, &q_share)| {
+        let (p_share, q_share) = (smoothed(p_share, p.len()), smoothed(q_share, q.len()));
+        p_share * (p_share / q_share).ln()
+    });
+    terms.sum::<f64>().max(0.0)
+}
+
+/// A share after mixing.
+pub(super) fn smoothed(share: f64, option_count: usize) -> f64 {
+    (1.0 - SMOOTHING) * share + SMOOTHING / option_count as f64
+}
+
+/// Kolmogorov-Smirnov distance: the largest difference between the cumulative distributions, in 0..=1. Sees the order of the options
+/// and not how far apart they are.
+pub fn kolmogorov_smirnov(p: &[f64], q: &[f64]) -> f64 {
+    assert_same_len(p, q);
+    let mut gap = 0.0;
+    let gaps = p.iter().zip(q).map(|(a, b)| {
+        gap += a - b;
+        f64::abs(gap)
+    });
+    gaps.fold(0.0, f64::max)
+}
+
+/// Total variation between equal shares and `p`, in 0..=1 − 1/K.
+pub(super) fn total_variation_from_uniform(p: &[f64]) -> f64 {
+    let even = 1.0 / p.len() as f64;
+    0.5 * p.iter().map(|share| (share - even).abs()).sum::<f64>()
+}
+
+/// Variance of the values, divided by the square of their range: in 0..=¼.
+pub fn variance(p: &[f64], values: &[f64]) -> f64 {
+    assert_same_len(p, values);
+    let mean = p.iter().zip(values).map(|(share, value)| share * value).sum::<f64>();
+    let squares = p.iter().zip(values).map(|(share, value)| share * (value - mean).powi(2));
+    squares.sum::<f64>() / range(values).powi(2)
+}
+
 /// Wasserstein-1 distance between the two distributions placed at `values`, divided by the range of `values`.
 /// In 0..=1: point masses at opposite ends are 1 apart. On unit-spaced values this is W1/(K−1).
 ///

@@ -156,7 +156,7 @@ impl Tally {
         Tally {
             metric,
             numerator,
-            denominator: metric.denominator(people.observed()),
+            denominator: metric.denominator(people.observed(), people.positions()),
             numerators,
             denominators: replicates.denominators(metric).to_vec(),
             null_numerators: people.null_numerators(metric).to_vec(),

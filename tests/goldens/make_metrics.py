@@ -77,6 +77,16 @@ def twelve(x: float) -> float:
     return float(f"{x:.12g}") + 0.0
 
 
+def variance(p: np.ndarray, v: np.ndarray) -> float:
+    return float(np.average((v - np.average(v, weights=p)) ** 2, weights=p))
+
+
+def score(p: np.ndarray, q: np.ndarray) -> float | None:
+    """100 for people's own distribution q, 0 for what is as far from them as equal shares are."""
+    even = np.abs(q - 1 / len(q)).sum() / 2
+    return twelve(100 * (1 - np.abs(p - q).sum() / 2 / even)) if even > 1e-12 else None
+
+
 def measure(name: str, p: list[float], q: list[float], values: list[float]) -> dict:
     assert abs(sum(p) - 1) < 1e-12 and abs(sum(q) - 1) < 1e-12 and min(p + q) >= 0, name
     assert all(a < b for a, b in zip(values, values[1:])), name
@@ -96,6 +106,12 @@ def measure(name: str, p: list[float], q: list[float], values: list[float]) -> d
         "entropy_ratio": twelve(entropy_p / entropy_q) if entropy_q > 0 else None,
         "modal_mass_p": twelve(P.max()),
         "modal_mass_q": twelve(Q.max()),
+        "jensen_shannon_distance": twelve(jensenshannon(P, Q, base=2)),
+        "kullback_leibler": twelve(entropy(0.99 * Q + 0.01 / len(Q), 0.99 * P + 0.01 / len(P))),
+        "kolmogorov_smirnov": twelve(np.abs(np.cumsum(P - Q)).max()),
+        "alignment": twelve(1 - wasserstein_distance(V, V, P, Q) / (V.max() - V.min())),
+        "total_variation_score": score(P, Q),
+        "variance_ratio": twelve(variance(P, V) / variance(Q, V)) if Q.max() < 1 else None,
     }
 
 
