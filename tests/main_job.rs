@@ -190,6 +190,18 @@ fn comparisons_have_every_metric_predictor_and_unit() {
         assert_eq!(tested.is_some(), row.temperature == Some(1.0));
         assert!(tested.is_none_or(|(p, adjusted)| (0.0..=1.0).contains(&p) && p <= adjusted));
     }
+    let manifest = MainJob::get().manifest();
+    // Three groups; two of them less the first; nine prompts.
+    assert_eq!((manifest.mean_agreements.len(), manifest.culture_contrasts.len()), (27, 18));
+    for card in &manifest.mean_agreements {
+        let (low, r, high) =
+            (card.interval_low.unwrap(), card.correlation.unwrap(), card.interval_high.unwrap());
+        assert!(low < r && r < high && r < card.ceiling.unwrap() && card.item_count == 35, "{card:?}");
+    }
+    for card in &manifest.culture_contrasts {
+        assert!((card.error - (card.model - card.people)).abs() < 1e-12, "{card:?}");
+        assert!(card.absolute_error >= card.error.abs() && card.absolute_noise > 0.0, "{card:?}");
+    }
     for row in groups {
         assert_eq!(row.told_apart_share.is_some(), row.temperature == Some(1.0));
         assert!(row.told_apart_share.is_none_or(|share| share > 0.9), "planted without regard to people");

@@ -31,6 +31,8 @@ mod profile;
 
 mod comparison;
 
+mod condition_means;
+
 mod fit;
 
 mod difference;
@@ -39,6 +41,7 @@ mod diversity;
 
 pub use bootstrap::{HumanResample, INTERVAL_LEVEL, Interval, Noise};
 pub use comparison::compare;
+pub use condition_means::{CultureContrast, MeanAgreement, condition_means, correlation};
 pub use difference::{Difference, differences};
 pub use diversity::{Diversity, DiversityTally, FACTOR_COUNT, SHARP_MASS};
 pub use fit::FALSE_DISCOVERY_RATE;

@@ -392,3 +392,44 @@ fn people_are_told_apart_from_another_model_and_not_from_their_own() {
     assert!(share(truth) <= 2.0 / 60.0);
     assert_eq!(share([0.3, 0.4, 0.2, 0.1]), 1.0);
 }
+
+#[test]
+fn means_go_together_where_the_model_says_what_people_do() {
+    // The USA as they respond; Brazil as the USA respond.
+    let people = isear();
+    let counts = |group: &str, item: &str| {
+        people.iter().find(|of| of.population_group == group && of.item == item).unwrap().counts.clone()
+    };
+    let units: Vec<ModelUnit> = ["USA", "BRA"]
+        .into_iter()
+        .flat_map(|group| ["anger", "shame", "guilt"].map(|item| (group, item)))
+        .map(|(group, item)| unit(group, item, 1.0, Some(&counts("USA", item))))
+        .collect();
+    let (agreements, contrasts) = condition_means(&units, &people, &scale_values(), &PLAN).unwrap();
+    assert_eq!((agreements.len(), contrasts.len()), (2, 1));
+    let usa = &agreements[0];
+    assert!((usa.correlation.unwrap() - 1.0).abs() < 1e-12 && usa.item_count == 3);
+    assert!((0.9..1.0).contains(&usa.ceiling.unwrap()), "{usa:?}");
+    let mean = |group: &str, item: &str| {
+        let counts = counts(group, item);
+        let sum: f64 = counts.iter().zip(0..).map(|(count, at)| count * f64::from(at)).sum();
+        sum / 3.0 / counts.iter().sum::<f64>()
+    };
+    let apart = ["anger", "shame", "guilt"].map(|item| mean("BRA", item) - mean("USA", item));
+    let found = &contrasts[0];
+    assert_eq!((found.less_persona.as_str(), found.model.abs() < 1e-12), ("USA student", true));
+    assert!((found.people - apart.iter().sum::<f64>() / 3.0).abs() < 1e-12);
+    assert!((found.error + found.people).abs() < 1e-12 && found.correlation.is_none());
+    assert!((found.absolute_error - apart.iter().map(|gap| gap.abs()).sum::<f64>() / 3.0).abs() < 1e-12);
+    let interval = found.interval.unwrap();
+    assert!(interval.low < found.error && found.error < interval.high && found.absolute_noise > 0.0);
+}
+
+#[test]
+fn a_correlation_is_numpys() {
+    // numpy.corrcoef([1, 2, 4, 3], [2, 1, 5, 5])[0, 1]
+    let found = correlation(&[1.0, 2.0, 4.0, 3.0], &[2.0, 1.0, 5.0, 5.0]).unwrap();
+    assert!((found - 0.8140915784106943).abs() < 1e-12, "{found}");
+    assert_eq!(correlation(&[0.1, 0.1, 0.1], &[1.0, 2.0, 3.0]), None);
+    assert_eq!(correlation(&[1.0, 2.0], &[1.0, 2.0]), None);
+}

@@ -224,7 +224,9 @@ impl Reference<'_> {
                 (metric.evaluate(reported, &shares, &values)?, metric.evaluate(&moved, &shares, &values)?);
             Some((metric, (after - before).abs()))
         };
-        Metric::ALL.into_iter().filter_map(change).collect()
+        // In points of a hundred; total variation says the same as a share.
+        let in_shares = |metric: &Metric| *metric != Metric::TotalVariationScore;
+        Metric::ALL.into_iter().filter(in_shares).filter_map(change).collect()
     }
 
     fn people(&self, group: &str, item: &str) -> Option<&Marginal> {

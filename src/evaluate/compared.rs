@@ -1,10 +1,12 @@
 //! Comparisons to rows: joins the study's names and facets onto what `compare` worked out.
 
 use super::RunPlan;
-use crate::compare::{Comparison, ModelUnit, compare};
+use crate::compare::{Comparison, CultureContrast, MeanAgreement, ModelUnit, compare, condition_means};
 use crate::error::Result;
 use crate::human_data::HumanData;
-use crate::output::records::{ComparisonRow, HumanDataCard, HumanGroupCard, HumanItemCard};
+use crate::output::records::{
+    ComparisonRow, CultureContrastCard, HumanDataCard, HumanGroupCard, HumanItemCard, MeanAgreementCard,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All rows of `comparisons.parquet`.
@@ -13,8 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// As [`compare`].
 pub fn comparison_rows(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) -> Result<Vec<ComparisonRow>> {
     let study = &plan.study;
-    let values: BTreeMap<String, Vec<f64>> =
-        study.items.iter().map(|item| (item.id.clone(), study.scales[item.scale_index].values())).collect();
+    let values = scale_values(plan);
     let comparisons =
         compare(units, &data.marginals, &values, &run_groups(plan), &plan.settings.comparison())?;
     let facets: BTreeMap<&str, &BTreeMap<String, String>> =
@@ -45,6 +46,52 @@ pub fn comparison_rows(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) ->
         told_apart_share: comparison.told_apart_share,
     };
     Ok(comparisons.into_iter().map(row).collect())
+}
+
+/// Whether means go with people's, for the manifest.
+///
+/// # Errors
+/// As [`compare`].
+pub fn mean_cards(
+    plan: &RunPlan,
+    data: &HumanData,
+    units: &[ModelUnit],
+) -> Result<(Vec<MeanAgreementCard>, Vec<CultureContrastCard>)> {
+    let (agreements, contrasts) =
+        condition_means(units, &data.marginals, &scale_values(plan), &plan.settings.comparison())?;
+    let agreement = |found: MeanAgreement| MeanAgreementCard {
+        population_group: found.population_group,
+        persona: found.persona,
+        language: found.language,
+        elicitation_format: found.elicitation_format,
+        item_count: found.item_count as u64,
+        correlation: found.correlation,
+        interval_low: found.interval.map(|interval| interval.low),
+        interval_high: found.interval.map(|interval| interval.high),
+        ceiling: found.ceiling,
+    };
+    let contrast = |found: CultureContrast| CultureContrastCard {
+        persona: found.persona,
+        less_persona: found.less_persona,
+        language: found.language,
+        elicitation_format: found.elicitation_format,
+        item_count: found.item_count as u64,
+        model: found.model,
+        people: found.people,
+        error: found.error,
+        interval_low: found.interval.map(|interval| interval.low),
+        interval_high: found.interval.map(|interval| interval.high),
+        absolute_error: found.absolute_error,
+        absolute_noise: found.absolute_noise,
+        correlation: found.correlation,
+    };
+    Ok((agreements.into_iter().map(agreement).collect(), contrasts.into_iter().map(contrast).collect()))
+}
+
+/// The values of each item's scale.
+fn scale_values(plan: &RunPlan) -> BTreeMap<String, Vec<f64>> {
+    let study = &plan.study;
+    study.items.iter().map(|item| (item.id.clone(), study.scales[item.scale_index].values())).collect()
 }
 
 /// The human counts of this run's groups, for the manifest.

@@ -1,7 +1,7 @@
 //! A run from plan to report: the pipeline as one readable function, and the manifest that seals it.
 
 use super::certificate::{CertifiedCells, FinishedRun, certify};
-use super::compared::{comparison_rows, human_card};
+use super::compared::{comparison_rows, human_card, mean_cards};
 use super::events::{Event, Stage, Stop};
 use super::gathered::Gathering;
 use super::hypotheses::hypothesis_cards;
@@ -12,8 +12,8 @@ use crate::engine::{EngineDevice, Prefill, ReadoutRequest, ReadoutScope, Readout
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
-    CertificateCard, ComparisonRow, ConcentrationCard, Counts, FORMAT_VERSION, FormatCard, HypothesisCard,
-    Identity, ModelCard, PackingCard, RunManifest, StudyCard,
+    CertificateCard, ComparisonRow, ConcentrationCard, Counts, CultureContrastCard, FORMAT_VERSION,
+    FormatCard, HypothesisCard, Identity, MeanAgreementCard, ModelCard, PackingCard, RunManifest, StudyCard,
 };
 use crate::output::{ComparisonWriter, ResultFolder, write_manifest};
 use crate::packing::PrefixTrie;
@@ -91,15 +91,16 @@ pub fn run(
             (made.as_ref().ok().cloned(), made.err().map(|error| error.to_string()))
         }
     };
-    let group_rows = match &plan.human_data {
-        None => Vec::new(),
+    let (group_rows, mean_agreements, culture_contrasts) = match &plan.human_data {
+        None => Default::default(),
         Some(data) => stages.run(Stage::Compare, 0, || {
             let rows = comparison_rows(plan, data, &finished.units)?;
             let mut writer = ComparisonWriter::create(&folder.comparisons_path(), &plan.study.facets)?;
             let group_rows = rows.iter().filter(|row| row.level == "group").cloned().collect();
             writer.write_all(rows)?;
             writer.finish()?;
-            Ok(group_rows)
+            let (mean_agreements, culture_contrasts) = mean_cards(plan, data, &finished.units)?;
+            Ok((group_rows, mean_agreements, culture_contrasts))
         })?,
     };
     let hypotheses = match plan.study.hypotheses.is_empty() {
@@ -112,6 +113,8 @@ pub fn run(
         counts: finished.counts,
         packing,
         concentration: finished.concentration,
+        mean_agreements,
+        culture_contrasts,
         certificate,
         not_certified,
         hypotheses,
@@ -212,6 +215,8 @@ struct RunFindings {
     counts: Counts,
     packing: PackingCard,
     concentration: Vec<ConcentrationCard>,
+    mean_agreements: Vec<MeanAgreementCard>,
+    culture_contrasts: Vec<CultureContrastCard>,
     certificate: Option<CertificateCard>,
     not_certified: Option<String>,
     hypotheses: Vec<HypothesisCard>,
@@ -271,6 +276,8 @@ fn manifest(
         counts: found.counts,
         packing: found.packing,
         concentration: found.concentration,
+        mean_agreements: found.mean_agreements,
+        culture_contrasts: found.culture_contrasts,
         certificate: found.certificate,
         not_certified: found.not_certified,
         hypotheses: found.hypotheses,

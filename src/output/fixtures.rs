@@ -36,6 +36,8 @@ pub fn manifest() -> RunManifest {
             closed_thinking: None,
         },
         concentration: Vec::new(),
+        mean_agreements: Vec::new(),
+        culture_contrasts: Vec::new(),
         certificate: None,
         not_certified: None,
         hypotheses: Vec::new(),

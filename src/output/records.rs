@@ -132,6 +132,12 @@ pub struct RunManifest {
     /// How concentrated responses are, and where their diversity comes from; one per temperature, ascending.
     #[serde(default)]
     pub concentration: Vec<ConcentrationCard>,
+    /// Over the items of each group, persona, language and format at temperature 1: do the model's means go with people's?
+    #[serde(default)]
+    pub mean_agreements: Vec<MeanAgreementCard>,
+    /// Each other persona less the first, at temperature 1: what sets the groups apart, by the model and by people.
+    #[serde(default)]
+    pub culture_contrasts: Vec<CultureContrastCard>,
     /// What a sample of cells is when it is computed again another way; null where none was asked for, or `not_certified` says why.
     #[serde(default)]
     pub certificate: Option<CertificateCard>,
@@ -326,6 +332,46 @@ pub struct HypothesisCard {
     pub sentence: String,
     /// One per stratum.
     pub contrasts: Vec<ContrastCard>,
+}
+
+/// See `compare::MeanAgreement`. Means are shares of each scale's range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeanAgreementCard {
+    pub population_group: String,
+    pub persona: String,
+    pub language: String,
+    pub elicitation_format: String,
+    pub item_count: u64,
+    /// Pearson's r; null for fewer than three items or where one side does not vary.
+    pub correlation: Option<f64>,
+    /// 95 %, for the population behind the sample.
+    pub interval_low: Option<f64>,
+    pub interval_high: Option<f64>,
+    /// Median of r between two samples of the same people.
+    pub ceiling: Option<f64>,
+}
+
+/// See `compare::CultureContrast`. Means are shares of each scale's range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CultureContrastCard {
+    pub persona: String,
+    /// The persona whose means are taken off.
+    pub less_persona: String,
+    pub language: String,
+    pub elicitation_format: String,
+    pub item_count: u64,
+    /// Mean over items of the one group's mean less the other's.
+    pub model: f64,
+    pub people: f64,
+    /// `model` less `people`, with its 95 % interval for the populations behind the samples.
+    pub error: f64,
+    pub interval_low: Option<f64>,
+    pub interval_high: Option<f64>,
+    /// Mean over items of the absolute error, and of what two samples of the same people show.
+    pub absolute_error: f64,
+    pub absolute_noise: f64,
+    /// Pearson's r over items of the model's contrast with people's.
+    pub correlation: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ mod distributions;
 mod headline;
 mod hypotheses;
 mod mass;
+mod means;
 mod orientation;
 mod overview;
 mod sensitivity;
@@ -56,6 +57,7 @@ pub struct ReportView {
     pub headline: headline::HeadlineView,
     pub hypotheses: Option<hypotheses::HypothesesView>,
     pub conditions: Option<conditions::ConditionsView>,
+    pub means: Option<means::MeansView>,
     pub distributions: Vec<Drawing>,
     pub concentration: concentration::ConcentrationView,
     pub sensitivity: sensitivity::SensitivityView,
@@ -72,6 +74,7 @@ pub fn report_view(run: &Run) -> ReportView {
         headline: headline::headline(run),
         hypotheses: hypotheses::hypotheses(run),
         conditions: conditions::conditions(run),
+        means: means::means(run),
         distributions: distributions::distributions(run),
         concentration: concentration::concentration(run),
         sensitivity: sensitivity::sensitivity(run),

@@ -1,0 +1,110 @@
+//! Whether the model's means go with people's: over the items of each group, and in what sets one group apart from another.
+
+use super::{Table, TableCell};
+use crate::output::records::{CultureContrastCard, MeanAgreementCard};
+use crate::report::number::{fixed, grouped, signed};
+use crate::report::run::Run;
+use serde::Serialize;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct MeansView {
+    pub agreements: Table,
+    /// What the closed table says of itself.
+    pub summary: String,
+    /// `None` for a run with one group.
+    pub contrasts: Option<Table>,
+}
+
+/// `None` for a run that was held against nobody.
+pub fn means(run: &Run) -> Option<MeansView> {
+    let manifest = &run.tables.manifest;
+    let contrasts = &manifest.culture_contrasts;
+    (!manifest.mean_agreements.is_empty()).then(|| MeansView {
+        summary: summary(&manifest.mean_agreements),
+        agreements: agreement_table(run, &manifest.mean_agreements),
+        contrasts: (!contrasts.is_empty()).then(|| contrast_table(contrasts)),
+    })
+}
+
+/// From the least to the greatest correlation.
+fn summary(cards: &[MeanAgreementCard]) -> String {
+    let mut found: Vec<f64> = cards.iter().filter_map(|card| card.correlation).collect();
+    found.sort_by(f64::total_cmp);
+    match &found[..] {
+        [] => "none, for too few items".to_owned(),
+        [only] => signed(*only, 2),
+        [least, .., most] => format!("{} to {}", signed(*least, 2), signed(*most, 2)),
+    }
+}
+
+fn agreement_table(run: &Run, cards: &[MeanAgreementCard]) -> Table {
+    let row = |card: &MeanAgreementCard| {
+        vec![
+            TableCell::text(run.label("population_group", &card.population_group)),
+            TableCell::text(card.language.clone()),
+            TableCell::text(card.elicitation_format.clone()),
+            TableCell::text(grouped(card.item_count)),
+            TableCell::text(or_dash(card.correlation)),
+            TableCell::text(range(card.interval_low, card.interval_high)),
+            TableCell::text(card.ceiling.map_or("–".to_owned(), |ceiling| fixed(ceiling, 2))),
+        ]
+    };
+    Table {
+        caption:
+            "Correlation over items of the model’s means with people’s, and of two samples of the same people"
+                .to_owned(),
+        head: ["group", "language", "format", "items", "r", "95 % interval", "two samples"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: cards.iter().map(row).collect(),
+    }
+}
+
+fn contrast_table(cards: &[CultureContrastCard]) -> Table {
+    let row = |card: &CultureContrastCard| {
+        vec![
+            TableCell::text(format!("{} less {}", card.persona, card.less_persona)),
+            TableCell::text(card.language.clone()),
+            TableCell::text(card.elicitation_format.clone()),
+            TableCell::text(grouped(card.item_count)),
+            TableCell::text(signed(card.model, 3)),
+            TableCell::text(signed(card.people, 3)),
+            TableCell::text(format!(
+                "{} ({})",
+                signed(card.error, 3),
+                range(card.interval_low, card.interval_high)
+            )),
+            TableCell::text(fixed(card.absolute_error, 3)),
+            TableCell::text(fixed(card.absolute_noise, 3)),
+            TableCell::text(or_dash(card.correlation)),
+        ]
+    };
+    let head = [
+        "personas",
+        "language",
+        "format",
+        "items",
+        "model",
+        "people",
+        "error",
+        "absolute error",
+        "its noise",
+        "r",
+    ];
+    Table {
+        caption:
+            "What sets groups apart: difference of means, model and people, as shares of the scale’s range"
+                .to_owned(),
+        head: head.map(str::to_owned).to_vec(),
+        rows: cards.iter().map(row).collect(),
+    }
+}
+
+fn or_dash(value: Option<f64>) -> String {
+    value.map_or("–".to_owned(), |value| signed(value, 2))
+}
+
+fn range(low: Option<f64>, high: Option<f64>) -> String {
+    let ends = low.zip(high);
+    ends.map_or("–".to_owned(), |(low, high)| format!("{} to {}", signed(low, 3), signed(high, 3)))
+}
