@@ -19,6 +19,7 @@ mod metrics_goldens;
 mod main_job;
 
 // The engine as a plain tool.
+mod sampled;
 mod score;
 mod side_by_side;
 
