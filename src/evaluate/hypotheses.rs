@@ -13,6 +13,9 @@ use crate::prompts::Cell;
 use crate::survey::{Factor, Hypothesis, Item, Prediction, Reach, Selector};
 use std::collections::BTreeMap;
 
+#[cfg(test)]
+mod tests;
+
 /// Mass of the interval of a single contrast.
 const LEVEL: f64 = 0.95;
 
@@ -418,6 +421,10 @@ fn sentence(
     };
     let Some(index) = decisive else { return String::new() };
     let estimate = &estimates[index];
+    let count = match labels.len() {
+        1 => String::new(),
+        all => format!("{} of {all}; ", of_kind(verdict).count()),
+    };
     let label = if labels[index].is_empty() { String::new() } else { format!(" ({})", labels[index]) };
     let one_is_enough = (hypothesis.reach == Reach::Any) == (verdict == Verdict::Supported);
     let interval = if one_is_enough { estimate.joint_interval } else { estimate.interval };
@@ -426,15 +433,11 @@ fn sentence(
             format!("{}, {} to {}", signed(value), signed(interval.low), signed(interval.high))
         }
         (Some(value), None) => format!("{}, without an interval", signed(value)),
-        _ => "no usable cell on one side".to_owned(),
+        _ => return format!("{count}{words}{label}: no usable cell on one side"),
     };
     let left_out = match (estimate.left_out_count, estimate.cell_count) {
         (0, _) => String::new(),
         (left_out, all) => format!("; {left_out} of {all} cells left out"),
-    };
-    let count = match labels.len() {
-        1 => String::new(),
-        all => format!("{} of {all}; ", of_kind(verdict).count()),
     };
     let of = |factor, count, noun| these(hypothesis.fixed.contains(&factor), count, noun);
     let items = match (estimate.variable_count, estimate.situation_count) {
