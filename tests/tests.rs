@@ -53,6 +53,7 @@ mod formats;
 mod gguf;
 mod human_tables;
 mod humans;
+mod study_check;
 
 // How a model is asked, and what the results say of it.
 mod prompting;

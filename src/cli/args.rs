@@ -42,6 +42,7 @@ pub enum Command {
     Bench(BenchCommand),
     Models(ModelsCommand),
     Humans(super::humans_command::HumansCommand),
+    Study(super::study_command::StudyCommand),
     #[command(after_help = EXIT_CODES)]
     Compare(super::compare_command::CompareCommand),
     /// Make the report of a result folder again, from its files alone.

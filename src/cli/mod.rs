@@ -20,6 +20,7 @@ mod progress;
 mod run_command;
 mod score_command;
 mod streams;
+mod study_command;
 mod summary;
 
 use crate::error::{Error, Result};
@@ -70,6 +71,10 @@ fn dispatch(args: Args) -> Result<()> {
             // A data set is put in place whole: nothing is to be waited for.
             STOP.set_idle(true);
             humans_command::execute(&humans)
+        }
+        Some(Command::Study(study)) => {
+            STOP.set_idle(true);
+            study_command::execute(&study)
         }
         Some(Command::Report(report)) => remake_report(&report),
     }
