@@ -2,7 +2,8 @@
 
 use super::baselines::HumanTable;
 use super::bootstrap::HumanResample;
-use super::fit::add_tests;
+use super::condition_means::{CultureContrast, MeanAgreement, PeopleMeans, condition_means};
+use super::fit::{adjust, p_value};
 use super::profile::{Condition, Entry, Group, Profile};
 use super::unit::{Comparison, ComparisonPlan, ModelUnit, Predictor};
 use crate::error::{Error, Result};
@@ -10,6 +11,16 @@ use crate::survey::Marginal;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+
+/// What a comparison comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// Metrics with intervals, noise floors and tests.
+    pub rows: Vec<Comparison>,
+    /// Whether means go with people's, at temperature 1: over items, and between groups.
+    pub mean_agreements: Vec<MeanAgreement>,
+    pub culture_contrasts: Vec<CultureContrast>,
+}
 
 /// Holds every unit, and the baselines, against the people of its population group.
 ///
@@ -21,6 +32,7 @@ use std::collections::BTreeMap;
 /// Rows come by population group; in it the model's (by persona, language, elicitation format, temperature)
 /// and then the baselines'; in each the items, then the group; and then by metric. Neither the order of the
 /// arguments nor the number of threads changes a bit of them; adjusted p-values depend on how much is tested.
+/// Means come in the order of the units, and contrasts are less the first persona there.
 ///
 /// # Errors
 /// Kind `HumanData` when counts do not fit a scale or are given twice; `Output` when a unit is given twice,
@@ -31,16 +43,17 @@ pub fn compare(
     scale_values: &BTreeMap<String, Vec<f64>>,
     run_groups: &[String],
     plan: &ComparisonPlan,
-) -> Result<Vec<Comparison>> {
+) -> Result<Compared> {
     plan.check()?;
     let table = HumanTable::new(marginals, scale_values)?;
-    let units = in_order(units, scale_values)?;
-    let mut rows = Vec::new();
-    for of_group in units.chunk_by(|a, b| a.population_group == b.population_group) {
+    let ordered = in_order(units, scale_values)?;
+    let mut of_profiles: Vec<Vec<Comparison>> = Vec::new();
+    let mut people = BTreeMap::new();
+    for of_group in ordered.chunk_by(|a, b| a.population_group == b.population_group) {
         let group = draw_group(of_group, &table, scale_values, plan)?;
         let mut profiles: Vec<Profile> = of_group
             .chunk_by(|a, b| compare_conditions(a, b) == Ordering::Equal)
-            .map(|of_condition| model_profile(of_condition, &group))
+            .map(|of_condition| model_profile(of_condition, &group, &table, plan))
             .collect();
         profiles.extend(Predictor::BASELINES.map(|predictor| {
             baseline_profile(predictor, &group, |item| {
@@ -48,12 +61,14 @@ pub fn compare(
                 marginal.map_or(Vec::new(), |marginal| table.baseline(predictor, marginal, run_groups))
             })
         }));
-        let of_profiles: Vec<Vec<Comparison>> =
-            profiles.par_iter().map(|profile| profile.compare(&group)).collect();
-        rows.extend(of_profiles.into_iter().flatten());
+        of_profiles.par_extend(profiles.par_iter().map(|profile| profile.compare(&group)));
+        for (item, sample) in group.items.iter().zip(&group.people) {
+            people.insert((group.population_group, *item), PeopleMeans::new(sample));
+        }
     }
-    add_tests(&mut rows, &units, &table, plan);
-    Ok(rows)
+    adjust(&mut of_profiles);
+    let (mean_agreements, culture_contrasts) = condition_means(units, &people);
+    Ok(Compared { rows: of_profiles.into_iter().flatten().collect(), mean_agreements, culture_contrasts })
 }
 
 /// The people of every item of one group that has any.
@@ -77,12 +92,18 @@ fn draw_group<'a>(
     Ok(Group { population_group, items, people })
 }
 
-fn model_profile<'a>(units: &[&'a ModelUnit], group: &Group) -> Profile<'a> {
-    let entries = units.iter().filter_map(|unit| {
+fn model_profile<'a>(
+    units: &[&'a ModelUnit],
+    group: &Group,
+    table: &HumanTable,
+    plan: &ComparisonPlan,
+) -> Profile<'a> {
+    let entries = units.par_iter().filter_map(|unit| {
         let item_index = group.items.binary_search(&unit.item.as_str()).ok()?;
         Some(Entry {
             item_index,
             distributions: unit.distribution.iter().map(|d| d.probabilities().to_vec()).collect(),
+            p_value: p_value(unit, table.marginal(group.population_group, &unit.item)?, plan),
             cell_count: unit.cell_count,
             unusable_count: unit.unusable_count,
         })
@@ -98,6 +119,7 @@ fn baseline_profile<'a>(
     let entries = group.items.iter().enumerate().map(|(item_index, item)| Entry {
         item_index,
         distributions: distributions_of(item),
+        p_value: None,
         cell_count: 0,
         unusable_count: 0,
     });

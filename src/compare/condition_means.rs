@@ -1,13 +1,11 @@
 //! Do the means go together? Over a group's items, and in what sets one group apart from another. Means are shares of each scale's
 //! range, so that scales can be put beside each other.
 
-use super::baselines::HumanTable;
-use super::bootstrap::{Interval, basic_interval};
+use super::bootstrap::{HumanResample, Interval, basic_interval};
+use super::metric::Metric;
 use super::quantile::quantile;
-use super::stream::{Multinomial, stream};
-use super::unit::{ComparisonPlan, ModelUnit};
-use crate::error::Result;
-use crate::survey::Marginal;
+use super::replicates::mean;
+use super::unit::ModelUnit;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Other temperatures are the same distribution sharpened or flattened.
@@ -59,11 +57,26 @@ pub struct CultureContrast {
 }
 
 /// People's mean of one group and item.
-struct PeopleMeans {
+pub(super) struct PeopleMeans {
+    /// Of the scale's options; \[K\].
+    positions: Vec<f64>,
     observed: f64,
     /// Of samples drawn from them; \[R\], and a second time.
     replicates: Vec<f64>,
     twins: Vec<f64>,
+}
+
+impl PeopleMeans {
+    pub(super) fn new(people: &HumanResample) -> Self {
+        let replicates = people.replicates().means();
+        let apart = people.null_numerators(Metric::MeanDifference);
+        PeopleMeans {
+            positions: people.positions().to_vec(),
+            observed: mean(people.observed(), people.positions()),
+            replicates: replicates.to_vec(),
+            twins: replicates.iter().zip(apart).map(|(mean, apart)| mean + apart).collect(),
+        }
+    }
 }
 
 /// One condition's items: model's mean by item.
@@ -72,44 +85,34 @@ struct Condition<'a> {
     means: BTreeMap<&'a str, f64>,
 }
 
+/// By group and item.
 type People<'a> = BTreeMap<(&'a str, &'a str), PeopleMeans>;
 
 /// Both for each condition at temperature 1, in the order of `units`; contrasts are of each other persona less the first that has the
 /// same language and format. Units without people or distribution are left out.
-///
-/// # Errors
-/// As [`compare`](super::compare).
-pub fn condition_means(
+pub(super) fn condition_means(
     units: &[ModelUnit],
-    marginals: &[Marginal],
-    scale_values: &BTreeMap<String, Vec<f64>>,
-    plan: &ComparisonPlan,
-) -> Result<(Vec<MeanAgreement>, Vec<CultureContrast>)> {
-    plan.check()?;
-    let table = HumanTable::new(marginals, scale_values)?;
-    let mut people = People::new();
+    people: &People,
+) -> (Vec<MeanAgreement>, Vec<CultureContrast>) {
     let mut conditions: Vec<Condition> = Vec::new();
     for unit in units.iter().filter(|unit| unit.temperature == TEMPERATURE) {
-        let marginal = table.marginal(&unit.population_group, &unit.item);
-        let (Some(distribution), Some(marginal)) = (&unit.distribution, marginal) else { continue };
-        let values = &scale_values[&unit.item];
-        people
-            .entry((&unit.population_group, &unit.item))
-            .or_insert_with(|| people_means(marginal, values, plan));
+        let of_people = people.get(&(unit.population_group.as_str(), unit.item.as_str()));
+        let (Some(distribution), Some(of_people)) = (&unit.distribution, of_people) else { continue };
         let found = conditions.iter().position(|of| same_condition(of.unit, unit));
         let index = found.unwrap_or_else(|| {
             conditions.push(Condition { unit, means: BTreeMap::new() });
             conditions.len() - 1
         });
-        conditions[index].means.insert(&unit.item, mean(distribution.probabilities(), values));
+        let mean = mean(distribution.probabilities(), &of_people.positions);
+        conditions[index].means.insert(&unit.item, mean);
     }
-    let agreements = conditions.iter().map(|condition| agreement(condition, &people)).collect();
+    let agreements = conditions.iter().map(|condition| agreement(condition, people)).collect();
     let contrasts = conditions.iter().filter_map(|condition| {
         let first = conditions.iter().find(|of| same_prompt(of.unit, condition.unit))?;
         let is_other = first.unit.population_group != condition.unit.population_group;
-        is_other.then(|| contrast(condition, first, &people)).flatten()
+        is_other.then(|| contrast(condition, first, people)).flatten()
     });
-    Ok((agreements, contrasts.collect()))
+    (agreements, contrasts.collect())
 }
 
 fn same_prompt(a: &ModelUnit, b: &ModelUnit) -> bool {
@@ -118,20 +121,6 @@ fn same_prompt(a: &ModelUnit, b: &ModelUnit) -> bool {
 
 fn same_condition(a: &ModelUnit, b: &ModelUnit) -> bool {
     a.persona == b.persona && same_prompt(a, b)
-}
-
-fn people_means(marginal: &Marginal, values: &[f64], plan: &ComparisonPlan) -> PeopleMeans {
-    let n = marginal.n();
-    let shares: Vec<f64> = marginal.counts.iter().map(|count| count / n).collect();
-    let survey = Multinomial::new(&marginal.counts, n.round().max(1.0) as usize);
-    let mut random = stream(plan.seed, &marginal.population_group, &format!("means {}", marginal.item));
-    let mut drawn = vec![0.0; shares.len()];
-    let mut draw = || {
-        survey.draw(&mut random, &mut drawn);
-        mean(&drawn, values)
-    };
-    let (replicates, twins) = (0..plan.replicate_count).map(|_| (draw(), draw())).unzip();
-    PeopleMeans { observed: mean(&shares, values), replicates, twins }
 }
 
 fn agreement(condition: &Condition, people: &People) -> MeanAgreement {
@@ -212,7 +201,7 @@ fn contrast(condition: &Condition, first: &Condition, people: &People) -> Option
 }
 
 /// Pearson's r; `None` for fewer than three pairs, or where one side does not vary.
-pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+pub(super) fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     assert_eq!(a.len(), b.len(), "a correlation is of pairs");
     if a.len() < ITEM_COUNT_MIN {
         return None;
@@ -227,10 +216,4 @@ pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     // what rounding leaves of numbers that are all the same is not variation
     let varies = squares.iter().all(|sum| *sum > VARIATION_MIN.powi(2));
     varies.then(|| (product(&a, &b) / (squares[0] * squares[1]).sqrt()).clamp(-1.0, 1.0))
-}
-
-/// As a share of the range of the values.
-fn mean(shares: &[f64], values: &[f64]) -> f64 {
-    let (first, last) = (values[0], values[values.len() - 1]);
-    shares.iter().zip(values).map(|(share, value)| share * (value - first)).sum::<f64>() / (last - first)
 }

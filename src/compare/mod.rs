@@ -3,7 +3,7 @@
 //!
 //! [`compare`] makes every row: each of the [`Metric`]s for the model and four baselines, item by item and as
 //! the mean over a group's items, with a 95 % bootstrap interval over the human sample and a noise floor at
-//! its size ([`HumanResample`]).
+//! its size ([`HumanResample`]); tests that people were drawn from the model; and whether means go together.
 
 pub mod distances;
 
@@ -40,8 +40,8 @@ mod difference;
 mod diversity;
 
 pub use bootstrap::{HumanResample, INTERVAL_LEVEL, Interval, Noise};
-pub use comparison::compare;
-pub use condition_means::{CultureContrast, MeanAgreement, condition_means, correlation};
+pub use comparison::{Compared, compare};
+pub use condition_means::{CultureContrast, MeanAgreement};
 pub use difference::{Difference, differences};
 pub use diversity::{Diversity, DiversityTally, FACTOR_COUNT, SHARP_MASS};
 pub use fit::FALSE_DISCOVERY_RATE;

@@ -30,6 +30,8 @@ pub(super) struct Entry {
     /// The metrics are averaged over these. Empty where there is nothing to compare: no rows come of it, only
     /// its counts.
     pub(super) distributions: Vec<Vec<f64>>,
+    /// That people were drawn from the distribution, where that was tested.
+    pub(super) p_value: Option<f64>,
     pub(super) cell_count: u32,
     pub(super) unusable_count: u32,
 }
@@ -82,6 +84,7 @@ impl Profile<'_> {
             n: group.people[entry.item_index].n(),
             cell_count: entry.cell_count,
             unusable_count: entry.unusable_count,
+            p_value: entry.p_value,
             ..self.row(group, metric, estimate)
         }
     }

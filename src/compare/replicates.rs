@@ -66,6 +66,11 @@ impl Replicates {
         }
     }
 
+    /// Means, in positions; \[R\].
+    pub(super) fn means(&self) -> &[f64] {
+        &self.means
+    }
+
     pub(super) fn replicate_count(&self) -> usize {
         self.ones.len()
     }
@@ -175,7 +180,8 @@ fn add(out: &mut [f64], of_people: &[f64], term: impl Fn(f64) -> f64) {
     out.iter_mut().zip(of_people).for_each(|(out, &q)| *out += term(q));
 }
 
-fn mean(p: &[f64], positions: &[f64]) -> f64 {
+/// In positions.
+pub(super) fn mean(p: &[f64], positions: &[f64]) -> f64 {
     p.iter().zip(positions).map(|(share, position)| share * position).sum()
 }
 

@@ -1,6 +1,7 @@
 //! The comparison as a whole: coverage, noise floors at known sizes, rows, and independence of order and
 //! threads.
 
+use super::condition_means::correlation;
 use super::stream::{Multinomial, stream};
 use super::*;
 use crate::error::ErrorKind;
@@ -66,7 +67,7 @@ fn run_groups() -> [String; 2] {
 }
 
 fn compare_isear(units: &[ModelUnit]) -> Vec<Comparison> {
-    compare(units, &isear(), &scale_values(), &run_groups(), &PLAN).unwrap()
+    compare(units, &isear(), &scale_values(), &run_groups(), &PLAN).unwrap().rows
 }
 
 /// The rows of the USA at one level for one predictor and metric.
@@ -134,7 +135,7 @@ fn intervals_of_a_group_cover_the_truth_too() {
             marginal("USA", &names[item], &shares.map(|share| (share * 55.0).round()))
         };
         let marginals: Vec<Marginal> = (0..ITEM_COUNT).map(draw).collect();
-        let rows = compare(&units, &marginals, &values, &["USA".to_owned()], &PLAN).unwrap();
+        let rows = compare(&units, &marginals, &values, &["USA".to_owned()], &PLAN).unwrap().rows;
         for (metric, covered) in metrics.iter().zip(&mut covered) {
             let sum =
                 |of: &dyn Fn(&[f64; 4]) -> f64| (0..ITEM_COUNT).map(|item| of(&truth(item))).sum::<f64>();
@@ -244,7 +245,7 @@ fn baseline_rows_hold_the_baselines() {
 #[test]
 fn the_mean_over_two_other_groups_is_taken_over_their_metrics() {
     let run_groups = ["USA", "BRA", "HND"].map(str::to_owned);
-    let rows = compare(&units(), &isear(), &scale_values(), &run_groups, &PLAN).unwrap();
+    let rows = compare(&units(), &isear(), &scale_values(), &run_groups, &PLAN).unwrap().rows;
     let usa = [4.0 / 61.0, 11.0 / 61.0, 22.0 / 61.0, 24.0 / 61.0];
     let of = |counts: [f64; 4]| {
         let n: f64 = counts.iter().sum();
@@ -283,7 +284,7 @@ fn group_rows_are_means_over_items_and_steadier_than_items() {
 fn an_item_on_which_people_agree_keeps_its_place_in_the_ratio_of_mean_entropies() {
     let marginals = [marginal("USA", "anger", &[0.0, 0.0, 0.0, 40.0]), marginal("USA", "shame", &[10.0; 4])];
     let units = [unit("USA", "anger", 1.0, Some(&[1.0; 4])), unit("USA", "shame", 1.0, Some(&[1.0; 4]))];
-    let rows = compare(&units, &marginals, &scale_values(), &run_groups(), &PLAN).unwrap();
+    let rows = compare(&units, &marginals, &scale_values(), &run_groups(), &PLAN).unwrap().rows;
     let ratios = of_usa(&rows, Level::Item, Predictor::Model, Metric::EntropyRatio);
     assert_eq!(ratios.iter().map(|row| row.item.as_deref()).collect::<Vec<_>>(), [Some("shame")]);
     // (ln 4 + ln 4) / (0 + ln 4)
@@ -318,7 +319,7 @@ fn neither_order_nor_company_nor_threads_change_a_number() {
     marginals.reverse();
     let on_threads = |thread_count| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(thread_count).build().unwrap();
-        pool.install(|| compare(&reversed, &marginals, &scale_values(), &run_groups(), &PLAN).unwrap())
+        pool.install(|| compare(&reversed, &marginals, &scale_values(), &run_groups(), &PLAN).unwrap().rows)
     };
     assert_eq!(on_threads(1), all);
     assert_eq!(on_threads(2), all);
@@ -335,7 +336,7 @@ fn neither_order_nor_company_nor_threads_change_a_number() {
 fn the_seed_moves_intervals_and_not_values() {
     let of_seed = |seed| {
         let plan = ComparisonPlan { seed, ..PLAN };
-        compare(&units(), &isear(), &scale_values(), &run_groups(), &plan).unwrap()
+        compare(&units(), &isear(), &scale_values(), &run_groups(), &plan).unwrap().rows
     };
     let (one, other) = (of_seed(1), of_seed(2));
     assert!(one.iter().zip(&other).all(|(a, b)| a.value == b.value));
@@ -379,7 +380,7 @@ fn people_are_told_apart_from_another_model_and_not_from_their_own() {
         items.iter().map(|item| (item.clone(), SCALE.to_vec())).collect();
     let share = |weights: [f64; 4]| {
         let units: Vec<ModelUnit> = items.iter().map(|item| unit("USA", item, 1.0, Some(&weights))).collect();
-        let rows = compare(&units, &people, &values, &["USA".to_owned()], &PLAN).unwrap();
+        let rows = compare(&units, &people, &values, &["USA".to_owned()], &PLAN).unwrap().rows;
         let of_items: Vec<&Comparison> = of_usa(&rows, Level::Item, Predictor::Model, Metric::Wasserstein1);
         assert!(of_items.iter().all(|row| row.p_value.unwrap() <= row.adjusted_p_value.unwrap()));
         let group = of_usa(&rows, Level::Group, Predictor::Model, Metric::Wasserstein1)[0];
@@ -405,7 +406,10 @@ fn means_go_together_where_the_model_says_what_people_do() {
         .flat_map(|group| ["anger", "shame", "guilt"].map(|item| (group, item)))
         .map(|(group, item)| unit(group, item, 1.0, Some(&counts("USA", item))))
         .collect();
-    let (agreements, contrasts) = condition_means(&units, &people, &scale_values(), &PLAN).unwrap();
+    let (agreements, contrasts) = {
+        let found = compare(&units, &people, &scale_values(), &run_groups(), &PLAN).unwrap();
+        (found.mean_agreements, found.culture_contrasts)
+    };
     assert_eq!((agreements.len(), contrasts.len()), (2, 1));
     let usa = &agreements[0];
     assert!((usa.correlation.unwrap() - 1.0).abs() < 1e-12 && usa.item_count == 3);

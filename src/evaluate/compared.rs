@@ -1,7 +1,7 @@
 //! Comparisons to rows: joins the study's names and facets onto what `compare` worked out.
 
 use super::RunPlan;
-use crate::compare::{Comparison, CultureContrast, MeanAgreement, ModelUnit, compare, condition_means};
+use crate::compare::{Comparison, CultureContrast, MeanAgreement, ModelUnit, compare};
 use crate::error::Result;
 use crate::human_data::HumanData;
 use crate::output::records::{
@@ -9,15 +9,33 @@ use crate::output::records::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// All rows of `comparisons.parquet`.
+/// A run held against people, as it is written.
+pub struct ComparedRun {
+    /// All rows of `comparisons.parquet`.
+    pub rows: Vec<ComparisonRow>,
+    /// For the manifest.
+    pub mean_agreements: Vec<MeanAgreementCard>,
+    pub culture_contrasts: Vec<CultureContrastCard>,
+}
+
+/// Holds a run's distributions against people.
 ///
 /// # Errors
 /// As [`compare`].
-pub fn comparison_rows(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) -> Result<Vec<ComparisonRow>> {
+pub fn compared_run(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) -> Result<ComparedRun> {
     let study = &plan.study;
-    let values = scale_values(plan);
-    let comparisons =
-        compare(units, &data.marginals, &values, &run_groups(plan), &plan.settings.comparison())?;
+    let values: BTreeMap<String, Vec<f64>> =
+        study.items.iter().map(|item| (item.id.clone(), study.scales[item.scale_index].values())).collect();
+    let found = compare(units, &data.marginals, &values, &run_groups(plan), &plan.settings.comparison())?;
+    Ok(ComparedRun {
+        rows: rows(plan, found.rows),
+        mean_agreements: found.mean_agreements.into_iter().map(agreement_card).collect(),
+        culture_contrasts: found.culture_contrasts.into_iter().map(contrast_card).collect(),
+    })
+}
+
+fn rows(plan: &RunPlan, comparisons: Vec<Comparison>) -> Vec<ComparisonRow> {
+    let study = &plan.study;
     let facets: BTreeMap<&str, &BTreeMap<String, String>> =
         study.items.iter().map(|item| (item.id.as_str(), &item.facets)).collect();
     let no_facets: BTreeMap<String, String> =
@@ -45,21 +63,11 @@ pub fn comparison_rows(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) ->
         adjusted_p_value: comparison.adjusted_p_value,
         told_apart_share: comparison.told_apart_share,
     };
-    Ok(comparisons.into_iter().map(row).collect())
+    comparisons.into_iter().map(row).collect()
 }
 
-/// Whether means go with people's, for the manifest.
-///
-/// # Errors
-/// As [`compare`].
-pub fn mean_cards(
-    plan: &RunPlan,
-    data: &HumanData,
-    units: &[ModelUnit],
-) -> Result<(Vec<MeanAgreementCard>, Vec<CultureContrastCard>)> {
-    let (agreements, contrasts) =
-        condition_means(units, &data.marginals, &scale_values(plan), &plan.settings.comparison())?;
-    let agreement = |found: MeanAgreement| MeanAgreementCard {
+fn agreement_card(found: MeanAgreement) -> MeanAgreementCard {
+    MeanAgreementCard {
         population_group: found.population_group,
         persona: found.persona,
         language: found.language,
@@ -69,8 +77,11 @@ pub fn mean_cards(
         interval_low: found.interval.map(|interval| interval.low),
         interval_high: found.interval.map(|interval| interval.high),
         ceiling: found.ceiling,
-    };
-    let contrast = |found: CultureContrast| CultureContrastCard {
+    }
+}
+
+fn contrast_card(found: CultureContrast) -> CultureContrastCard {
+    CultureContrastCard {
         persona: found.persona,
         less_persona: found.less_persona,
         language: found.language,
@@ -84,14 +95,7 @@ pub fn mean_cards(
         absolute_error: found.absolute_error,
         absolute_noise: found.absolute_noise,
         correlation: found.correlation,
-    };
-    Ok((agreements.into_iter().map(agreement).collect(), contrasts.into_iter().map(contrast).collect()))
-}
-
-/// The values of each item's scale.
-fn scale_values(plan: &RunPlan) -> BTreeMap<String, Vec<f64>> {
-    let study = &plan.study;
-    study.items.iter().map(|item| (item.id.clone(), study.scales[item.scale_index].values())).collect()
+    }
 }
 
 /// The human counts of this run's groups, for the manifest.

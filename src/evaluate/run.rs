@@ -1,7 +1,7 @@
 //! A run from plan to report: the pipeline as one readable function, and the manifest that seals it.
 
 use super::certificate::{CertifiedCells, FinishedRun, certify};
-use super::compared::{comparison_rows, human_card, mean_cards};
+use super::compared::{compared_run, human_card};
 use super::events::{Event, Stage, Stop};
 use super::gathered::Gathering;
 use super::hypotheses::hypothesis_cards;
@@ -94,13 +94,12 @@ pub fn run(
     let (group_rows, mean_agreements, culture_contrasts) = match &plan.human_data {
         None => Default::default(),
         Some(data) => stages.run(Stage::Compare, 0, || {
-            let rows = comparison_rows(plan, data, &finished.units)?;
+            let compared = compared_run(plan, data, &finished.units)?;
             let mut writer = ComparisonWriter::create(&folder.comparisons_path(), &plan.study.facets)?;
-            let group_rows = rows.iter().filter(|row| row.level == "group").cloned().collect();
-            writer.write_all(rows)?;
+            let group_rows = compared.rows.iter().filter(|row| row.level == "group").cloned().collect();
+            writer.write_all(compared.rows)?;
             writer.finish()?;
-            let (mean_agreements, culture_contrasts) = mean_cards(plan, data, &finished.units)?;
-            Ok((group_rows, mean_agreements, culture_contrasts))
+            Ok((group_rows, compared.mean_agreements, compared.culture_contrasts))
         })?,
     };
     let hypotheses = match plan.study.hypotheses.is_empty() {

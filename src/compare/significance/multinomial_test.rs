@@ -2,6 +2,7 @@
 
 use crate::compare::stream::Multinomial;
 use rand_chacha::ChaCha8Rng;
+use statrs::function::factorial::ln_factorial;
 
 /// Up to so many different outcomes are all looked at; beyond, outcomes are drawn.
 const OUTCOME_COUNT_MAX: f64 = 10_000.0;
@@ -66,35 +67,29 @@ pub fn multinomial_test(
 
 /// All ways in which n people can respond.
 struct Outcomes {
+    people_count: usize,
     log_probabilities: Vec<f64>,
-    /// ln(k!) for k up to n.
-    log_factorials: Vec<f64>,
 }
 
 impl Outcomes {
     fn new(n: usize, probabilities: &[f64]) -> Self {
-        let mut log_factorials = vec![0.0; n + 1];
-        for k in 1..=n {
-            log_factorials[k] = log_factorials[k - 1] + (k as f64).ln();
-        }
-        Outcomes { log_probabilities: probabilities.iter().map(|p| p.ln()).collect(), log_factorials }
+        Outcomes { people_count: n, log_probabilities: probabilities.iter().map(|p| p.ln()).collect() }
     }
 
     /// C(n + K − 1, K − 1).
     fn count(&self) -> f64 {
-        let n = self.log_factorials.len() - 1;
         let bars = self.log_probabilities.len() - 1;
-        (1..=bars).map(|bar| (n + bar) as f64 / bar as f64).product()
+        (1..=bars).map(|bar| (self.people_count + bar) as f64 / bar as f64).product()
     }
 
     /// nats; −∞ where somebody chose what has no probability.
     fn log_probability(&self, counts: &[usize]) -> f64 {
-        let n = self.log_factorials.len() - 1;
         let term = |(&count, log_probability): (&usize, &f64)| match count {
             0 => 0.0,
-            _ => count as f64 * log_probability - self.log_factorials[count],
+            _ => count as f64 * log_probability - ln_factorial(count as u64),
         };
-        self.log_factorials[n] + counts.iter().zip(&self.log_probabilities).map(term).sum::<f64>()
+        ln_factorial(self.people_count as u64)
+            + counts.iter().zip(&self.log_probabilities).map(term).sum::<f64>()
     }
 
     /// The log-probability of each outcome that goes on from the first `index` counts, with `left` people to come.
