@@ -1,10 +1,8 @@
 //! `respondent humans import` of tables that somebody counted already: long, wide, in percentages, and their maladies.
 
-use super::harness::{Outcome, respondent};
-use respondent::human_data::find_human_data;
+use super::harness::ImportPlace;
 use serde_json::Value;
 use std::fs;
-use tempfile::TempDir;
 
 const LONG: &str = r#"
 option = "answer"
@@ -49,31 +47,13 @@ reverse = true
     )
 }
 
-struct Place(TempDir);
+fn place(book: &str, table: &str) -> ImportPlace {
+    ImportPlace::new("table.csv", book, table)
+}
 
-impl Place {
-    fn new(book: &str, table: &str) -> Self {
-        let place = tempfile::tempdir().unwrap();
-        fs::write(place.path().join("book.toml"), book).unwrap();
-        fs::write(place.path().join("table.csv"), table).unwrap();
-        Place(place)
-    }
-
-    fn import(&self, more: &[&str]) -> Outcome {
-        let arguments = ["humans", "import", "table.csv", "--codebook", "book.toml"];
-        respondent(self.0.path(), &[&arguments, more].concat())
-    }
-
-    fn report(&self) -> Value {
-        let outcome = self.import(&["--json"]);
-        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-        serde_json::from_str(&outcome.stdout).unwrap()
-    }
-
-    fn counts(&self, group: &str, item: &str) -> Option<(Vec<f64>, f64)> {
-        let data = find_human_data(self.0.path().join("human_data/mood").to_str().unwrap()).unwrap();
-        data.marginal(group, item).map(|marginal| (marginal.counts.clone(), marginal.missing_count))
-    }
+/// Counts, and how many did not respond.
+fn counts(place: &ImportPlace, group: &str, item: &str) -> Option<(Vec<f64>, f64)> {
+    place.marginal(group, item).map(|marginal| (marginal.counts, marginal.missing_count))
 }
 
 /// Of a table with many good rows, so that bad ones are few: what is told of each bad row.
@@ -88,15 +68,15 @@ fn a_long_table_has_a_row_for_each_option() {
     let table = "\u{feff}land,question,answer,count,n,note\r\n\
         N|1,q1,1,5,12,\"a|b, c\"\r\nN|1,q1,2,0,12,\r\nN|1,q1,3,7,12,\r\nN|1,q1,DK,4,12,\r\n\
         S,q2,1,1,6,\r\nS,q2,2,2,6,\r\nS,q2,3,3,6,\r\nS,q9,1,1,1,\r\nX,q1,1,1,1,\r\n";
-    let place = Place::new(&book(LONG), table);
-    let report = place.report();
+    let place = place(&book(LONG), table);
+    let report = place.imported(&[]);
     assert_eq!((&report["row_count"], &report["left_out_count"]), (&9.into(), &2.into()));
     assert_eq!((&report["participant_count"], &report["kind"]), (&Value::Null, &"counted".into()));
-    assert_eq!(place.counts("north", "content"), Some((vec![5.0, 0.0, 7.0], 4.0)));
-    assert_eq!(place.counts("south", "calm"), Some((vec![3.0, 2.0, 1.0], 0.0)), "reversed");
-    let shown = respondent(place.0.path(), &["humans", "inspect", "mood"]);
+    assert_eq!(counts(&place, "north", "content"), Some((vec![5.0, 0.0, 7.0], 4.0)));
+    assert_eq!(counts(&place, "south", "calm"), Some((vec![3.0, 2.0, 1.0], 0.0)), "reversed");
+    let shown = place.run(&["humans", "inspect", "mood"]);
     assert!(shown.code == 0 && shown.stdout.contains("north"), "{}", shown.stdout);
-    let provenance = fs::read_to_string(place.0.path().join("human_data/mood/provenance.toml")).unwrap();
+    let provenance = fs::read_to_string(place.path("human_data/mood/provenance.toml")).unwrap();
     assert!(provenance.contains("table of counts table.csv"), "{provenance}");
 }
 
@@ -108,9 +88,9 @@ fn a_wide_table_is_the_same_data_as_a_long_one() {
         long += &format!("{row}\n");
     }
     let stored = [(book(WIDE), wide), (book(LONG), &*long)].map(|(book, table)| {
-        let place = Place::new(&book, table);
-        place.report();
-        fs::read_to_string(place.0.path().join("human_data/mood/counts.tsv")).unwrap()
+        let place = place(&book, table);
+        place.imported(&[]);
+        fs::read_to_string(place.path("human_data/mood/counts.tsv")).unwrap()
     });
     assert_eq!(stored[0], stored[1]);
     assert!(stored[0].contains("north\tcontent\t12\t0\t5\t0\t7"), "{}", stored[0]);
@@ -124,8 +104,8 @@ fn bad_rows_take_their_distribution_with_them() {
         table += &format!("g{index},q1,1,2,3,6\ng{index},q2,3,2,1,6\n");
     }
     table += "a,q1,1,2,3,7\nb,q1,1,\"2,5\",3,6\nc,q1,1,2,3,6\nc,q1,1,2,3,6\nd,q1,0,0,0,0\ne,q1,1,2,3\n,q1,1,2,3,6\nf,q1,,3,3,6\n";
-    let place = Place::new(&book, &table);
-    let bad = bad_rows(&place.report());
+    let place = place(&book, &table);
+    let bad = bad_rows(&place.imported(&[]));
     let expected = [
         (402, "add up to 6, not to the n of 7"),
         (403, "`2,5` is not a whole number of people"),
@@ -140,8 +120,8 @@ fn bad_rows_take_their_distribution_with_them() {
     for ((line, reason), (expected_line, part)) in bad.iter().zip(expected) {
         assert!(*line == expected_line && reason.contains(part), "{line}: {reason}");
     }
-    assert_eq!(place.counts("c", "content"), None, "neither of two rows is guessed to be right");
-    assert_eq!(place.counts("a", "content"), None);
+    assert_eq!(counts(&place, "c", "content"), None, "neither of two rows is guessed to be right");
+    assert_eq!(counts(&place, "a", "content"), None);
     let strict = place.import(&["--strict", "--force"]);
     assert!(strict.code == 5 && strict.stderr.contains("table.csv:402"), "{}", strict.stderr);
 }
@@ -149,7 +129,7 @@ fn bad_rows_take_their_distribution_with_them() {
 #[test]
 fn an_option_without_a_row_is_not_taken_for_nobody() {
     let table = "land,question,answer,count,n\nN|1,q1,1,5,12\nN|1,q1,3,7,12\n";
-    let outcome = Place::new(&book(LONG), table).import(&[]);
+    let outcome = place(&book(LONG), table).import(&[]);
     assert_eq!(outcome.code, 5, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("no row for the option `2`"), "{}", outcome.stderr);
 }
@@ -159,16 +139,18 @@ fn percentages_become_people_only_where_they_say_how_many() {
     let layout = format!("{WIDE}holds = \"percentages\"\n");
     let book = book(&layout).replace("[file]", "[file]\ndecimal = \",\"\ndelimiter = \";\"");
     let table = "land;question;no;partly;yes;n\nN|1;q1;33,3;0;66,7;12\nS;q2;16,7;33,3;50;6\n";
-    let place = Place::new(&book, table);
-    place.report();
-    assert_eq!(place.counts("north", "content"), Some((vec![4.0, 0.0, 8.0], 0.0)));
-    assert_eq!(place.counts("south", "calm"), Some((vec![3.0, 2.0, 1.0], 0.0)));
+    let place = place(&book, table);
+    place.imported(&[]);
+    assert_eq!(counts(&place, "north", "content"), Some((vec![4.0, 0.0, 8.0], 0.0)));
+    assert_eq!(counts(&place, "south", "calm"), Some((vec![3.0, 2.0, 1.0], 0.0)));
     for (row, message) in [
         ("N|1;q1;33;0;67;1200", "give counts, or percentages with more decimals"),
         ("N|1;q1;10,0;20,0;70,0;7", "no whole number of 7 people"),
         ("N|1;q1;50;0;25;12", "add up to 12"),
     ] {
-        let outcome = Place::new(&book, &format!("land;question;no;partly;yes;n\n{row}\n")).import(&[]);
+        let outcome =
+            ImportPlace::new("table.csv", &book, &format!("land;question;no;partly;yes;n\n{row}\n"))
+                .import(&[]);
         assert_eq!(outcome.code, 5, "{}", outcome.stderr);
         assert!(outcome.stderr.contains(message), "no `{message}` in {}", outcome.stderr);
     }
@@ -190,7 +172,7 @@ fn codebooks_that_leave_something_open_are_refused() {
         ),
         (book(&WIDE.replace("\"partly\"", "\"half\"")), "there is no column `half`"),
     ] {
-        let outcome = Place::new(&book, table).import(&[]);
+        let outcome = place(&book, table).import(&[]);
         assert_eq!(outcome.code, 5, "{}", outcome.stderr);
         assert!(outcome.stderr.contains(message), "no `{message}` in {}", outcome.stderr);
     }
@@ -202,7 +184,7 @@ fn the_readme_s_table_is_one() {
     let readme = fs::read_to_string(super::harness::repository("human_data/README.md")).unwrap();
     let example = readme.split("```toml\n").nth(2).unwrap().split("```").next().unwrap();
     let table = "region,question,disagree,neither,agree,n\nnorth,q1,1,2,3,6\nnorth,q7,1,2,3,6\n";
-    let place = Place::new(example, table);
-    assert_eq!(place.report()["left_out_count"], 1);
-    assert_eq!(place.counts("north", "content"), Some((vec![1.0, 2.0, 3.0], 0.0)));
+    let place = place(example, table);
+    assert_eq!(place.imported(&[])["left_out_count"], 1);
+    assert_eq!(counts(&place, "north", "content"), Some((vec![1.0, 2.0, 3.0], 0.0)));
 }

@@ -1,12 +1,11 @@
 //! `respondent humans`: a file of participants to a data set, its maladies, and a run that is held against it.
 
-use super::harness::{Outcome, respondent};
+use super::harness::ImportPlace;
 use respondent::human_data::find_human_data;
 use respondent::output::read_comparisons;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use tempfile::TempDir;
 
 const CODEBOOK: &str = r#"
 schema_version = 1
@@ -46,50 +45,24 @@ e,2,17,0.5,3,2,|
 f,9,30,1,1,1,from elsewhere
 ";
 
-struct Place(TempDir);
-
-impl Place {
-    fn new(codebook: &str, people: &str) -> Self {
-        let place = tempfile::tempdir().unwrap();
-        fs::write(place.path().join("book.toml"), codebook).unwrap();
-        fs::write(place.path().join("people.csv"), people).unwrap();
-        Place(place)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Outcome {
-        respondent(self.0.path(), arguments)
-    }
-
-    fn import(&self, more: &[&str]) -> Outcome {
-        self.run(&[&["humans", "import", "people.csv", "--codebook", "book.toml"], more].concat())
-    }
-
-    fn path(&self, inside: &str) -> std::path::PathBuf {
-        self.0.path().join(inside)
-    }
-
-    fn counts(&self, group: &str, item: &str) -> Vec<f64> {
-        let data = find_human_data(self.path("human_data/mood").to_str().unwrap()).unwrap();
-        data.marginal(group, item).unwrap().counts.clone()
-    }
+fn place(codebook: &str, people: &str) -> ImportPlace {
+    ImportPlace::new("people.csv", codebook, people)
 }
 
-fn imported(place: &Place, more: &[&str]) -> Value {
-    let outcome = place.import(&[more, &["--json"]].concat());
-    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    serde_json::from_str(&outcome.stdout).unwrap()
+fn counts(place: &ImportPlace, group: &str, item: &str) -> Vec<f64> {
+    place.marginal(group, item).unwrap().counts
 }
 
 #[test]
 fn a_wide_file_is_counted_as_its_codebook_says() {
-    let place = Place::new(CODEBOOK, PEOPLE);
-    let report = imported(&place, &[]);
+    let place = place(CODEBOOK, PEOPLE);
+    let report = place.imported(&[]);
     assert_eq!((&report["row_count"], &report["left_out_count"]), (&6.into(), &1.into()));
     assert_eq!((&report["participant_count"], &report["bad_rows"]), (&5.into(), &Value::Array(vec![])));
-    assert_eq!(place.counts("north", "content"), [1.0, 2.0, 0.0]);
+    assert_eq!(counts(&place, "north", "content"), [1.0, 2.0, 0.0]);
     // Reversed: 3 stands for the lowest.
-    assert_eq!(place.counts("north", "calm"), [2.0, 0.0, 0.0]);
-    assert_eq!(place.counts("south", "calm"), [0.0, 1.0, 1.0]);
+    assert_eq!(counts(&place, "north", "calm"), [2.0, 0.0, 0.0]);
+    assert_eq!(counts(&place, "south", "calm"), [0.0, 1.0, 1.0]);
     let data = find_human_data(place.path("human_data/mood").to_str().unwrap()).unwrap();
     assert_eq!(data.marginal("north", "calm").unwrap().missing_count, 1.0);
     // Nothing of the participants but numbers.
@@ -112,11 +85,11 @@ fn weights_groups_by_expression_and_filters() {
         "group = \"land\"\ngroups = { \"1\" = \"north\", \"2\" = \"south\" }",
         "weight = \"w\"\ngroup_expression = \"'grown' if age|int >= 30 else 'young'\"\nfilter = \"land in ['1', '2']\"",
     );
-    let place = Place::new(&book, PEOPLE);
-    let report = imported(&place, &[]);
+    let place = place(&book, PEOPLE);
+    let report = place.imported(&[]);
     assert_eq!((&report["kind"], &report["left_out_count"]), (&"weighted".into(), &1.into()));
     // b, c with weight 1 and d with 2: (1 + 1 + 2)² / (1 + 1 + 4) = 8/3 people, half of them at 2 and half at 3.
-    let counts = place.counts("grown", "content");
+    let counts = counts(&place, "grown", "content");
     for (found, expected) in counts.iter().zip([0.0, 4.0 / 3.0, 4.0 / 3.0]) {
         assert!((found - expected).abs() < 1e-8, "{counts:?}");
     }
@@ -130,7 +103,7 @@ fn weights_groups_by_expression_and_filters() {
 fn a_long_file_has_a_row_for_each_response() {
     let book = format!("{CODEBOOK}\n[long]\nitem = \"item\"\nresponse = \"response\"\n");
     let people = "\u{feff}pid;land;item;response\r\na;1;q1;2\r\na;1;q2;1\r\nb;2;q1;3\r\nb;2;q2;3\r\nb;2;q9;7\r\na;1;q1;3\r\n";
-    let place = Place::new(&book.replace("missing = [", "delimiter = \";\"\nmissing = ["), people);
+    let place = place(&book.replace("missing = [", "delimiter = \";\"\nmissing = ["), people);
     // One bad row of six is more than 5 %.
     let refused = place.import(&[]);
     assert_eq!(refused.code, 5, "{}", refused.stderr);
@@ -140,9 +113,9 @@ fn a_long_file_has_a_row_for_each_response() {
         refused.stderr
     );
     fs::write(place.path("people.csv"), people.replace("a;1;q1;3\r\n", "")).unwrap();
-    let report = imported(&place, &[]);
+    let report = place.imported(&[]);
     assert_eq!((&report["left_out_count"], &report["participant_count"]), (&1.into(), &2.into()));
-    assert_eq!(place.counts("north", "calm"), [0.0, 0.0, 1.0]);
+    assert_eq!(counts(&place, "north", "calm"), [0.0, 0.0, 1.0]);
 }
 
 #[test]
@@ -152,8 +125,8 @@ fn bad_rows_are_told_with_their_lines_and_not_guessed() {
         people += &format!("p{index},1,30,1,{},2,\n", 1 + index % 3);
     }
     people += "g,1,30,1,4,2,\nh,1,30,1,2\na,1,30,1,1,1,\n,1,30,1,1,1,\n";
-    let place = Place::new(CODEBOOK, &people);
-    let report = imported(&place, &[]);
+    let place = place(CODEBOOK, &people);
+    let report = place.imported(&[]);
     let bad: Vec<(u64, &str)> = report["bad_rows"]
         .as_array()
         .unwrap()
@@ -172,14 +145,14 @@ fn bad_rows_are_told_with_their_lines_and_not_guessed() {
     }
     let listed = fs::read_to_string(place.path("human_data/mood/bad_rows.tsv")).unwrap();
     assert_eq!(listed.lines().count(), 5);
-    assert_eq!(place.counts("north", "content").iter().sum::<f64>(), 203.0);
+    assert_eq!(counts(&place, "north", "content").iter().sum::<f64>(), 203.0);
     let strict = place.import(&["--strict", "--force"]);
     assert_eq!(strict.code, 5, "{}", strict.stderr);
     assert!(strict.stderr.contains("people.csv:209"), "{}", strict.stderr);
 }
 
 fn refuse(codebook: &str, people: &str, code: i32, message: &str) {
-    let place = Place::new(codebook, people);
+    let place = place(codebook, people);
     let outcome = place.import(&[]);
     assert_eq!(outcome.code, code, "{}", outcome.stderr);
     assert!(outcome.stderr.contains(message), "no `{message}` in {}", outcome.stderr);
@@ -223,7 +196,7 @@ fn what_does_not_fit_is_refused() {
         "group_expression = \"range(100000)|map('string')|join\"",
     );
     refuse(&looping, PEOPLE, 5, "an expression fails");
-    let place = Place::new(CODEBOOK, "");
+    let place = place(CODEBOOK, "");
     fs::write(place.path("people.csv"), b"pid,land,q1,q2\na,1,1,\xff\n").unwrap();
     let outcome = place.import(&[]);
     assert_eq!(outcome.code, 5);
@@ -233,8 +206,8 @@ fn what_does_not_fit_is_refused() {
 #[test]
 fn a_run_is_held_against_imported_people() {
     let book = CODEBOOK.replace("[items.calm]\ncolumn = \"q2\"\nscale = \"agreement\"\nreverse = true\n", "");
-    let place = Place::new(&book, PEOPLE);
-    imported(&place, &[]);
+    let place = place(&book, PEOPLE);
+    place.imported(&[]);
     let study = place.path("study");
     fs::create_dir(&study).unwrap();
     fs::write(
@@ -294,11 +267,11 @@ fn the_readme_s_codebook_is_one() {
     let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let people =
         "pid,region,age,w,q1,q2\na,1,20,1.5,1,yes\nb,3,40,1,2,partly\nc,3,17,1,2,no\nd,2,33,0.5,NA,no\n";
-    let place = Place::new(example, people);
-    let report = imported(&place, &[]);
+    let place = place(example, people);
+    let report = place.imported(&[]);
     assert_eq!((&report["left_out_count"], &report["group_count"]), (&1.into(), &2.into()));
-    assert_eq!(place.counts("south", "calm"), [0.0, 1.0, 0.0]);
+    assert_eq!(counts(&place, "south", "calm"), [0.0, 1.0, 0.0]);
     // 1.5 at the lowest, "yes" reversed, and 0.5 at the highest: 4 / 2.5 people.
-    let counts = place.counts("north", "calm");
+    let counts = counts(&place, "north", "calm");
     assert!((counts[0] - 1.2).abs() < 1e-8 && (counts[2] - 0.4).abs() < 1e-8, "{counts:?}");
 }

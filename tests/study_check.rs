@@ -1,4 +1,5 @@
-//! `respondent study check`: the built-in studies pass, a faulty one is refused with its line, and what is missing is warned of.
+//! `respondent study check`: the built-in studies pass, faulty ones are refused, with the line or by who is missing, and what
+//! nobody is there to decide is warned of.
 
 use super::harness::{repository, respondent};
 use serde_json::Value;
@@ -25,16 +26,24 @@ fn built_in_studies_pass() {
 }
 
 #[test]
+fn a_study_folder_without_people_passes() {
+    let formats = checked(repository("tests/studies/formats").to_str().unwrap());
+    assert_eq!((&formats["people"], formats["warnings"].as_array().unwrap().len()), (&Value::Null, 0));
+    assert!(formats["example"]["messages"].as_array().is_some_and(|messages| !messages.is_empty()));
+}
+
+#[test]
 fn a_person_sees_what_is_asked() {
     let place = tempfile::tempdir().unwrap();
     let outcome = respondent(place.path(), &["study", "check", "isear"]);
-    for part in ["35 of 5 variables", "1,890, with --full 10,080", "isear: 16 groups", "[user]", "[answer]"] {
+    for part in ["35, of 5 variables", "1,890, with --full 10,080", "isear: 16 groups", "[user]", "[answer]"]
+    {
         assert!(outcome.stdout.contains(part), "{part}: {}", outcome.stdout);
     }
 }
 
 #[test]
-fn a_fault_is_told_with_its_line_and_missing_people_are_warned_of() {
+fn a_fault_is_told_with_its_line_and_missing_people_by_name() {
     let place = tempfile::tempdir().unwrap();
     let study = place.path().join("study");
     std::fs::create_dir(&study).unwrap();
@@ -47,8 +56,9 @@ fn a_fault_is_told_with_its_line_and_missing_people_are_warned_of() {
     let elsewhere = text.replace("population_group = \"SWE\"", "population_group = \"ATLANTIS\"");
     write(&elsewhere.replace("SWE = \"Sweden\"", "ATLANTIS = \"Atlantis\""));
     let outcome = respondent(place.path(), &["study", "check", "study"]);
-    let told = format!("{}{}", outcome.stdout, outcome.stderr);
-    assert!(told.contains("ATLANTIS"), "{told}");
+    assert_eq!(outcome.code, 5);
+    let nobody = "no counts of the group `ATLANTIS` for the item `INTS.joy`";
+    assert!(outcome.stderr.contains(nobody), "{}", outcome.stderr);
     write(&text.replace("id = \"fear\"", "id = \"joy\""));
     let outcome = respondent(place.path(), &["study", "check", "study"]);
     assert_eq!(outcome.code, 4);

@@ -23,8 +23,8 @@ pub enum StudyVerb {
 
 /// Read a study whole, with its people, and tell what it asks; no model is needed.
 ///
-/// Every prompt is made once, so what passes here is not refused by `run`. A fault is told with its file and line. What is
-/// legal but hardly meant (people missing for some items, hypotheses that nobody is there to decide) is a warning.
+/// Every prompt is made once, so `run` refuses what passes here only for its model. A fault is told with its file and line. What is
+/// legal but hardly meant (hypotheses about people where there are none, a --full that no run takes) is a warning.
 /// prompts/README.md describes every field.
 #[derive(Debug, clap::Args)]
 pub struct CheckCommand {
@@ -48,7 +48,7 @@ fn lines(study: &StudySummary) -> String {
     let mut row = |name: &str, value: String| {
         let _ = writeln!(text, "{name:>12}  {}", printable(&value));
     };
-    row("items", format!("{} of {} variables", study.item_count, study.variable_count));
+    row("items", format!("{}, of {} variables", study.item_count, study.variable_count));
     for scale in &study.scales {
         let values: Vec<String> = scale.values.iter().map(ToString::to_string).collect();
         row("scale", format!("{}: {}", scale.id, values.join(" ")));
@@ -68,10 +68,8 @@ fn lines(study: &StudySummary) -> String {
         }),
     );
     let cells = |count: usize| HumanCount(count as u64);
-    row(
-        "cells",
-        format!("{}, with --full {}", cells(study.default_cell_count), cells(study.full_cell_count)),
-    );
+    let full = study.full_cell_count.map_or("too many".to_owned(), |count| cells(count).to_string());
+    row("cells", format!("{}, with --full {}", cells(study.default_cell_count), full));
     for warning in &study.warnings {
         let _ = writeln!(text, "\nwarning: {}", printable(warning));
     }

@@ -134,7 +134,11 @@ impl RunPlan {
     }
 }
 
-fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
+/// The cells of a study that a selection is about.
+///
+/// # Errors
+/// Kind `Usage` for what the study does not have, or for more cells than a run takes.
+pub(super) fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     let persona_ids: Vec<&str> = study.personas.iter().map(|persona| persona.id.as_str()).collect();
     let language_ids: Vec<&str> = study.languages.iter().map(|language| language.0.as_str()).collect();
     let subset = &study.default_subset;

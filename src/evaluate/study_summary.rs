@@ -1,7 +1,8 @@
 //! What a study is, before anything is run: what it asks, of whom, how often, whom it is held against, and what in it is legal but hardly
 //! meant. Knows no model.
 
-use super::{RunPlan, check_plan};
+use super::plan::cells;
+use super::{RunPlan, Selection, check_plan};
 use crate::error::Result;
 use crate::prompts::{Message, PromptSettings, render};
 use serde::Serialize;
@@ -22,9 +23,10 @@ pub struct StudySummary {
     pub elicitation_formats: Vec<String>,
     pub option_orders: Vec<String>,
     pub temperatures: Vec<f64>,
-    /// Of a run that asks for nothing else, and of one with `--full`.
+    /// Of a run that asks for nothing else.
     pub default_cell_count: usize,
-    pub full_cell_count: usize,
+    /// Of one with `--full`; null where it is more than a run takes.
+    pub full_cell_count: Option<usize>,
     pub hypotheses: Vec<String>,
     /// Null where the study names no people.
     pub people: Option<PeopleSummary>,
@@ -58,17 +60,19 @@ pub struct ExamplePrompt {
     pub options: Vec<String>,
 }
 
-/// Reads a study whole, as a run would, with its people; renders every prompt of its full run once.
+/// Reads a study whole, as a run would, with its people; makes every prompt of its full run once, or where that is more than a run
+/// takes, of its default one.
 ///
 /// # Errors
-/// What a run of it would be refused for, with file and line.
+/// What a run of it would be refused for whatever its model, with file and line.
 pub fn study_summary(name_or_path: &str) -> Result<StudySummary> {
-    let full = check_plan(name_or_path, true, PromptSettings::default())?;
-    let default = check_plan(name_or_path, false, PromptSettings::default())?;
-    let study = &full.study;
-    for cell in &full.cells {
+    let plan = check_plan(name_or_path, false, PromptSettings::default())?;
+    let study = &plan.study;
+    let full = cells(study, &Selection { full: true, ..Selection::default() });
+    for cell in full.as_ref().unwrap_or(&plan.cells) {
         render(study, cell)?;
     }
+    let too_many = full.as_ref().err().map(|error| format!("with --full, {error}"));
     let ids = |of: &mut dyn Iterator<Item = String>| of.collect::<Vec<String>>();
     let variables: BTreeSet<&str> = study.items.iter().map(|item| item.variable.as_str()).collect();
     let scale =
@@ -86,68 +90,36 @@ pub fn study_summary(name_or_path: &str) -> Result<StudySummary> {
         elicitation_formats: ids(&mut study.formats.iter().map(ToString::to_string)),
         option_orders: ids(&mut study.option_orders.iter().map(ToString::to_string)),
         temperatures: study.temperatures.clone(),
-        default_cell_count: default.cells.len(),
-        full_cell_count: full.cells.len(),
+        default_cell_count: plan.cells.len(),
+        full_cell_count: full.ok().map(|cells| cells.len()),
         hypotheses: ids(&mut study.hypotheses.iter().map(|hypothesis| hypothesis.id.clone())),
-        people: people(&full),
-        warnings: warnings(&full),
-        example: example(&default)?,
+        people: people(&plan),
+        warnings: untested(&plan).into_iter().chain(too_many).collect(),
+        example: example(&plan)?,
     })
 }
 
 fn people(plan: &RunPlan) -> Option<PeopleSummary> {
     let data = plan.human_data.as_ref()?;
-    let groups = groups(plan);
-    let of_groups = data.marginals.iter().filter(|of| groups.contains(of.population_group.as_str()));
-    let n: Vec<f64> = of_groups.map(|marginal| marginal.n()).collect();
-    let known: BTreeSet<&str> = data.marginals.iter().map(|of| of.population_group.as_str()).collect();
-    Some(PeopleSummary {
-        id: data.id.clone(),
-        group_count: groups.intersection(&known).count(),
-        n_least: n.iter().copied().fold(f64::INFINITY, f64::min).min(n.iter().sum()),
-        n_most: n.iter().copied().fold(0.0, f64::max),
-    })
-}
-
-/// Groups that the study's personas stand for.
-fn groups(plan: &RunPlan) -> BTreeSet<&str> {
-    plan.study.personas.iter().map(|persona| persona.population_group.as_str()).collect()
-}
-
-fn warnings(plan: &RunPlan) -> Vec<String> {
-    let study = &plan.study;
-    let mut found = Vec::new();
-    let held: Vec<&str> = study
-        .hypotheses
+    let groups: BTreeSet<&str> =
+        plan.study.personas.iter().map(|persona| persona.population_group.as_str()).collect();
+    let items: BTreeSet<&str> = plan.study.items.iter().map(|item| item.id.as_str()).collect();
+    let asked = data
+        .marginals
         .iter()
-        .filter(|hypothesis| hypothesis.quantity.needs_people())
-        .map(|hypothesis| hypothesis.id.as_str())
-        .collect();
-    let Some(data) = &plan.human_data else {
-        if !held.is_empty() {
-            found.push(format!("no human data: {} will not be tested", held.join(", ")));
-        }
-        return found;
-    };
-    let asked =
-        |group: &str, item: &str| data.marginal(group, item).is_some_and(|marginal| marginal.n() > 0.0);
-    for group in groups(plan) {
-        let missing: Vec<&str> =
-            study.items.iter().map(|item| item.id.as_str()).filter(|item| !asked(group, item)).collect();
-        match missing.len() {
-            0 => {}
-            all if all == study.items.len() => {
-                found.push(format!("{} has no people of the group {group}", data.id));
-            }
-            some => found.push(format!(
-                "{} has no people of the group {group} for {some} of {} items, e.g. {}",
-                data.id,
-                study.items.len(),
-                missing[0]
-            )),
-        }
-    }
-    found
+        .filter(|of| groups.contains(of.population_group.as_str()) && items.contains(of.item.as_str()));
+    let (n_least, n_most) = asked
+        .map(|marginal| marginal.n())
+        .fold((f64::INFINITY, 0.0), |(least, most), n| (f64::min(least, n), f64::max(most, n)));
+    Some(PeopleSummary { id: data.id.clone(), group_count: groups.len(), n_least, n_most })
+}
+
+/// Hypotheses that nobody is there to decide.
+fn untested(plan: &RunPlan) -> Option<String> {
+    let about_people = plan.study.hypotheses.iter().filter(|hypothesis| hypothesis.quantity.needs_people());
+    let ids: Vec<&str> = about_people.map(|hypothesis| hypothesis.id.as_str()).collect();
+    let is_warned = plan.human_data.is_none() && !ids.is_empty();
+    is_warned.then(|| format!("no human data: {} will not be tested", ids.join(", ")))
 }
 
 fn example(plan: &RunPlan) -> Result<ExamplePrompt> {

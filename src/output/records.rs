@@ -297,7 +297,8 @@ pub struct CertificateCard {
     pub log_prob_difference_nats: LargestChange,
     /// Of an option's share of the answer mass; 1 where a cell is usable in one of the two alone.
     pub probability_difference: LargestChange,
-    /// Of a distance of an item in `comparisons.parquet`, were the cell what it is when computed again; null without people.
+    /// Of a distance of an item in `comparisons.parquet` (but the score in points), were the cell what it is when computed again; null
+    /// without people.
     pub distance_change: Option<LargestChange>,
 }
 

@@ -4,12 +4,14 @@ mod decoders;
 #[cfg(feature = "hub")]
 mod fake_hub;
 mod families;
+mod import_place;
 mod program;
 
 pub use decoders::{decoder, decoder_on, repository};
 #[cfg(feature = "hub")]
 pub use fake_hub::{FakeHub, HubFile, HubState};
 pub use families::{FamilyRows, golden_family};
+pub use import_place::ImportPlace;
 pub use program::{ModelCopy, Outcome, respondent, respondent_with, respondent_with_input};
 
 use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};

@@ -41,8 +41,7 @@ fn agreement_table(run: &Run, cards: &[MeanAgreementCard]) -> Table {
     let row = |card: &MeanAgreementCard| {
         vec![
             TableCell::text(run.label("population_group", &card.population_group)),
-            TableCell::text(card.language.clone()),
-            TableCell::text(card.elicitation_format.clone()),
+            TableCell::text(format!("{} · {}", card.language, card.elicitation_format)),
             TableCell::text(grouped(card.item_count)),
             TableCell::text(or_dash(card.correlation)),
             TableCell::text(range(card.interval_low, card.interval_high)),
@@ -53,9 +52,7 @@ fn agreement_table(run: &Run, cards: &[MeanAgreementCard]) -> Table {
         caption:
             "Correlation over items of the model’s means with people’s, and of two samples of the same people"
                 .to_owned(),
-        head: ["group", "language", "format", "items", "r", "95 % interval", "two samples"]
-            .map(str::to_owned)
-            .to_vec(),
+        head: ["group", "asked", "items", "r", "95 % interval", "two samples"].map(str::to_owned).to_vec(),
         rows: cards.iter().map(row).collect(),
     }
 }
@@ -64,16 +61,12 @@ fn contrast_table(cards: &[CultureContrastCard]) -> Table {
     let row = |card: &CultureContrastCard| {
         vec![
             TableCell::text(format!("{} less {}", card.persona, card.less_persona)),
-            TableCell::text(card.language.clone()),
-            TableCell::text(card.elicitation_format.clone()),
+            TableCell::text(format!("{} · {}", card.language, card.elicitation_format)),
             TableCell::text(grouped(card.item_count)),
             TableCell::text(signed(card.model, 3)),
             TableCell::text(signed(card.people, 3)),
-            TableCell::text(format!(
-                "{} ({})",
-                signed(card.error, 3),
-                range(card.interval_low, card.interval_high)
-            )),
+            TableCell::text(signed(card.error, 3)),
+            TableCell::text(range(card.interval_low, card.interval_high)),
             TableCell::text(fixed(card.absolute_error, 3)),
             TableCell::text(fixed(card.absolute_noise, 3)),
             TableCell::text(or_dash(card.correlation)),
@@ -81,12 +74,12 @@ fn contrast_table(cards: &[CultureContrastCard]) -> Table {
     };
     let head = [
         "personas",
-        "language",
-        "format",
+        "asked",
         "items",
         "model",
         "people",
         "error",
+        "95 % interval",
         "absolute error",
         "its noise",
         "r",
