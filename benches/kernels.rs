@@ -2,6 +2,7 @@
 //! reducing a stretch of logits. Every instruction set that the CPU has.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use respondent::engine::Ranking;
 use respondent::engine::kernels::pointwise::rms_norm;
 use respondent::engine::kernels::reduce::{exponentials, largest, top};
 use respondent::engine::kernels::{
@@ -113,5 +114,27 @@ fn readout(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, linear, packing, attention, readout);
+/// A ranked row of that size, peaked as responses are and nearly flat, at seven temperatures with forty wanted ids.
+fn ranking(criterion: &mut Criterion) {
+    const TEMPERATURES: [f64; 7] = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0];
+    let wanted: Vec<u32> = (0..40).map(|index| index * 3000).collect();
+    let mut group = criterion.benchmark_group("ranking");
+    // −ln of something uniform: an exponential tail of logits.
+    let tail = |at: u64| {
+        -((at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 + 1.0).ln() + 24.0 * std::f32::consts::LN_2
+    };
+    for (name, scale) in [("peaked", 1.5), ("flat", 0.1)] {
+        let row: Vec<f32> = (0..151_936).map(|at| tail(at) * scale).collect();
+        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max) as f64;
+        let total = |t: f64| row.iter().map(|&logit| ((logit as f64 - max) / t).exp()).sum();
+        let totals: [f64; 7] = TEMPERATURES.map(total);
+        group.throughput(Throughput::Elements(row.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| black_box(Ranking::of_row(row.clone(), &wanted, &TEMPERATURES, totals, 0.9)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, linear, packing, attention, readout, ranking);
 criterion_main!(benches);

@@ -116,7 +116,7 @@ impl Control {
     }
 
     fn read_trie(&self, trie: &PrefixTrie, wanted: &[Vec<u32>]) -> Vec<ReadoutLogits> {
-        let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest { wanted }).collect();
+        let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest::new(wanted)).collect();
         let settings =
             ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 3 };
         let mut found: Vec<Option<ReadoutLogits>> = vec![None; wanted.len()];

@@ -2,8 +2,8 @@
 
 use super::harness::{ModelCopy, Outcome, respondent};
 use respondent::output::records::RunManifest;
-use respondent::output::{read_cells, read_comparisons, read_prompts};
-use std::collections::BTreeSet;
+use respondent::output::{read_cells, read_comparisons, read_prompts, read_tokens};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -159,6 +159,28 @@ fn prompts_are_kept_as_the_model_saw_them() {
         assert_eq!(row.stepped_back, 0);
         assert_eq!((row.top_ids.len(), row.top_tokens.len(), row.top_log_probs.len()), (8, 8, 8));
         assert!(row.top_log_probs.windows(2).all(|pair| pair[0] >= pair[1]));
+    }
+}
+
+#[test]
+fn tokens_are_told_at_every_temperature_and_agree_with_the_cells() {
+    let (tokens, cells) = (
+        read_tokens(&MainJob::get().file("tokens.parquet")).unwrap(),
+        read_cells(&MainJob::get().file("cells.parquet")).unwrap(),
+    );
+    let temperatures: BTreeSet<String> = cells.iter().map(|row| row.temperature.to_string()).collect();
+    assert_eq!(tokens.len(), 1890 * temperatures.len());
+    let mut masses: BTreeMap<(&str, String), f64> = BTreeMap::new();
+    for row in &cells {
+        masses.insert((&row.cell_id, row.temperature.to_string()), row.answer_mass);
+    }
+    let mut largest = BTreeMap::new();
+    for row in &tokens {
+        let mass = masses[&(row.cell_id.as_str(), row.temperature.to_string())];
+        assert!((row.form_probabilities.iter().sum::<f64>() - mass).abs() < 1e-9, "{row:?}");
+        assert!(row.nucleus_size >= 1 && row.best_token_rank >= 1 && row.vocabulary_entropy >= 0.0);
+        let before = largest.insert(&row.cell_id, (row.nucleus_size, row.best_token_rank));
+        assert!(before.is_none_or(|(size, rank)| size <= row.nucleus_size && rank == row.best_token_rank));
     }
 }
 

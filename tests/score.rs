@@ -65,6 +65,44 @@ fn wanted_ids_alone_share_out_what_they_have() {
 }
 
 #[test]
+fn a_nucleus_counts_tokens_and_forms_add_up_to_their_option() {
+    let lines = [
+        json!({"input_ids": [3, 40, 50], "wanted": (0..665).collect::<Vec<u32>>()}),
+        json!({"prompt": "How many? ", "options": [["1", "one"], "10"]}),
+    ];
+    let outcome = score(&["--nucleus", "0.9", "--temperature", "0.5,2", "--top", "1"], &lines);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let lines = parsed(&outcome);
+    let all = |reading: &Value| {
+        let mut shares: Vec<f64> =
+            numbers(&reading["log_probs"]).iter().map(|log_prob| log_prob.exp()).collect();
+        shares.sort_by(|a, b| b.total_cmp(a));
+        shares
+    };
+    for reading in lines[0]["temperatures"].as_array().unwrap() {
+        let (shares, size) = (all(reading), reading["nucleus_size"].as_u64().unwrap() as usize);
+        let held = |count: usize| shares[..count].iter().sum::<f64>();
+        assert!(held(size) >= 0.9 && held(size - 1) < 0.9, "{size}: {}", held(size));
+    }
+    let first = lines[0]["top"][0]["id"].as_u64().unwrap() as usize;
+    assert_eq!(lines[0]["ranks"][first], json!(1));
+    for reading in lines[1]["temperatures"].as_array().unwrap() {
+        let of_first: f64 = reading["forms"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|form| form["option"] == 0)
+            .map(|form| form["probability"].as_f64().unwrap())
+            .sum();
+        assert!((of_first - reading["log_probs"][0].as_f64().unwrap().exp()).abs() < 1e-12);
+        assert!(reading["best_token"]["rank"].as_u64().unwrap() >= 1);
+    }
+    let refused = score(&["--nucleus", "2"], &[]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("from 0 to 1"), "{}", refused.stderr);
+}
+
+#[test]
 fn options_are_exclusive_events() {
     let lines = [
         json!({"id": 7, "messages": [{"role": "user", "content": "How many?"}], "options": ["1", "10", ["2", " 2"]]}),

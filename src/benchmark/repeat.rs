@@ -84,7 +84,7 @@ pub fn run_once(
     let start = Instant::now();
     let trie = trie_of(prompts, decoder.config());
     let trie_wall_seconds = start.elapsed().as_secs_f64();
-    let requests: Vec<_> = prompts.iter().map(|prompt| ReadoutRequest { wanted: &prompt.wanted }).collect();
+    let requests: Vec<_> = prompts.iter().map(|prompt| ReadoutRequest::new(&prompt.wanted)).collect();
     let settings =
         ReadoutSettings { scope: run.readout_scope, temperatures: vec![1.0], top_count: TOP_COUNT };
     let mut readouts: Vec<Option<ReadoutLogits>> = vec![None; prompts.len()];

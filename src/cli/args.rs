@@ -243,6 +243,11 @@ pub struct ScoreCommand {
     #[arg(long, value_name = "SCOPE", value_enum, default_value = "vocabulary")]
     pub readout: ReadoutArgument,
 
+    /// Rank the whole vocabulary behind each prompt, and tell how many tokens hold this much of the probability (0.9 is usual),
+    /// with the rank of each wanted id, or of the best token that begins an option, and each surface form's probability.
+    #[arg(long, value_name = "MASS")]
+    pub nucleus: Option<f64>,
+
     /// Stop at the first bad line.
     #[arg(long)]
     pub strict: bool,

@@ -2,7 +2,7 @@
 
 use super::args::ScoreCommand;
 use super::streams::tell;
-use crate::engine::check_temperatures;
+use crate::engine::{ReadoutScope, check_temperatures};
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::{ScoreListener, ScoreSettings, ScoreTally, Scorer, Speaker, Stop};
 use crate::models::{ModelFolder, load};
@@ -61,11 +61,24 @@ fn settings(command: &ScoreCommand) -> Result<ScoreSettings> {
     if command.engine.token_budget == 0 {
         return Err(Error::usage("the token budget is 0").hint("2048 is usual"));
     }
+    if let Some(bad) = command.nucleus.filter(|mass| !(0.0..=1.0).contains(mass)) {
+        return Err(
+            Error::usage(format!("a nucleus holds a mass from 0 to 1, not {bad}")).hint("0.9 is usual")
+        );
+    }
+    let scope = command.readout.into();
+    if command.nucleus.is_some() && scope == ReadoutScope::Wanted {
+        return Err(Error::usage(
+            "--readout wanted knows nothing of the other tokens, so there is no nucleus",
+        )
+        .hint("leave out one of the two"));
+    }
     Ok(ScoreSettings {
         temperatures: command.temperature.clone(),
-        scope: command.readout.into(),
+        scope,
         token_budget: command.engine.token_budget,
         top_count: command.top,
+        nucleus_mass: command.nucleus,
         strict: command.strict,
     })
 }

@@ -13,6 +13,7 @@ mod packed;
 mod peak;
 mod portable;
 mod prefill;
+mod ranking;
 mod readout;
 mod rope;
 mod stages;
@@ -27,6 +28,7 @@ pub use device::{EngineDevice, EngineDtype};
 pub use flops::PrefillFlops;
 pub use peak::{TilePeak, read_bandwidth};
 pub use prefill::{BatchReadouts, Prefill, ReadoutRequest};
+pub use ranking::Ranking;
 pub use readout::{ReadoutLogits, ReadoutScope, ReadoutSettings, check_temperatures};
 pub use stages::EngineStage;
 pub use weights::{

@@ -10,11 +10,23 @@ use crate::error::Result;
 use crate::packing::{Batches, PackedBatch, PrefixTrie};
 use std::time::{Duration, Instant};
 
-/// Which ids are wanted where a sequence ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is asked where a sequence ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReadoutRequest<'a> {
-    /// Each below the vocabulary size.
+    /// Ids whose logits are wanted, each below the vocabulary size.
     pub wanted: &'a [u32],
+    /// In 0..=1: also rank the vocabulary, and count the ids that hold this much. Costs a row of logits in memory.
+    pub nucleus_mass: Option<f64>,
+}
+
+impl<'a> ReadoutRequest<'a> {
+    pub const fn new(wanted: &'a [u32]) -> Self {
+        ReadoutRequest { wanted, nucleus_mass: None }
+    }
+
+    pub const fn ranked(self, nucleus_mass: Option<f64>) -> Self {
+        ReadoutRequest { nucleus_mass, ..self }
+    }
 }
 
 /// What one batch yields.

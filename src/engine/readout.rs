@@ -1,5 +1,7 @@
 //! From a row of logits to what leaves the engine. A full vocabulary row never does.
 
+use super::prefill::ReadoutRequest;
+use super::ranking::Ranking;
 use crate::error::{Error, Result};
 
 /// Temperatures outside are refused: below, a response is a point mass in f64 anyway; above, uniform.
@@ -46,11 +48,17 @@ pub struct ReadoutLogits {
     pub wanted: Vec<f64>,
     /// ln Σ exp(logit / T) over the scope, for each temperature of the settings.
     pub log_sum_exp: Vec<f64>,
-    /// Shannon entropy of softmax(logits) over the scope, in nats.
+    /// The same at temperature 1.
+    pub log_total: f64,
+    /// Shannon entropy of softmax(logits / T) over the scope, in nats, for each temperature of the settings.
+    pub entropies: Vec<f64>,
+    /// The same at temperature 1.
     pub entropy: f64,
     /// The most probable ids of the scope and their log-probs (natural log, temperature 1), best first; ties by ascending
     /// id.
     pub top: Vec<(u32, f64)>,
+    /// Where it was asked for, and the scope is the vocabulary.
+    pub ranking: Option<Ranking>,
 }
 
 impl ReadoutLogits {
@@ -58,25 +66,29 @@ impl ReadoutLogits {
     ///
     /// # Errors
     /// Kind `Model` when a logit is NaN or infinite.
-    pub fn from_row(row: &[f32], wanted: &[u32], settings: &ReadoutSettings) -> Result<Self> {
+    pub fn from_row(row: &[f32], request: &ReadoutRequest<'_>, settings: &ReadoutSettings) -> Result<Self> {
         if let Some(id) = row.iter().position(|logit| !logit.is_finite()) {
             return Err(refuse_logit(id, row[id]));
         }
         let max = row.iter().fold(f32::NEG_INFINITY, |max, &logit| max.max(logit)) as f64;
-        let log_sum_exp = settings.temperatures.iter().map(|&t| log_sum_exp(row, max, t)).collect();
-        let (mut total, mut weighted) = (0.0, 0.0);
-        for &logit in row {
-            let below = logit as f64 - max;
-            let weight = below.exp();
-            total += weight;
-            weighted += weight * below;
-        }
-        let log_total = max + total.ln();
+        let sums: Vec<Sums> = settings.temperatures.iter().map(|&t| Sums::of(row, max, t)).collect();
+        let at_one = Sums::of(row, max, 1.0);
+        let log_total = at_one.log_sum_exp(max, 1.0);
         Ok(ReadoutLogits {
-            wanted: wanted.iter().map(|&id| row[id as usize] as f64).collect(),
-            log_sum_exp,
-            entropy: (total.ln() - weighted / total).max(0.0),
+            wanted: request.wanted.iter().map(|&id| row[id as usize] as f64).collect(),
+            log_sum_exp: sums
+                .iter()
+                .zip(&settings.temperatures)
+                .map(|(sums, &t)| sums.log_sum_exp(max, t))
+                .collect(),
+            log_total,
+            entropies: sums.iter().zip(&settings.temperatures).map(|(sums, &t)| sums.entropy(t)).collect(),
+            entropy: at_one.entropy(1.0),
             top: top(row, settings.top_count).map(|id| (id, row[id as usize] as f64 - log_total)).collect(),
+            ranking: request.nucleus_mass.map(|mass| {
+                let totals = sums.iter().map(|sums| sums.total);
+                Ranking::of_row(row.to_vec(), request.wanted, &settings.temperatures, totals, mass)
+            }),
         })
     }
 
@@ -92,7 +104,7 @@ impl ReadoutLogits {
             return Err(refuse_logit(wanted[place] as usize, logits[place]));
         }
         let row: Vec<f32> = places.iter().map(|&place| logits[place]).collect();
-        let mut read = Self::from_row(&row, &[], settings)?;
+        let mut read = Self::from_row(&row, &ReadoutRequest::new(&[]), settings)?;
         read.wanted = logits.iter().map(|&logit| logit as f64).collect();
         for (id, _) in &mut read.top {
             *id = wanted[places[*id as usize]];
@@ -113,10 +125,34 @@ pub(super) fn refuse_logit(id: usize, logit: f32) -> Error {
         .hint("the weights are damaged, or overflow in this dtype")
 }
 
-/// ln Σ exp(x / t), with the maximum taken out.
-fn log_sum_exp(row: &[f32], max: f64, temperature: f64) -> f64 {
-    let total: f64 = row.iter().map(|&logit| ((logit as f64 - max) / temperature).exp()).sum();
-    max / temperature + total.ln()
+/// Σ w and Σ w · (logit − max), with w = exp((logit − max) / T).
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sums {
+    pub total: f64,
+    pub weighted: f64,
+}
+
+impl Sums {
+    fn of(row: &[f32], max: f64, temperature: f64) -> Self {
+        let mut sums = Sums::default();
+        for &logit in row {
+            let below = logit as f64 - max;
+            let weight = (below / temperature).exp();
+            sums.total += weight;
+            sums.weighted += weight * below;
+        }
+        sums
+    }
+
+    /// ln Σ exp(logit / T).
+    pub fn log_sum_exp(&self, max: f64, temperature: f64) -> f64 {
+        max / temperature + self.total.ln()
+    }
+
+    /// Of softmax(logits / T), in nats: ln Σ w − Σ w · (logit − max) / (T · Σ w).
+    pub fn entropy(&self, temperature: f64) -> f64 {
+        (self.total.ln() - self.weighted / (temperature * self.total)).max(0.0)
+    }
 }
 
 /// Ids of the `count` largest logits.
@@ -148,14 +184,15 @@ mod tests {
         #[test]
         fn it_is_a_softmax(row in prop::collection::vec(-30f32..30.0, 5..60)) {
             let wanted: Vec<u32> = (0..row.len() as u32).collect();
-            let read = ReadoutLogits::from_row(&row, &wanted, &settings()).unwrap();
+            let read = ReadoutLogits::from_row(&row, &ReadoutRequest::new(&wanted), &settings()).unwrap();
             for (index, &temperature) in settings().temperatures.iter().enumerate() {
                 let log_probs: Vec<f64> = (0..row.len()).map(|id| read.log_prob(id, index, temperature)).collect();
                 let total: f64 = log_probs.iter().map(|l| l.exp()).sum();
                 prop_assert!((total - 1.0).abs() < 1e-12);
+                let entropy: f64 = log_probs.iter().map(|l| -l * l.exp()).sum();
+                prop_assert!((entropy - read.entropies[index]).abs() < 1e-9);
                 if temperature == 1.0 {
-                    let entropy: f64 = log_probs.iter().map(|l| -l * l.exp()).sum();
-                    prop_assert!((entropy - read.entropy).abs() < 1e-9);
+                    prop_assert_eq!(read.entropy, read.entropies[index]);
                     let mut sorted: Vec<(u32, f64)> = wanted.iter().copied().zip(log_probs).collect();
                     sorted.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
                     for (top, expected) in read.top.iter().zip(sorted) {
@@ -170,7 +207,7 @@ mod tests {
     fn ties_go_to_the_smaller_id() {
         let read = ReadoutLogits::from_row(
             &[1.0, 2.0, 2.0, 2.0],
-            &[],
+            &ReadoutRequest::new(&[]),
             &ReadoutSettings { top_count: 2, ..settings() },
         );
         assert_eq!(read.unwrap().top.iter().map(|t| t.0).collect::<Vec<_>>(), [1, 2]);
@@ -178,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_nan_is_refused() {
-        let error = ReadoutLogits::from_row(&[0.0, f32::NAN], &[0], &settings()).unwrap_err();
+        let error =
+            ReadoutLogits::from_row(&[0.0, f32::NAN], &ReadoutRequest::new(&[0]), &settings()).unwrap_err();
         assert_eq!(error.to_string(), "the logit of token 1 is NaN");
     }
 }

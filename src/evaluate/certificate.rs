@@ -134,7 +134,7 @@ fn prompt_alone(plan: &RunPlan, decoder: &Decoder, prompt: &PreparedPrompt) -> R
     let (mut sequences, mut requests) = (Vec::new(), Vec::new());
     for (prefix, wanted) in prompt.probe.readouts() {
         sequences.push(decoder.config().sequence(&prompt.ids, prefix));
-        requests.push(ReadoutRequest { wanted });
+        requests.push(ReadoutRequest::new(wanted));
     }
     let trie = PrefixTrie::new(&sequences);
     let readout = ReadoutSettings {

@@ -7,7 +7,7 @@ use crate::engine::{DecoderConfig, ReadoutRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::packing::PrefixTrie;
 use crate::prompts::{Cell, Prompt, PromptOption, render, render_all};
-use crate::scoring::OptionProbe;
+use crate::scoring::{NUCLEUS_MASS, OptionProbe};
 use crate::tokens::TextKind;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -98,13 +98,14 @@ impl Prepared {
         self.premise_of[cell_index]
     }
 
-    /// The trie of all readouts, and what each of them wants.
+    /// The trie of all readouts, and what each of them wants. The token behind a prompt is ranked.
     pub fn trie(&self, config: &DecoderConfig) -> (PrefixTrie, Vec<ReadoutRequest<'_>>) {
         let (mut sequences, mut requests) = (Vec::new(), Vec::new());
-        for prompt in self.prompts.iter().chain(&self.premises) {
-            for (prefix, wanted) in prompt.probe.readouts() {
+        for (index, prompt) in self.prompts.iter().chain(&self.premises).enumerate() {
+            for (place, (prefix, wanted)) in prompt.probe.readouts().enumerate() {
+                let is_ranked = place == 0 && index < self.prompts.len();
                 sequences.push(config.sequence(&prompt.ids, prefix));
-                requests.push(ReadoutRequest { wanted });
+                requests.push(ReadoutRequest::new(wanted).ranked(is_ranked.then_some(NUCLEUS_MASS)));
             }
         }
         (PrefixTrie::new(&sequences), requests)

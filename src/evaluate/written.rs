@@ -7,11 +7,12 @@ use super::prepare::{Prepared, PreparedPrompt};
 use crate::compare::{Diversity, DiversityTally, ModelUnit};
 use crate::engine::ReadoutLogits;
 use crate::error::Result;
-use crate::output::records::{CellRow, ConcentrationCard, Counts, PromptRow};
-use crate::output::{CellWriter, PromptWriter, ResultFolder};
+use crate::output::records::{CellRow, ConcentrationCard, Counts, PromptRow, TokenRow};
+use crate::output::{CellWriter, PromptWriter, ResultFolder, TokenWriter};
 use crate::prompts::{AnswerKey, Cell};
 use crate::scoring::{
-    CellReading, OptionProbe, ReadingStatus, log_probs, premise_normalised, read_cell, read_verbalised,
+    CellReading, OptionProbe, ReadingStatus, TokenReading, log_probs, premise_normalised, read_cell,
+    read_tokens, read_verbalised,
 };
 use crate::survey::ResponseDistribution;
 use crate::tokens::TextTokenizer;
@@ -69,12 +70,13 @@ pub struct FinishedCells {
     pub counts: Counts,
 }
 
-/// Writes `cells.parquet` and `prompts.parquet`, and sums over option orders.
+/// Writes `cells.parquet`, `prompts.parquet` and `tokens.parquet`, and sums over option orders.
 pub struct WrittenCells<'a> {
     plan: &'a RunPlan,
     tokenizer: &'a TextTokenizer,
     cells: CellWriter,
     prompts: PromptWriter,
+    tokens: TokenWriter,
     units: BTreeMap<UnitKey, UnitSum>,
     /// Cells that hypotheses may be about; none where the study has no hypotheses.
     responses: Vec<CellResponse>,
@@ -84,7 +86,7 @@ pub struct WrittenCells<'a> {
 }
 
 impl<'a> WrittenCells<'a> {
-    /// Opens both files.
+    /// Opens the files.
     ///
     /// # Errors
     /// Kind `Output`.
@@ -94,6 +96,7 @@ impl<'a> WrittenCells<'a> {
             tokenizer,
             cells: CellWriter::create(&folder.cells_path(), &plan.study.facets)?,
             prompts: PromptWriter::create(&folder.prompts_path(), &plan.study.facets)?,
+            tokens: TokenWriter::create(&folder.tokens_path(), &plan.study.facets)?,
             units: BTreeMap::new(),
             responses: Vec::new(),
             diversity: vec![DiversityTally::default(); plan.settings.temperatures.len()],
@@ -125,6 +128,7 @@ impl<'a> WrittenCells<'a> {
         let cell_id = self.plan.cell_id(cell);
         for (prompt, readouts) in prompts.iter().zip(&gathered.readouts) {
             self.prompts.write(self.prompt_row(prompt, &cell_id, &readouts[0]))?;
+            self.tokens.write_all(self.token_rows(prompt, &cell_id, readouts)?)?;
         }
         let readout_count = gathered.readouts.iter().map(Vec::len).sum();
         self.count(&readings[self.plan.unit_temperature_index()].reading, readout_count);
@@ -154,7 +158,7 @@ impl<'a> WrittenCells<'a> {
         Ok(())
     }
 
-    /// Makes both files whole.
+    /// Makes the files whole.
     ///
     /// # Errors
     /// Kind `Output`.
@@ -163,6 +167,7 @@ impl<'a> WrittenCells<'a> {
             self.units.iter().map(|(key, sum)| unit(self.plan, key, sum)).collect::<Result<Vec<_>>>()?;
         self.cells.finish()?;
         self.prompts.finish()?;
+        self.tokens.finish()?;
         let temperatures = &self.plan.settings.temperatures;
         let found = temperatures.iter().zip(&self.diversity);
         let concentration = found
@@ -228,6 +233,43 @@ impl<'a> WrittenCells<'a> {
             top_tokens: readout.top.iter().map(|top| self.tokenizer.token_text(top.0)).collect(),
             top_log_probs: readout.top.iter().map(|top| top.1).collect(),
         }
+    }
+
+    fn token_rows(
+        &self,
+        prepared: &PreparedPrompt,
+        cell_id: &str,
+        readouts: &[ReadoutLogits],
+    ) -> Result<Vec<TokenRow>> {
+        let (plan, study, cell) = (self.plan, &self.plan.study, &prepared.cell);
+        let options = &study.scales[study.items[cell.item_index].scale_index].options;
+        let format = &study.formats[cell.format_index];
+        // The forms of a verbalised distribution are a hundred numbers.
+        let forms = match format.key {
+            AnswerKey::Count => &[],
+            _ => prepared.probe.events().forms.as_slice(),
+        };
+        let texts: Vec<String> = forms.iter().map(|form| form.surface_form.clone()).collect();
+        let codes: Vec<String> =
+            forms.iter().map(|form| options[form.event.option_index].code.clone()).collect();
+        let row = |read: TokenReading| TokenRow {
+            cell_id: cell_id.to_owned(),
+            asked_option: prepared.asked_option.map(|index| options[index].code.clone()),
+            elicitation_format: format.id.clone(),
+            temperature: read.temperature,
+            vocabulary_entropy: read.entropy,
+            nucleus_size: read.nucleus_size,
+            best_token: self.tokenizer.token_text(read.best.id),
+            best_token_rank: read.best.rank,
+            best_token_log_prob: read.best.log_prob,
+            forms: texts.clone(),
+            form_options: codes.clone(),
+            form_probabilities: read.form_probabilities.into_iter().take(forms.len()).collect(),
+            off_tokens: read.off_option.iter().map(|(id, _)| self.tokenizer.token_text(*id)).collect(),
+            off_log_probs: read.off_option.iter().map(|(_, log_prob)| *log_prob).collect(),
+        };
+        let read = read_tokens(&prepared.probe, readouts, &plan.settings.temperatures)?;
+        Ok(read.into_iter().map(row).collect())
     }
 
     fn write_reading(&mut self, cell: &Cell, cell_id: &str, read: &CellRead) -> Result<()> {

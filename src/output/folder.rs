@@ -70,9 +70,14 @@ impl ResultFolder {
         self.path.join("cells.parquet")
     }
 
-    /// One row per cell.
+    /// One row per prompt.
     pub fn prompts_path(&self) -> PathBuf {
         self.path.join("prompts.parquet")
+    }
+
+    /// One row per prompt × temperature.
+    pub fn tokens_path(&self) -> PathBuf {
+        self.path.join("tokens.parquet")
     }
 
     /// One row per compared unit × predictor × metric.

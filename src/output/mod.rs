@@ -12,5 +12,6 @@ mod parquet;
 pub use folder::ResultFolder;
 pub use manifest::{read_manifest, write_manifest};
 pub use parquet::{
-    CellWriter, ComparisonWriter, PromptWriter, TableWriter, read_cells, read_comparisons, read_prompts,
+    CellWriter, ComparisonWriter, PromptWriter, TableWriter, TokenWriter, read_cells, read_comparisons,
+    read_prompts, read_tokens,
 };

@@ -1,11 +1,11 @@
-//! The rows and the manifest of a result folder, version 3. A Parquet column has the name of its field.
+//! The rows and the manifest of a result folder, version 5. A Parquet column has the name of its field.
 //! Plain data: no Arrow, no Parquet.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when the meaning or the name of a column changes.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// `cells.parquet`: one row per cell × temperature × option.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,33 @@ pub struct PromptRow {
     pub top_ids: Vec<u32>,
     pub top_tokens: Vec<String>,
     pub top_log_probs: Vec<f64>,
+}
+
+/// `tokens.parquet`: one row per prompt × temperature: the next token, whether or not it is an option's. Natural logs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenRow {
+    pub cell_id: String,
+    /// As in `prompts.parquet`.
+    pub asked_option: Option<String>,
+    pub elicitation_format: String,
+    pub temperature: f64,
+    /// Shannon entropy of the next token, in nats.
+    pub vocabulary_entropy: f64,
+    /// Tokens in the smallest set that holds 0.9.
+    pub nucleus_size: u32,
+    /// Of the tokens that begin an option the most probable one; its place among all tokens (1 is the first, the same at every
+    /// temperature), and its log-prob.
+    pub best_token: String,
+    pub best_token_rank: u32,
+    pub best_token_log_prob: f64,
+    /// The surface forms as which options are read, the option that each is of, and the probability that the response is written so.
+    /// Those of an option add up to the probability of its event. Empty in a verbalised distribution, whose forms are numbers.
+    pub forms: Vec<String>,
+    pub form_options: Vec<String>,
+    pub form_probabilities: Vec<f64>,
+    /// Of the most probable tokens that `prompts.parquet` lists those that begin no option as it is read, best first.
+    pub off_tokens: Vec<String>,
+    pub off_log_probs: Vec<f64>,
 }
 
 /// `comparisons.parquet`: one row per compared unit × predictor × metric.

@@ -1,7 +1,9 @@
 //! A synthetic result folder for tests, shaped like a run of isear: every row follows from the indices of its cell.
 
 use crate::output::records::*;
-use crate::output::{CellWriter, ComparisonWriter, PromptWriter, ResultFolder, fixtures, write_manifest};
+use crate::output::{
+    CellWriter, ComparisonWriter, PromptWriter, ResultFolder, TokenWriter, fixtures, write_manifest,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -154,6 +156,7 @@ pub fn write_folder(parent: &Path, shape: &Shape) -> ResultFolder {
     let mut manifest = manifest(shape);
     write_cells(&folder, shape, &manifest.study.facets);
     manifest.counts.readout_count = write_prompts(&folder, shape);
+    write_tokens(&folder, shape);
     if shape.has_people {
         write_comparisons(&folder, shape, &manifest.study.facets);
     }
@@ -267,6 +270,34 @@ fn write_prompts(folder: &ResultFolder, shape: &Shape) -> u64 {
     let count = writer.row_count();
     writer.finish().unwrap();
     count
+}
+
+fn write_tokens(folder: &ResultFolder, shape: &Shape) {
+    let mut writer = TokenWriter::create(&folder.tokens_path(), &[]).unwrap();
+    each_cell(|group, item, language, format, order| {
+        let mass = answer_mass(shape, group, item, language, format);
+        for temperature in TEMPERATURES {
+            let first = 0.6 * mass.powf(1.0 / temperature);
+            let row = TokenRow {
+                cell_id: cell_id(group, item, language, format, order),
+                asked_option: None,
+                elicitation_format: FORMATS[format].to_owned(),
+                temperature,
+                vocabulary_entropy: 1.5 * temperature,
+                nucleus_size: 2 + (10.0 * temperature) as u32,
+                best_token: " 1".to_owned(),
+                best_token_rank: 1 + format as u32,
+                best_token_log_prob: first.ln(),
+                forms: vec!["1".to_owned(), " 1".to_owned()],
+                form_options: vec!["1".to_owned(), "1".to_owned()],
+                form_probabilities: vec![0.1 * mass, first],
+                off_tokens: vec!["\n".to_owned(), shape.text.to_owned()],
+                off_log_probs: vec![-2.0 / temperature, -3.5 / temperature],
+            };
+            writer.write(row).unwrap();
+        }
+    });
+    writer.finish().unwrap();
 }
 
 /// From an item and its people to a predicted distribution.

@@ -1,8 +1,8 @@
 //! The files of a result folder, read back. All that the page is made of; knows nothing of the page.
 
 use crate::error::{Error, Result};
-use crate::output::records::{CellRow, ComparisonRow, PromptRow, RunManifest};
-use crate::output::{ResultFolder, read_cells, read_comparisons, read_manifest, read_prompts};
+use crate::output::records::{CellRow, ComparisonRow, PromptRow, RunManifest, TokenRow};
+use crate::output::{ResultFolder, read_cells, read_comparisons, read_manifest, read_prompts, read_tokens};
 use std::collections::{BTreeMap, HashMap};
 
 /// A finished run as its files tell it.
@@ -11,6 +11,7 @@ pub struct RunTables {
     pub manifest: RunManifest,
     pub cells: Vec<CellRow>,
     pub prompts: Vec<PromptRow>,
+    pub tokens: Vec<TokenRow>,
     /// Empty for a study without human data.
     pub comparisons: Vec<ComparisonRow>,
 }
@@ -31,9 +32,10 @@ impl RunTables {
         }
         sort_as_studied(&mut cells, &manifest.study.order);
         let prompts = read_prompts(&folder.prompts_path())?;
+        let tokens = read_tokens(&folder.tokens_path())?;
         let compares = manifest.study.human_data.is_some() || folder.comparisons_path().exists();
         let comparisons = if compares { read_comparisons(&folder.comparisons_path())? } else { Vec::new() };
-        Ok(RunTables { manifest, cells, prompts, comparisons })
+        Ok(RunTables { manifest, cells, prompts, tokens, comparisons })
     }
 }
 

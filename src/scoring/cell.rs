@@ -123,7 +123,7 @@ fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{ReadoutLogits, ReadoutScope, ReadoutSettings};
+    use crate::engine::{ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
     use crate::tokens::{Claim, option_events};
     use proptest::prelude::*;
 
@@ -154,7 +154,9 @@ mod tests {
         };
         probe
             .readouts()
-            .map(|(prefix, wanted)| ReadoutLogits::from_row(&row(prefix), wanted, &settings).unwrap())
+            .map(|(prefix, wanted)| {
+                ReadoutLogits::from_row(&row(prefix), &ReadoutRequest::new(wanted), &settings).unwrap()
+            })
             .collect()
     }
 
@@ -186,7 +188,9 @@ mod tests {
         let readouts: Vec<_> = probe
             .readouts()
             .zip(&rows)
-            .map(|((_, wanted), row)| ReadoutLogits::from_row(row, wanted, &settings).unwrap())
+            .map(|((_, wanted), row)| {
+                ReadoutLogits::from_row(row, &ReadoutRequest::new(wanted), &settings).unwrap()
+            })
             .collect();
         let reading = &read_cell(&probe, &readouts, &[1.0], THRESHOLDS).unwrap()[0];
         let found: Vec<f64> = reading.log_probs.iter().map(|log_prob| log_prob.exp()).collect();
@@ -199,7 +203,8 @@ mod tests {
         let probe = probe(&[(0, &[0]), (1, &[1])]);
         let settings =
             ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 0 };
-        let readouts = [ReadoutLogits::from_row(&[0.0, 0.0, 9.0], &[0, 1], &settings).unwrap()];
+        let readouts =
+            [ReadoutLogits::from_row(&[0.0, 0.0, 9.0], &ReadoutRequest::new(&[0, 1]), &settings).unwrap()];
         let reading = &read_cell(&probe, &readouts, &[1.0], THRESHOLDS).unwrap()[0];
         assert_eq!((reading.status, &reading.distribution), (ReadingStatus::Unusable, &None));
     }

@@ -60,7 +60,7 @@ pub fn read_verbalised(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{ReadoutScope, ReadoutSettings};
+    use crate::engine::{ReadoutRequest, ReadoutScope, ReadoutSettings};
     use crate::tokens::{Claim, option_events};
 
     /// Numbers 0 to 3 as single tokens.
@@ -75,7 +75,7 @@ mod tests {
         let settings =
             ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 0 };
         let row = probabilities.map(|p| p.max(1e-30).ln());
-        vec![ReadoutLogits::from_row(&row, &[0, 1, 2, 3], &settings).unwrap()]
+        vec![ReadoutLogits::from_row(&row, &ReadoutRequest::new(&[0, 1, 2, 3]), &settings).unwrap()]
     }
 
     fn read(rows: [[f32; 5]; 2]) -> VerbalisedReading {

@@ -24,6 +24,6 @@ mod vocabulary;
 
 pub use claims::Claim;
 pub use encode::{EncodedForm, EncodedPrompt, TextKind};
-pub use surface_forms::{OptionEvent, OptionEvents, option_events};
+pub use surface_forms::{FormEvent, OptionEvent, OptionEvents, option_events};
 pub use text_tokenizer::TextTokenizer;
 pub use vocabulary::{RanksFamily, TokenizerModelFormat, VocabularyMetadata};

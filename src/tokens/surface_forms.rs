@@ -31,16 +31,23 @@ impl OptionEvent {
     }
 }
 
+/// What one way of writing an option has of the option's event: those of an option add up to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormEvent {
+    pub surface_form: String,
+    pub event: OptionEvent,
+}
+
 /// All option events of one prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionEvents {
     /// Distinct token sequences behind the readout position whose probabilities are wanted.
     pub sequences: Vec<Vec<u32>>,
-    /// For each sequence, the index of its claim. A claim that is not named here is contained in another of its own option:
-    /// a duplicate, or a longer way to write what a shorter one already collects.
-    pub sequence_claims: Vec<usize>,
     /// One per option, in option order.
     pub events: Vec<OptionEvent>,
+    /// Those that hold a sequence, in the order of the claims. A form that is not here is contained in another of its own option:
+    /// a duplicate, or a longer way to write what a shorter one already collects.
+    pub forms: Vec<FormEvent>,
 }
 
 /// Turns the claims of all options into disjoint events.
@@ -56,22 +63,41 @@ pub fn option_events(claims: &[Claim], option_names: &[String]) -> Result<Option
 
     let empty_event = |option_index| OptionEvent { option_index, add: Vec::new(), subtract: Vec::new() };
     let mut events: Vec<OptionEvent> = (0..option_names.len()).map(empty_event).collect();
+    let mut forms: Vec<FormEvent> = Vec::new();
+    let mut form_of = |claim: &Claim, option_index| {
+        let known = forms.iter().position(|form| {
+            form.event.option_index == option_index && form.surface_form == claim.surface_form
+        });
+        known.unwrap_or_else(|| {
+            let surface_form = claim.surface_form.clone();
+            forms.push(FormEvent { surface_form, event: empty_event(option_index) });
+            forms.len() - 1
+        })
+    };
+    let mut form_parts = Vec::new();
     for (sequence_index, &claim_index) in kept.iter().enumerate() {
         let claim = &claims[claim_index];
         if let Some(option_index) = claim.option_index {
             events[option_index].add.push(sequence_index);
+            form_parts.push((form_of(claim, option_index), sequence_index, true));
         }
         let outer = nearest_claimed_prefix(&claim.ids, &owners);
         if let Some(option_index) = outer.and_then(|outer| claims[outer].option_index) {
             events[option_index].subtract.push(sequence_index);
+            let holder = holder(&claim.ids, claims, &owners);
+            form_parts.push((form_of(holder, option_index), sequence_index, false));
         }
+    }
+    for (form, sequence_index, is_added) in form_parts {
+        let event = &mut forms[form].event;
+        if is_added { &mut event.add } else { &mut event.subtract }.push(sequence_index);
     }
     if let Some(event) = events.iter().find(|event| event.add.is_empty()) {
         let name = &option_names[event.option_index];
         return Err(Error::study(format!("option \"{name}\" has no surface form")));
     }
     let sequences = kept.iter().map(|&index| claims[index].ids.clone()).collect();
-    Ok(OptionEvents { sequences, sequence_claims: kept, events })
+    Ok(OptionEvents { sequences, events, forms })
 }
 
 /// Which claim holds which token sequence: the first of its option that is written so. Any option comes before none.
@@ -104,6 +130,16 @@ fn is_kept(index: usize, claims: &[Claim], owners: &HashMap<&[u32], usize>) -> b
     let claim = &claims[index];
     let outer = || nearest_claimed_prefix(&claim.ids, owners).and_then(|outer| claims[outer].option_index);
     owners[claim.ids.as_slice()] == index && outer() != claim.option_index
+}
+
+/// The claim that collects what is on its way to `ids`: of the claims on its strict prefixes that are kept, the longest.
+fn holder<'a>(ids: &[u32], claims: &'a [Claim], owners: &HashMap<&[u32], usize>) -> &'a Claim {
+    let mut at = nearest_claimed_prefix(ids, owners).expect("something is claimed on the way");
+    while !is_kept(at, claims, owners) {
+        at = nearest_claimed_prefix(&claims[at].ids, owners)
+            .expect("what is not kept is held by a shorter one");
+    }
+    &claims[at]
 }
 
 /// The claim on the longest strict prefix of `ids`.

@@ -1,5 +1,5 @@
-//! The readout in one pass: logits of a stretch of the vocabulary, reduced while they are in cache. No whole row of logits is
-//! ever stored. `ReadoutLogits::from_row` is the naive twin.
+//! The readout in one pass: logits of a stretch of the vocabulary, reduced while they are in cache. A whole row of logits is
+//! stored only where it is to be ranked. `ReadoutLogits::from_row` is the naive twin.
 //!
 //! A row is reduced stretch by stretch, with borders that depend on the vocabulary alone, so its bits do not depend on the
 //! rows beside it or on the number of threads.
@@ -7,7 +7,8 @@
 use super::super::kernels::pointwise::{cap_logits, write_tile};
 use super::super::kernels::reduce::{exponentials, largest, top};
 use super::super::kernels::{Isa, PackedRows};
-use super::super::readout::{ReadoutLogits, ReadoutScope, ReadoutSettings, refuse_logit};
+use super::super::ranking::Ranking;
+use super::super::readout::{ReadoutLogits, ReadoutScope, ReadoutSettings, Sums, refuse_logit};
 use super::super::stages::EngineStage;
 use super::super::{DecoderConfig, ReadoutRequest};
 use super::decoder::PackedDecoder;
@@ -22,21 +23,24 @@ const STRETCH: usize = 1024;
 /// Rows that share a walk over the readout matrix.
 const ROW_COUNT_MAX: usize = 240;
 
+/// Logits that are stored at once for ranking: 64 MiB.
+const STORED_COUNT_MAX: usize = 16 << 20;
+
 /// One row's part in one stretch.
 #[derive(Debug, Clone)]
 struct Partial {
     /// The first id whose logit is not finite, and that logit.
     broken: Option<(usize, f32)>,
     max: f32,
-    /// Σ exp((logit − max) / T), for each temperature.
-    sums: Vec<f64>,
-    /// Σ exp(logit − max), and Σ exp(logit − max) · (logit − max).
-    total: f64,
-    weighted: f64,
+    /// For each temperature, and at temperature 1.
+    sums: Vec<Sums>,
+    at_one: Sums,
     /// Best first; ties by ascending id.
     top: Vec<(u32, f32)>,
     /// Index into the wanted ids, and the logit.
     wanted: Vec<(usize, f32)>,
+    /// All of it, where it is to be ranked.
+    logits: Vec<f32>,
 }
 
 impl PackedDecoder {
@@ -106,26 +110,26 @@ impl PackedDecoder {
         let (config, width) = (&self.config, self.config.hidden_size);
         let mut readouts = Vec::with_capacity(requests.len());
         // Even groups, so that no walk over the whole matrix is for a few rows.
-        let walks = requests.len().div_ceil(ROW_COUNT_MAX).max(1);
+        let walks = requests.len().div_ceil(row_count_max(requests, config.vocab_size)).max(1);
         let row_count = requests.len().div_ceil(walks).max(1);
         for (rows, requests) in hidden.chunks(row_count * width).zip(requests.chunks(row_count)) {
             let mut packed = PackedRows::new(self.kernel);
             pack_normed(config, rows, Some(&self.final_norm), &mut packed, &mut Vec::new());
-            let sorted: Vec<Vec<(u32, usize)>> = requests.iter().map(by_id).collect();
+            let asked: Vec<Asked> = requests.iter().map(Asked::new).collect();
             let stretches = (0..config.vocab_size).step_by(STRETCH).collect::<Vec<_>>();
             let partials: Vec<Vec<Partial>> = stretches
                 .into_par_iter()
                 .map(|first| {
                     session.clock.time(EngineStage::Readout, || {
                         session.logits.with(Vec::new, |logits| {
-                            self.stretch(&packed, first, config.vocab_size, &sorted, settings, logits)
+                            self.stretch(&packed, first, config.vocab_size, &asked, settings, logits)
                         })
                     })
                 })
                 .collect();
             let read = requests.par_iter().enumerate().map(|(row, request)| {
                 let parts: Vec<&Partial> = partials.iter().map(|rows| &rows[row]).collect();
-                merged(&parts, request.wanted.len(), settings)
+                session.clock.time(EngineStage::Readout, || merged(&parts, request, settings))
             });
             readouts.extend(read.collect::<Result<Vec<_>>>()?);
         }
@@ -138,7 +142,7 @@ impl PackedDecoder {
         rows: &PackedRows,
         first: usize,
         vocab_size: usize,
-        wanted: &[Vec<(u32, usize)>],
+        asked: &[Asked],
         settings: &ReadoutSettings,
         logits: &mut Vec<f32>,
     ) -> Vec<Partial> {
@@ -152,72 +156,99 @@ impl PackedDecoder {
             write_tile(isa, sums, columns, matrix.bias(panel), &mut logits[at..], STRETCH);
         });
         self.bend(logits);
-        let rows = logits.chunks(STRETCH).zip(wanted);
-        rows.map(|(logits, wanted)| partial(isa, &logits[..len], first, wanted, settings)).collect()
+        let rows = logits.chunks(STRETCH).zip(asked);
+        rows.map(|(logits, asked)| partial(isa, &logits[..len], first, asked, settings)).collect()
     }
 }
 
-/// Wanted ids in ascending order, each with its place in the request.
-fn by_id(request: &ReadoutRequest<'_>) -> Vec<(u32, usize)> {
-    let mut ids: Vec<(u32, usize)> = request.wanted.iter().copied().zip(0..).collect();
-    ids.sort_unstable();
-    ids
+/// Rows that share a walk, fewer where many are stored.
+fn row_count_max(requests: &[ReadoutRequest<'_>], vocab_size: usize) -> usize {
+    match requests.iter().any(|request| request.nucleus_mass.is_some()) {
+        true => (STORED_COUNT_MAX / vocab_size).clamp(1, ROW_COUNT_MAX),
+        false => ROW_COUNT_MAX,
+    }
 }
 
-fn partial(
-    isa: Isa,
-    logits: &[f32],
-    first: usize,
-    wanted: &[(u32, usize)],
-    settings: &ReadoutSettings,
-) -> Partial {
+/// A request as stretches look at it.
+struct Asked {
+    /// Wanted ids in ascending order, each with its place in the request.
+    by_id: Vec<(u32, usize)>,
+    is_ranked: bool,
+}
+
+impl Asked {
+    fn new(request: &ReadoutRequest<'_>) -> Self {
+        let mut by_id: Vec<(u32, usize)> = request.wanted.iter().copied().zip(0..).collect();
+        by_id.sort_unstable();
+        Asked { by_id, is_ranked: request.nucleus_mass.is_some() }
+    }
+}
+
+fn partial(isa: Isa, logits: &[f32], first: usize, asked: &Asked, settings: &ReadoutSettings) -> Partial {
     let (max, is_finite) = largest(isa, logits);
     let broken = match is_finite {
         true => None,
         false => logits.iter().position(|logit| !logit.is_finite()).map(|at| (first + at, logits[at])),
     };
-    let sum = |&temperature: &f64| exponentials(isa, logits, max, temperature.recip()).0;
-    let (total, weighted) = exponentials(isa, logits, max, 1.0);
-    let sums = settings.temperatures.iter().map(|t| if *t == 1.0 { total } else { sum(t) }).collect();
+    let sum = |temperature: f64| {
+        let (total, weighted) = exponentials(isa, logits, max, temperature.recip());
+        Sums { total, weighted }
+    };
+    let at_one = sum(1.0);
+    let sums = settings.temperatures.iter().map(|&t| if t == 1.0 { at_one } else { sum(t) }).collect();
+    let wanted = &asked.by_id;
     let ids = wanted.partition_point(|&(id, _)| (id as usize) < first)
         ..wanted.partition_point(|&(id, _)| (id as usize) < first + logits.len());
     let wanted = wanted[ids].iter().map(|&(id, place)| (place, logits[id as usize - first])).collect();
     let top = top(isa, logits, settings.top_count);
     let top = top.into_iter().map(|(at, logit)| ((first + at) as u32, logit)).collect();
-    Partial { broken, max, sums, total, weighted, top, wanted }
+    let logits = if asked.is_ranked { logits.to_vec() } else { Vec::new() };
+    Partial { broken, max, sums, at_one, top, wanted, logits }
 }
 
 /// One row from its parts, in the order of the vocabulary.
-fn merged(parts: &[&Partial], wanted_count: usize, settings: &ReadoutSettings) -> Result<ReadoutLogits> {
+fn merged(
+    parts: &[&Partial],
+    request: &ReadoutRequest<'_>,
+    settings: &ReadoutSettings,
+) -> Result<ReadoutLogits> {
     if let Some((id, logit)) = parts.iter().find_map(|part| part.broken) {
         return Err(refuse_logit(id, logit));
     }
     let max = parts.iter().map(|part| part.max).fold(f32::NEG_INFINITY, f32::max) as f64;
-    let log_sum_exp = settings.temperatures.iter().enumerate().map(|(index, temperature)| {
-        let scaled = |part: &&Partial| part.sums[index] * ((part.max as f64 - max) / temperature).exp();
-        max / temperature + parts.iter().map(scaled).sum::<f64>().ln()
-    });
-    let log_sum_exp = log_sum_exp.collect();
-    let (mut total, mut weighted) = (0.0, 0.0);
-    for part in parts {
-        let below = part.max as f64 - max;
-        let scale = below.exp();
-        total += part.total * scale;
-        weighted += (part.weighted + part.total * below) * scale;
-    }
-    let mut wanted = vec![0.0; wanted_count];
+    let at = |temperature: f64, of: &dyn Fn(&Partial) -> Sums| {
+        let mut sums = Sums::default();
+        for part in parts {
+            let (below, of_part) = (part.max as f64 - max, of(part));
+            let scale = (below / temperature).exp();
+            sums.total += of_part.total * scale;
+            sums.weighted += (of_part.weighted + of_part.total * below) * scale;
+        }
+        sums
+    };
+    let temperatures = &settings.temperatures;
+    let sums: Vec<Sums> =
+        temperatures.iter().enumerate().map(|(index, &t)| at(t, &|part| part.sums[index])).collect();
+    let at_one = at(1.0, &|part| part.at_one);
+    let mut wanted = vec![0.0; request.wanted.len()];
     for &(place, logit) in parts.iter().flat_map(|part| &part.wanted) {
         wanted[place] = logit as f64;
     }
     let mut top: Vec<(u32, f32)> = parts.iter().flat_map(|part| part.top.iter().copied()).collect();
     top.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     top.truncate(settings.top_count);
-    let log_total = max + f64::ln(total);
+    let log_total = at_one.log_sum_exp(max, 1.0);
     Ok(ReadoutLogits {
         wanted,
-        log_sum_exp,
-        entropy: (f64::ln(total) - weighted / total).max(0.0),
+        log_sum_exp: sums.iter().zip(temperatures).map(|(sums, &t)| sums.log_sum_exp(max, t)).collect(),
+        log_total,
+        entropies: sums.iter().zip(temperatures).map(|(sums, &t)| sums.entropy(t)).collect(),
+        entropy: at_one.entropy(1.0),
         top: top.into_iter().map(|(id, logit)| (id, logit as f64 - log_total)).collect(),
+        ranking: request.nucleus_mass.map(|mass| {
+            let row = parts.iter().flat_map(|part| &part.logits).copied().collect();
+            Ranking::of_row(row, request.wanted, temperatures, sums.iter().map(|sums| sums.total), mass)
+        }),
     })
 }
 
@@ -234,20 +265,25 @@ mod tests {
             let row: Vec<f32> = if ties { row.iter().map(|logit| logit.round()).collect() } else { row };
             let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![0.25, 1.0, 2.0], top_count: 5 };
             let wanted: Vec<u32> = (0..row.len() as u32).rev().collect();
-            let naive = ReadoutLogits::from_row(&row, &wanted, &settings).unwrap();
-            let sorted = by_id(&ReadoutRequest { wanted: &wanted });
+            let request = ReadoutRequest::new(&wanted).ranked(Some(0.9));
+            let naive = ReadoutLogits::from_row(&row, &request, &settings).unwrap();
             for isa in Isa::all() {
-                let parts: Vec<Partial> = row
+                let stretches: Vec<Partial> = row
                     .chunks(stretch)
                     .enumerate()
-                    .map(|(index, logits)| partial(isa, logits, index * stretch, &sorted, &settings))
+                    .map(|(index, logits)| partial(isa, logits, index * stretch, &Asked::new(&request), &settings))
                     .collect();
-                let read = merged(&parts.iter().collect::<Vec<_>>(), wanted.len(), &settings).unwrap();
+                let parts: Vec<&Partial> = stretches.iter().collect();
+                let read = merged(&parts, &request, &settings).unwrap();
                 prop_assert_eq!(&read.wanted, &naive.wanted);
                 for (a, b) in read.log_sum_exp.iter().zip(&naive.log_sum_exp) {
                     prop_assert!((a - b).abs() < 1e-12 * b.abs().max(1.0));
                 }
                 prop_assert!((read.entropy - naive.entropy).abs() < 1e-12);
+                for (a, b) in read.entropies.iter().zip(&naive.entropies) {
+                    prop_assert!((a - b).abs() < 1e-10);
+                }
+                prop_assert_eq!(&read.ranking, &naive.ranking);
                 prop_assert_eq!(read.top.len(), naive.top.len());
                 for (a, b) in read.top.iter().zip(&naive.top) {
                     prop_assert!(a.0 == b.0 && (a.1 - b.1).abs() < 1e-12);
@@ -264,8 +300,8 @@ mod tests {
             for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let mut row = vec![1.0; 50];
                 row[33] = bad;
-                let parts = partial(isa, &row, 100, &[], &settings);
-                let error = merged(&[&parts], 0, &settings).unwrap_err();
+                let parts = partial(isa, &row, 100, &Asked::new(&ReadoutRequest::new(&[])), &settings);
+                let error = merged(&[&parts], &ReadoutRequest::new(&[]), &settings).unwrap_err();
                 assert!(error.to_string().starts_with("the logit of token 133 is"), "{error}");
             }
         }

@@ -114,7 +114,7 @@ impl PortableDecoder {
             let logits = bent(config, hidden.matmul(&self.lm_head)?)?;
             let logits = logits.flatten_all()?.to_vec1::<f32>()?;
             let rows = requests.par_iter().zip(logits.par_chunks(vocab));
-            let read = rows.map(|(request, row)| ReadoutLogits::from_row(row, request.wanted, settings));
+            let read = rows.map(|(request, row)| ReadoutLogits::from_row(row, request, settings));
             readouts.extend(read.collect::<Result<Vec<_>>>()?);
         }
         Ok(readouts)

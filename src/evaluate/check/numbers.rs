@@ -54,11 +54,11 @@ pub fn read(
     let (mut sequences, mut requests) = (Vec::new(), Vec::new());
     for &index in sample {
         sequences.push(config.sequence(&shared.prompts[index].ids, &[]));
-        requests.push(ReadoutRequest { wanted: &vocabulary });
+        requests.push(ReadoutRequest::new(&vocabulary));
         for cell in [&shared.prompts[index], &own.prompts[index]] {
             for (prefix, wanted) in cell.probe.readouts() {
                 sequences.push(config.sequence(&cell.ids, prefix));
-                requests.push(ReadoutRequest { wanted });
+                requests.push(ReadoutRequest::new(wanted));
             }
         }
     }

@@ -22,6 +22,8 @@ pub struct ScoreSettings {
     pub scope: ReadoutScope,
     pub token_budget: usize,
     pub top_count: usize,
+    /// In 0..=1: also rank the vocabulary, and tell how many tokens hold this much.
+    pub nucleus_mass: Option<f64>,
     /// Stop at the first bad line.
     pub strict: bool,
 }
@@ -131,13 +133,14 @@ impl Scorer<'_> {
             match &line.ask {
                 Ask::Wanted(wanted) => {
                     sequences.push(decoder.config().sequence(&line.ids, &[]));
-                    requests.push(ReadoutRequest { wanted });
+                    requests.push(ReadoutRequest::new(wanted).ranked(settings.nucleus_mass));
                 }
                 Ask::Options(probe) => {
                     tally.flat_token_count += probe.continuation_token_count() as u64;
                     for (prefix, wanted) in probe.readouts() {
+                        let nucleus_mass = settings.nucleus_mass.filter(|_| prefix.is_empty());
                         sequences.push(decoder.config().sequence(&line.ids, prefix));
-                        requests.push(ReadoutRequest { wanted });
+                        requests.push(ReadoutRequest::new(wanted).ranked(nucleus_mass));
                     }
                 }
             }

@@ -6,7 +6,8 @@ use crate::engine::{ReadoutLogits, ReadoutScope};
 use crate::error::Result;
 use crate::evaluate::Speaker;
 use crate::output::records::PromptingCard;
-use crate::scoring::{CellReading, MassThresholds, read_cell};
+use crate::scoring::{CellReading, MassThresholds, OptionProbe, TokenReading, read_cell, read_tokens};
+use crate::tokens::FormEvent;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,6 +20,9 @@ pub struct OutputLine {
     /// Of the next token at temperature 1, in nats; so is `top`.
     entropy: f64,
     top: Vec<TopToken>,
+    /// Of each wanted id: its place among all tokens, from 1; where the vocabulary was ranked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranks: Option<Vec<u32>>,
     /// One entry per temperature, where several were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     temperatures: Vec<Reading>,
@@ -35,6 +39,30 @@ struct Reading {
     log_sum_exp: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer_mass: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nucleus_size: Option<u32>,
+    /// Where the vocabulary was ranked and options were asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_token: Option<BestToken>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forms: Option<Vec<FormShare>>,
+}
+
+/// Of the tokens that begin an option the most probable one.
+#[derive(Serialize, Clone)]
+struct BestToken {
+    id: u32,
+    token: String,
+    rank: u32,
+    log_prob: f64,
+}
+
+/// What one surface form has of its option's probability.
+#[derive(Serialize, Clone)]
+struct FormShare {
+    option: usize,
+    form: String,
+    probability: f64,
 }
 
 #[derive(Serialize)]
@@ -63,6 +91,9 @@ pub fn output_line(
                     .collect(),
                 log_sum_exp: readout.log_sum_exp[index],
                 answer_mass: None,
+                nucleus_size: readout.ranking.as_ref().map(|ranking| ranking.nucleus_sizes[index]),
+                best_token: None,
+                forms: None,
             })
             .collect(),
         Ask::Options(probe) => {
@@ -74,8 +105,19 @@ pub fn output_line(
                 log_probs: cell.log_probs.iter().map(|&log_prob| finite(log_prob)).collect(),
                 log_sum_exp: readout.log_sum_exp[index],
                 answer_mass: (settings.scope == ReadoutScope::Vocabulary).then_some(cell.answer_mass),
+                nucleus_size: None,
+                best_token: None,
+                forms: None,
             };
-            cells.into_iter().enumerate().map(reading).collect()
+            let mut readings: Vec<Reading> = cells.into_iter().enumerate().map(reading).collect();
+            if settings.nucleus_mass.is_some() {
+                let tokens = read_tokens(probe, readouts, temperatures)?;
+                readings
+                    .iter_mut()
+                    .zip(tokens)
+                    .for_each(|(reading, tokens)| tell(reading, tokens, probe, speaker));
+            }
+            readings
         }
     };
     let first = readings[0].clone();
@@ -89,10 +131,33 @@ pub fn output_line(
         reading: first,
         entropy: readout.entropy,
         top: readout.top.iter().map(token).collect(),
+        ranks: match (&line.ask, &readout.ranking) {
+            (Ask::Wanted(_), Some(ranking)) => Some(ranking.wanted_ranks.clone()),
+            _ => None,
+        },
         temperatures: readings,
         prompting: (line.is_conversation && speaker.prompting.is_treated())
             .then(|| speaker.prompting.clone()),
     })
+}
+
+/// Adds what the token behind the prompt tells.
+fn tell(reading: &mut Reading, tokens: TokenReading, probe: &OptionProbe, speaker: &Speaker) {
+    let TokenReading { nucleus_size, best, form_probabilities, .. } = tokens;
+    let forms = probe.events().forms.iter().zip(form_probabilities);
+    let share = |(form, probability): (&FormEvent, f64)| FormShare {
+        option: form.event.option_index,
+        form: form.surface_form.clone(),
+        probability,
+    };
+    reading.nucleus_size = Some(nucleus_size);
+    reading.best_token = Some(BestToken {
+        id: best.id,
+        token: speaker.tokenizer.token_text(best.id),
+        rank: best.rank,
+        log_prob: best.log_prob,
+    });
+    reading.forms = Some(forms.map(share).collect());
 }
 
 fn finite(log_prob: f64) -> Option<f64> {

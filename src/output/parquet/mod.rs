@@ -1,4 +1,4 @@
-//! The three Parquet tables of a result folder: streaming writers and readers of their rows.
+//! The four Parquet tables of a result folder: streaming writers and readers of their rows.
 //! Knows the rows, not where their numbers come from.
 
 mod cells;
@@ -6,9 +6,10 @@ mod columns;
 mod comparisons;
 mod prompts;
 mod table;
+mod tokens;
 
 use crate::error::Result;
-use crate::output::records::{CellRow, ComparisonRow, PromptRow};
+use crate::output::records::{CellRow, ComparisonRow, PromptRow, TokenRow};
 use std::path::Path;
 
 pub use table::TableWriter;
@@ -17,6 +18,8 @@ pub use table::TableWriter;
 pub type CellWriter = TableWriter<CellRow>;
 /// Writes `prompts.parquet`.
 pub type PromptWriter = TableWriter<PromptRow>;
+/// Writes `tokens.parquet`.
+pub type TokenWriter = TableWriter<TokenRow>;
 /// Writes `comparisons.parquet`.
 pub type ComparisonWriter = TableWriter<ComparisonRow>;
 
@@ -33,6 +36,14 @@ pub fn read_cells(path: &Path) -> Result<Vec<CellRow>> {
 /// # Errors
 /// As [`read_cells`].
 pub fn read_prompts(path: &Path) -> Result<Vec<PromptRow>> {
+    table::read_rows(path)
+}
+
+/// All rows of a `tokens.parquet`, in file order.
+///
+/// # Errors
+/// As [`read_cells`].
+pub fn read_tokens(path: &Path) -> Result<Vec<TokenRow>> {
     table::read_rows(path)
 }
 

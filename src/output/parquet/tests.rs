@@ -1,4 +1,4 @@
-//! Round trips, bytes, and refusals of the three tables.
+//! Round trips, bytes, and refusals of the four tables.
 
 use super::*;
 use crate::error::{Error, ErrorKind};
@@ -212,6 +212,23 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_tokens()(
+        asked_option in proptest::option::of("[0-9]{1,2}"), best_token in "(?s).{0,4}", nucleus_size in any::<u32>(),
+        forms in proptest::collection::vec(("(?s).{0,4}", finite()), 0..4), best_token_log_prob in finite(),
+    ) -> TokenRow {
+        TokenRow {
+            cell_id: "a".to_owned(), asked_option, elicitation_format: "number".to_owned(), temperature: 0.5,
+            vocabulary_entropy: 1.5, nucleus_size, best_token, best_token_rank: 3, best_token_log_prob,
+            forms: forms.iter().map(|form| form.0.clone()).collect(),
+            form_options: forms.iter().map(|_| "1".to_owned()).collect(),
+            form_probabilities: forms.iter().map(|form| form.1).collect(),
+            off_tokens: forms.iter().rev().map(|form| form.0.clone()).collect(),
+            off_log_probs: forms.iter().rev().map(|form| form.1).collect(),
+        }
+    }
+}
+
+prop_compose! {
     fn any_comparison()(
         item in proptest::option::of("\\PC{0,6}"), persona in proptest::option::of("\\PC{0,6}"),
         facet in "\\PC{0,6}", temperature in proptest::option::of(finite()), value in finite(),
@@ -246,6 +263,15 @@ proptest! {
         writer.write_all(rows.clone()).unwrap();
         writer.finish().unwrap();
         prop_assert_eq!(read_prompts(&path).unwrap(), rows);
+    }
+
+    #[test]
+    fn tokens_read_back_as_written(rows in proptest::collection::vec(any_tokens(), 0..20)) {
+        let (_folder, path) = scratch();
+        let mut writer = TokenWriter::create(&path, &[]).unwrap();
+        writer.write_all(rows.clone()).unwrap();
+        writer.finish().unwrap();
+        prop_assert_eq!(read_tokens(&path).unwrap(), rows);
     }
 
     #[test]

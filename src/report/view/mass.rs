@@ -1,19 +1,15 @@
 //! How much of the probability went to the options at all, and what took the rest where much of it did not.
 
 use super::{Drawing, Table, TableCell};
-use crate::output::records::{FormatCard, PromptRow};
-use crate::prompts::{AnswerKey, ElicitationFormat};
+use crate::output::records::TokenRow;
 use crate::report::arithmetic::{median, range};
 use crate::report::charts::{Figure, HistogramChart, histogram};
 use crate::report::number::{grouped, percent, plain};
 use crate::report::run::{Readout, Run};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
 
 const WORST_COUNT: usize = 8;
 const TOKEN_COUNT: usize = 5;
-/// Characters at the end of a prompt that a token may repeat.
-const TAIL_LEN: usize = 16;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct MassView {
@@ -96,76 +92,36 @@ fn mass_table(run: &Run) -> Table {
 }
 
 fn worst_cells(run: &Run) -> Vec<WorstCell> {
-    let formats = &run.tables.manifest.study.elicitation_formats;
-    let prompts: HashMap<&str, &PromptRow> =
-        run.tables.prompts.iter().map(|prompt| (prompt.cell_id.as_str(), prompt)).collect();
     let mut readouts: Vec<&Readout> = run.reported().collect();
     readouts.sort_by(|a, b| {
         let by_mass = a.cell.answer_mass.total_cmp(&b.cell.answer_mass);
         by_mass.then_with(|| a.cell.cell_id.cmp(&b.cell.cell_id))
     });
-    let worst = |readout: &&Readout| WorstCell {
-        cell_id: readout.cell.cell_id.clone(),
-        answer_mass: percent(readout.cell.answer_mass, 1),
-        status: readout.cell.status.replace('_', " "),
-        tokens: prompts
-            .get(readout.cell.cell_id.as_str())
-            .map(|prompt| off_option_tokens(readout, prompt, formats))
-            .unwrap_or_default(),
+    readouts.truncate(WORST_COUNT);
+    let worst = |readout: &&Readout| {
+        // of a verbalised distribution the prompt about the first option
+        let mut rows = run.tables.tokens.iter();
+        let row = rows.find(|row| row.cell_id == readout.cell.cell_id && row.temperature == run.temperature);
+        WorstCell {
+            cell_id: readout.cell.cell_id.clone(),
+            answer_mass: percent(readout.cell.answer_mass, 1),
+            status: readout.cell.status.replace('_', " "),
+            tokens: row.map(off_option_tokens).unwrap_or_default(),
+        }
     };
-    readouts.iter().take(WORST_COUNT).map(worst).collect()
+    readouts.iter().map(worst).collect()
 }
 
-/// The most probable next tokens that cannot begin an option, by their text. Probabilities are those at temperature 1.
-fn off_option_tokens(readout: &Readout, prompt: &PromptRow, formats: &FormatCards) -> Vec<OffOptionToken> {
-    let format = asked_format(&readout.cell.elicitation_format, formats);
-    // a tail that was stepped back over is read as the beginning of every form
-    let tails: Vec<&str> = match prompt.stepped_back {
-        0 => vec![""],
-        _ => prompt
-            .rendered_text
-            .char_indices()
-            .rev()
-            .take(TAIL_LEN)
-            .map(|(at, _)| at)
-            .map(|at| &prompt.rendered_text[at..])
-            .collect(),
-    };
-    let tokens = prompt.top_tokens.iter().zip(&prompt.top_log_probs);
-    let off_option =
-        tokens.filter(|(token, _)| !tails.iter().any(|tail| begins_option(readout, &format, tail, token)));
+fn off_option_tokens(row: &TokenRow) -> Vec<OffOptionToken> {
     let shown = |(token, log_prob): (&String, &f64)| OffOptionToken {
         text: visible(token),
         share: percent(log_prob.exp(), 1),
     };
-    off_option.take(TOKEN_COUNT).map(shown).collect()
-}
-
-/// Whether a token's text begins something that counts as an option in the readout's elicitation format. `tail` is the
-/// end of the prompt that the token repeats.
-fn begins_option(readout: &Readout, format: &ElicitationFormat, tail: &str, token: &str) -> bool {
-    let token = token.replace(['▁', 'Ġ'], " ");
-    // which letter is whose depends on the order shown; which letters there are does not
-    let mut forms =
-        readout.options.iter().enumerate().flat_map(|(index, option)| {
-            format.surface_forms(&option.option_code, &option.option_label, index)
-        });
-    !token.is_empty() && forms.any(|form| format!("{tail}{form}").starts_with(&token))
-}
-
-type FormatCards = BTreeMap<String, FormatCard>;
-
-/// The format of an id, as the manifest has it.
-fn asked_format(id: &str, formats: &FormatCards) -> ElicitationFormat {
-    let card = formats.get(id);
-    let name = card.map_or(id, |card| card.key.as_str());
-    let key = AnswerKey::ALL.into_iter().find(|key| key.to_string() == name).unwrap_or(AnswerKey::Label);
-    let closings = card.map(|card| card.closings.clone()).unwrap_or_default();
-    ElicitationFormat { closings, ..ElicitationFormat::plain(key) }
+    row.off_tokens.iter().zip(&row.off_log_probs).take(TOKEN_COUNT).map(shown).collect()
 }
 
 /// A token's text with its white space and control characters as signs.
-fn visible(token: &str) -> String {
+pub(super) fn visible(token: &str) -> String {
     let sign = |c: char| match c {
         ' ' => '␣',
         '\n' => '⏎',
@@ -174,94 +130,4 @@ fn visible(token: &str) -> String {
         c => c,
     };
     if token.is_empty() { "(empty)".to_owned() } else { token.chars().map(sign).collect() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::output::records::CellRow;
-    use std::collections::BTreeMap;
-
-    fn option(format: &str, code: &str, label: &str) -> CellRow {
-        CellRow {
-            cell_id: "a".to_owned(),
-            study: String::new(),
-            persona: String::new(),
-            population_group: String::new(),
-            item: String::new(),
-            facets: BTreeMap::new(),
-            language: "en".to_owned(),
-            elicitation_format: format.to_owned(),
-            option_order: String::new(),
-            temperature: 1.0,
-            option_code: code.to_owned(),
-            option_label: label.to_owned(),
-            option_value: 1.0,
-            log_prob: None,
-            answer_mass: 0.1,
-            probability: None,
-            status: "unusable".to_owned(),
-            premise_log_prob: None,
-            premise_normalised_probability: None,
-            expected_count: None,
-        }
-    }
-
-    #[test]
-    fn only_what_counts_in_the_format_begins_an_option() {
-        for (format, on, off) in [
-            ("number", ["1", "▁2", " "], ["▁Very", "Not", "A"]),
-            ("letter", ["A", " B", "ĠA"], ["C", "1", "Very"]),
-            ("label", [" Ver", "Not at", "▁Very"], ["the", "1", "A"]),
-        ] {
-            let options = [option(format, "1", "Very much"), option(format, "2", "Not at all")];
-            let readout =
-                Readout { cell: &options[0], options: options.iter().collect(), probabilities: None };
-            for token in on {
-                assert!(
-                    begins_option(&readout, &asked_format(format, &BTreeMap::new()), "", token),
-                    "{format} {token}"
-                );
-            }
-            for token in off {
-                assert!(
-                    !begins_option(&readout, &asked_format(format, &BTreeMap::new()), "", token),
-                    "{format} {token}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_number_prompt_answered_in_words_shows_where_its_mass_went() {
-        let options = [option("number", "1", "Very much"), option("number", "2", "Not at all")];
-        let readout = Readout { cell: &options[0], options: options.iter().collect(), probabilities: None };
-        let prompt = |tokens: [&str; 3], stepped_back| PromptRow {
-            cell_id: "a".to_owned(),
-            asked_option: None,
-            rendered_text: "Number: (".to_owned(),
-            token_ids: vec![1],
-            readout_index: 0,
-            stepped_back,
-            vocabulary_entropy: 1.0,
-            top_ids: vec![1, 2, 3],
-            top_tokens: tokens.map(str::to_owned).to_vec(),
-            top_log_probs: vec![-0.5, -1.5, -3.0],
-        };
-        let texts = |prompt: &PromptRow| -> Vec<String> {
-            off_option_tokens(&readout, prompt, &BTreeMap::new())
-                .into_iter()
-                .map(|token| token.text)
-                .collect()
-        };
-        assert_eq!(texts(&prompt(["Very", " 1", "Not"], 0)), ["Very", "Not"]);
-        assert_eq!(texts(&prompt(["(1", " (2", "(Very"], 0)), ["(1", "␣(2", "(Very"]);
-        assert_eq!(texts(&prompt(["(1", " (2", "(Very"], 1)), ["(Very"]);
-    }
-
-    #[test]
-    fn white_space_is_made_visible() {
-        assert_eq!(visible(" a\n"), "␣a⏎");
-        assert_eq!(visible(""), "(empty)");
-    }
 }

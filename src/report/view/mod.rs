@@ -11,6 +11,7 @@ mod means;
 mod orientation;
 mod overview;
 mod sensitivity;
+mod tokens;
 mod verdict;
 
 use super::run::Run;
@@ -62,6 +63,7 @@ pub struct ReportView {
     pub concentration: concentration::ConcentrationView,
     pub sensitivity: sensitivity::SensitivityView,
     pub mass: mass::MassView,
+    pub tokens: tokens::TokensView,
     pub orientation: Option<orientation::OrientationView>,
     pub has_people: bool,
     pub temperature: String,
@@ -79,6 +81,7 @@ pub fn report_view(run: &Run) -> ReportView {
         concentration: concentration::concentration(run),
         sensitivity: sensitivity::sensitivity(run),
         mass: mass::mass(run),
+        tokens: tokens::tokens(run),
         orientation: orientation::orientation(run),
         has_people: run.has_people(),
         temperature: super::number::plain(run.temperature),
