@@ -54,6 +54,7 @@ mod gguf;
 mod human_tables;
 mod humans;
 mod study_check;
+mod study_new;
 
 // How a model is asked, and what the results say of it.
 mod prompting;

@@ -9,11 +9,12 @@ const FILE_LINE_COUNT_MAX: usize = 500;
 /// Which modules of the crate each module may name, besides itself. Everything may name `error`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("spanned", &[]),
     ("data_folder", &[]),
     ("partial_file", &[]),
     ("survey", &[]),
-    ("prompts", &["survey", "data_folder"]),
-    ("human_data", &["survey", "data_folder"]),
+    ("prompts", &["survey", "data_folder", "spanned"]),
+    ("human_data", &["survey", "data_folder", "spanned"]),
     ("tokens", &["survey", "prompts"]),
     ("packing", &["tokens"]),
     ("engine", &["packing"]),

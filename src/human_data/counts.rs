@@ -53,7 +53,7 @@ fn read_header(file: &TextFile, columns: &Columns) -> Result<Layout> {
             return Err(file.refuse_line(1, format!("the column `{name}` is there twice")));
         }
     }
-    let position = |name: &toml::Spanned<String>| {
+    let position = |name: &crate::spanned::Spanned<String>| {
         let missing = || file.refuse_line(1, format!("there is no column `{}`", name.as_ref()));
         header.iter().position(|column| *column == name.as_ref()).ok_or_else(missing)
     };

@@ -14,7 +14,7 @@ use crate::error::{ErrorKind, Result};
 use crate::survey::Marginal;
 use std::path::{Path, PathBuf};
 
-pub use import::{BadRow, ImportReport, ImportSettings, import_people};
+pub use import::{BadRow, ImportReport, ImportSettings, codebook_schema, import_people};
 pub use list::{HumanEntry, list_human_data};
 pub use provenance::HumanKind;
 

@@ -3,8 +3,8 @@
 
 use crate::data_folder::TextFile;
 use crate::error::Result;
+use crate::spanned::Spanned;
 use serde::Deserialize;
-use toml::Spanned;
 
 /// The one layout of human data that this program reads.
 const SCHEMA_VERSION: u32 = 1;

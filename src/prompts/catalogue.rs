@@ -6,16 +6,16 @@ use super::wording::{LanguageTexts, Wording, read_texts};
 use super::{ElicitationFormat, OptionOrder};
 use crate::data_folder::{DataFolder, EmbeddedFolder, TextFile, sha256_of_files};
 use crate::error::{ErrorKind, Result};
+use crate::spanned::Spanned;
 use crate::survey::{Hypothesis, Item, Language, Persona, ResponseOption, ResponseScale};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use toml::Spanned;
 
 /// The file that holds a study's structure.
-const STRUCTURE_FILE: &str = "study.toml";
+pub(super) const STRUCTURE_FILE: &str = "study.toml";
 
 /// Studies that travel with the binary.
-static BUILT_IN: &[EmbeddedFolder] = &[
+pub(super) static BUILT_IN: &[EmbeddedFolder] = &[
     EmbeddedFolder {
         id: "isear",
         place: "prompts/isear",

@@ -6,9 +6,10 @@ use super::wording::{Entries, Labels, Texts, check_keys, fill, ids, plain_text, 
 use super::{AnswerKey, ElicitationFormat};
 use crate::data_folder::TextFile;
 use crate::error::Result;
+use crate::spanned::Spanned;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use toml::Spanned;
 
 /// How one elicitation format asks in one language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +34,19 @@ pub(super) const SCALE_PLACEHOLDERS: [&str; 4] =
 /// What a format that asks about each option by itself may say of the option.
 pub(super) const OPTION_PLACEHOLDERS: [&str; 2] = ["code", "label"];
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FormatTexts {
+    /// Closes the user message.
     instruction: Spanned<String>,
+    /// Opens the model's turn; may be empty.
     answer_prefix: Spanned<String>,
+    /// Another one for some variables.
     #[serde(default)]
     answer_prefixes: Texts,
+    /// By scale, other words than its labels.
     continuations: Option<Spanned<Entries<Labels>>>,
+    /// What stands before a response when nothing is asked.
     domain_premise: Option<Spanned<String>>,
 }
 

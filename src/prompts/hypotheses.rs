@@ -4,36 +4,45 @@
 use super::structure::{StudyFile, formats, item_id};
 use crate::data_folder::TextFile;
 use crate::error::Result;
+use crate::spanned::Spanned;
 use crate::survey::{Between, Factor, Hypothesis, Prediction, Quantity, Reach, Selector};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use toml::Spanned;
 
 type SelectorFile = BTreeMap<Spanned<String>, Vec<Spanned<String>>>;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HypothesisFile {
     pub id: Spanned<String>,
+    /// A sentence for readers.
     claim: Spanned<String>,
+    /// What is averaged.
     quantity: Quantity,
+    /// The group whose people the quantity is held against; else that of the persona.
     people_of: Option<Spanned<String>>,
+    /// One side: property of a cell to a list of its values.
     more: SelectorFile,
+    /// The other side; without, the mean of the one.
     less: Option<SelectorFile>,
     #[serde(default)]
     within: SelectorFile,
     between: Option<BetweenFile>,
+    /// The claim is made of each combination of these properties' values.
     #[serde(default)]
     for_each: Vec<Spanned<String>>,
+    /// What the claim is about as it is, and not as an example of others.
     #[serde(default)]
     fixed: Vec<Factor>,
     #[serde(default = "every")]
     reach: Reach,
     predicts: Prediction,
+    /// The smallest difference that counts, in the quantity's unit; 0 if left out.
     margin: Option<Spanned<f64>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BetweenFile {
     property: Spanned<String>,

@@ -6,8 +6,11 @@ mod chat;
 mod format;
 mod format_wording;
 mod hypotheses;
+mod list;
 mod option_order;
 mod render;
+mod schema;
+mod skeleton;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -21,8 +24,11 @@ pub use chat::{
 };
 pub use format::{AnswerKey, COUNT_MAX, ElicitationFormat};
 pub use format_wording::FormatWording;
+pub use list::{StudyEntry, list_studies};
 pub use option_order::OptionOrder;
 pub use render::{Cell, render, render_all};
+pub use schema::{study_schema, wording_schema};
+pub use skeleton::create_study;
 pub use wording::Wording;
 
 /// One turn of a conversation.

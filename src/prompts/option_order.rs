@@ -26,6 +26,16 @@ impl OptionOrder {
     }
 }
 
+impl schemars::JsonSchema for OptionOrder {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "OptionOrder".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^(forward|reversed|rotated_[1-9][0-9]{0,2})$" })
+    }
+}
+
 impl fmt::Display for OptionOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

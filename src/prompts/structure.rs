@@ -5,11 +5,12 @@ use super::hypotheses::HypothesisFile;
 use super::{AnswerKey, ElicitationFormat, OptionOrder};
 use crate::data_folder::TextFile;
 use crate::error::Result;
+use crate::spanned::Spanned;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
-use toml::Spanned;
 
 /// The one layout of study files that this program reads.
 const SCHEMA_VERSION: u32 = 1;
@@ -22,29 +23,43 @@ pub(super) type Facets = BTreeMap<Spanned<String>, Spanned<String>>;
 /// Facet, or `population_group`, to value to readable name.
 pub(super) type Names = BTreeMap<Spanned<String>, Facets>;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StudyFile {
+    /// 1.
     pub schema_version: Spanned<u32>,
+    /// Letters, digits, `-` and `_`; so are all ids below.
     pub id: Spanned<String>,
+    /// For the report.
     pub title: Spanned<String>,
     pub citation: Spanned<String>,
+    /// Sentences that the report prints.
     #[serde(default)]
     pub caveats: Vec<Spanned<String>>,
+    /// Id of a data set of people, a folder in human_data/.
     pub human_data: Option<Spanned<String>>,
+    /// Language tags; each has a file TAG.toml.
     pub languages: Spanned<Vec<Spanned<String>>>,
+    /// `number`, `letter`, `label`, and those of `elicitation_formats`.
     pub formats: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
     pub elicitation_formats: BTreeMap<Spanned<String>, FormatFile>,
+    /// `forward`, `reversed`, and `rotated_1`, `rotated_2`, ...: forward, begun so many options later.
     pub option_orders: Spanned<Vec<Spanned<OptionOrder>>>,
+    /// Positive; 1 is always read too.
     pub temperatures: Spanned<Vec<Spanned<f64>>>,
+    /// Names of the properties of items, in column order: lower-case letters, digits, `_`.
     pub facets: Vec<Spanned<String>>,
+    /// Readable names of the values of a facet, or of `population_group`, for the report.
     #[serde(default)]
     pub names: Names,
+    /// What a run takes unless it is asked for more.
     pub default_subset: SubsetFile,
     pub scales: Vec<ScaleFile>,
+    /// What an item is about. Each variable is asked about each.
     #[serde(default)]
     pub situations: Vec<SituationFile>,
+    /// What is asked.
     pub variables: Vec<VariableFile>,
     pub personas: Vec<PersonaFile>,
     #[serde(default)]
@@ -52,17 +67,20 @@ pub(super) struct StudyFile {
 }
 
 /// A format of the study's own; `number`, `letter` and `label` need no declaration.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FormatFile {
     pub key: AnswerKey,
+    /// Whether each option has a line; true if left out.
     pub show_options: Option<Spanned<bool>>,
+    /// What a response has to end with, any of these. None if left out.
     #[serde(default)]
     pub closings: Vec<Spanned<String>>,
+    /// For labels: whether responses are also read behind a text that asks nothing; false if left out.
     pub domain_premise: Option<Spanned<bool>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SubsetFile {
     pub personas: Spanned<Vec<Spanned<String>>>,
@@ -71,21 +89,24 @@ pub(super) struct SubsetFile {
     pub formats: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScaleFile {
     pub id: Spanned<String>,
+    /// 2 to 26, lowest first.
     pub options: Spanned<Vec<OptionFile>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OptionFile {
+    /// One word: what the data of people calls it.
     pub code: Spanned<String>,
+    /// Rising strictly.
     pub value: Spanned<f64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SituationFile {
     pub id: Spanned<String>,
@@ -93,19 +114,21 @@ pub(super) struct SituationFile {
     pub facets: Facets,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VariableFile {
     pub id: Spanned<String>,
+    /// Id of a scale.
     pub scale: Spanned<String>,
     #[serde(default)]
     pub facets: Facets,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PersonaFile {
     pub id: Spanned<String>,
+    /// The group of people it stands for, in the human data's words.
     pub population_group: Spanned<String>,
 }
 
@@ -193,9 +216,12 @@ fn check_ids(file: &TextFile, study: &StudyFile) -> Result<()> {
 }
 
 /// Ids go into file names, column values and command lines, so they are kept plain.
+pub(super) fn is_id(text: &str, extra: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+}
+
 fn check_id(file: &TextFile, id: &Spanned<String>, extra: &str) -> Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || extra.contains(c);
-    if id.as_ref().is_empty() || !id.as_ref().chars().all(plain) {
+    if !is_id(id.as_ref(), extra) {
         let message = format!("`{}` is not an id", id.as_ref().escape_debug());
         let hint = format!("use letters, digits and any of `{extra}`");
         return Err(file.refuse(id.span(), message).hint(hint));

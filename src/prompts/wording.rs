@@ -6,9 +6,10 @@ use super::structure::{SituationFile, StudyFile, VariableFile};
 use super::{AnswerKey, ElicitationFormat};
 use crate::data_folder::TextFile;
 use crate::error::Result;
+use crate::spanned::Spanned;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use toml::Spanned;
 
 /// Entries by id, both with their place in the file.
 pub(super) type Entries<T> = BTreeMap<Spanned<String>, T>;
@@ -24,22 +25,24 @@ pub struct Wording {
     pub formats: BTreeMap<String, FormatWording>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct WordingFile {
+pub(super) struct WordingFile {
+    /// The tag again.
     language: Spanned<String>,
+    /// The system message; {persona} marks where the persona's text goes.
     system_text: Spanned<String>,
+    /// How a situation is put; only in a study with situations.
     situation_text: Option<Spanned<String>>,
-    #[serde(default = "no_situations")]
-    situations: Spanned<Entries<Texts>>,
+    /// For each situation the words for the placeholders of `situation_text`.
+    situations: Option<Spanned<Entries<Texts>>>,
+    /// For each variable the text that asks for it.
     variables: Spanned<Texts>,
+    /// For each scale one label per option, lowest first.
     labels: Spanned<Entries<Labels>>,
     formats: Spanned<Entries<FormatTexts>>,
+    /// For each persona its text.
     personas: Spanned<Texts>,
-}
-
-fn no_situations() -> Spanned<Entries<Texts>> {
-    Spanned::new(0..0, BTreeMap::new())
 }
 
 /// One language of a study, complete and checked against its structure.
@@ -167,21 +170,21 @@ fn read_situations(
     study: &StudyFile,
 ) -> Result<BTreeMap<String, String>> {
     let declared = ids(study.situations.iter().map(|situation| &situation.id));
+    let none = Spanned::new(0..0, BTreeMap::new());
+    let situations = texts.situations.as_ref().unwrap_or(&none);
     let Some(template) = &texts.situation_text else {
-        return match declared.is_empty() && texts.situations.as_ref().is_empty() {
+        return match declared.is_empty() && situations.as_ref().is_empty() {
             true => Ok(BTreeMap::new()),
-            false => {
-                Err(file.refuse(texts.situations.span(), "there is no `situation_text` for the situations"))
-            }
+            false => Err(file.refuse(situations.span(), "there is no `situation_text` for the situations")),
         };
     };
     if declared.is_empty() {
         return Err(file.refuse(template.span(), "the study has no situations"));
     }
-    check_keys(file, "situation", &texts.situations, &declared)?;
+    check_keys(file, "situation", situations, &declared)?;
     let mut filled = BTreeMap::new();
     let mut seen: HashMap<String, &str> = HashMap::new();
-    for (id, words) in texts.situations.as_ref() {
+    for (id, words) in situations.as_ref() {
         let mut values = Vec::new();
         for (name, word) in words {
             values.push((name.as_ref().as_str(), read_text(file, word, &[])?));

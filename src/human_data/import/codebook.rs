@@ -2,17 +2,23 @@
 
 use crate::data_folder::TextFile;
 use crate::error::{Error, Result};
+use crate::spanned::Spanned;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use toml::Spanned;
 
 const SCHEMA_VERSION: u32 = 1;
+
+/// JSON Schema of a codebook, from the types that read it.
+pub fn codebook_schema() -> serde_json::Value {
+    schemars::schema_for!(Codebook).to_value()
+}
 
 /// No codebook is larger.
 const BYTES_MAX: u64 = 4 << 20;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Codebook {
     schema_version: Spanned<u32>,
@@ -33,7 +39,7 @@ pub struct Codebook {
     pub long: Option<Long>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileLayout {
     /// One character; else a tab for `.tsv` files and a comma for others.
@@ -45,7 +51,7 @@ pub struct FileLayout {
     pub missing: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Participants {
     /// The column that tells participants apart.
@@ -61,14 +67,14 @@ pub struct Participants {
     pub filter: Option<Spanned<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
     /// Option codes, lowest first.
     pub codes: Spanned<Vec<String>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemColumn {
     /// The item's column; in a long file its value in the item column.
@@ -85,7 +91,7 @@ pub struct ItemColumn {
 }
 
 /// A file with a row for each response.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Long {
     pub item: String,
@@ -93,7 +99,7 @@ pub struct Long {
 }
 
 /// A table of counts: a row for each group, item and option (`option` and `count`), or for each group and item (`options`).
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CountsTable {
     pub group: Spanned<String>,
@@ -111,7 +117,7 @@ pub struct CountsTable {
 }
 
 /// What the cells of a table of counts are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Holds {
     #[default]

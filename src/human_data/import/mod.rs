@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+pub use codebook::codebook_schema;
 pub use rows::BadRow;
 
 /// More bad rows than this share are a codebook that does not fit.

@@ -162,7 +162,9 @@ impl<'a> Columns<'a> {
             let at = if codebook.long.is_some() { 0 } else { place(column.column.as_ref())? };
             items.push(Item::new(codebook, id.as_ref(), column, at));
         }
-        let text = |text: &'a Option<toml::Spanned<String>>| text.as_ref().map(|text| text.as_ref().as_str());
+        let text = |text: &'a Option<crate::spanned::Spanned<String>>| {
+            text.as_ref().map(|text| text.as_ref().as_str())
+        };
         Ok(Columns {
             codebook,
             people,
