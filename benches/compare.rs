@@ -13,7 +13,7 @@ const ITEM_COUNT: usize = 35;
 const CONDITION_COUNT: usize = 9;
 const TEMPERATURES: [f64; 7] = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0];
 const PLAN: ComparisonPlan =
-    ComparisonPlan { replicate_count: ComparisonPlan::DEFAULT_REPLICATE_COUNT, seed: 1 };
+    ComparisonPlan { replicate_count: ComparisonPlan::DEFAULT_REPLICATE_COUNT, seed: 1, tests_fit: true };
 
 fn weights(key: usize) -> Vec<f64> {
     (0..4).map(|option| 1.0 + ((key * 7 + option * 5) % 11) as f64).collect()

@@ -168,7 +168,7 @@ fn codebooks_that_leave_something_open_are_refused() {
         (book(WIDE).replace("reverse = true", "values = { \"y\" = \"1\" }"), "needs no `values`"),
         (
             book(&format!("{WIDE}[participants]\nid = \"p\"\ngroup = \"g\"\n")),
-            "either `participants` or `counts`",
+            "one of `participants`, `counts` and `moments`",
         ),
         (book(&WIDE.replace("\"partly\"", "\"half\"")), "there is no column `half`"),
     ] {

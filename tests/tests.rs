@@ -51,6 +51,7 @@ mod tidy;
 // GGUF files: values to the bit, and refusals.
 mod formats;
 mod gguf;
+mod human_moments;
 mod human_tables;
 mod humans;
 mod study_check;

@@ -55,16 +55,16 @@ pub struct InspectCommand {
     pub json: bool,
 }
 
-/// Count a file of participants, or take a table of counts, into a data set, as a codebook says.
+/// Count a file of participants, or take a table of counts or of means, into a data set, as a codebook says.
 ///
 /// The file is CSV or TSV, a row for each participant (wide) or each response (long), or a table of counts that somebody made
 /// already. The codebook, a TOML file, says which column is what: participants, weights, groups (a column or an expression), items
-/// with their scales, reversed items, what stands for no response; human_data/README.md has all of it. A row that cannot be read so is left out whole, and told with its line in
+/// with their scales, reversed items, what stands for no response; human_data/README.md has all of it. Of a table of means and SDs people are reconstructed, and marked so everywhere. A row that cannot be read so is left out whole, and told with its line in
 /// bad_rows.tsv; more than 5 % of such rows are refused. Participants' names and texts stay in the file: counts leave it, with the
 /// file's sha256. Weighted people count as shares times their effective number (Kish).
 #[derive(Debug, clap::Args)]
 pub struct ImportCommand {
-    /// A CSV or TSV file of participants or of counts.
+    /// A CSV or TSV file of participants, of counts, or of means and SDs.
     pub file: PathBuf,
 
     /// The codebook.

@@ -1,7 +1,7 @@
 //! The table at the end of a run: how far the model is from people, and how far anything else would be.
 
 use super::streams::printable;
-use crate::output::records::{ComparisonRow, Counts, HypothesisCard, RunManifest};
+use crate::output::records::{ComparisonRow, Counts, HumanDataCard, HypothesisCard, RunManifest};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use std::fmt::Write as _;
@@ -35,6 +35,9 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
         "How far from people: mean Wasserstein-1 over items, as a share of the scale (format {format}, temperature 1)"
     );
     let _ = writeln!(text, "{}", table(manifest, group_rows, &format).trim_fmt());
+    if let Some(caution) = manifest.study.human_data.as_ref().and_then(HumanDataCard::caution) {
+        let _ = writeln!(text, "\n{}", wrapped(caution, 104));
+    }
     let _ = writeln!(
         text,
         "\ninterval: for the people behind the sample. floor: what two samples of the same people show.\n\
@@ -45,6 +48,22 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
     text.push_str(&hypotheses(manifest));
     text.push_str(&certificate(manifest));
     text
+}
+
+/// Broken at spaces, so that no line is longer than `width`.
+fn wrapped(sentence: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in sentence.split(' ') {
+        let last = lines.last().map_or(0, String::len);
+        match last {
+            0 => lines.last_mut().into_iter().for_each(|line| line.push_str(word)),
+            len if len + 1 + word.len() <= width => {
+                lines.last_mut().into_iter().for_each(|line| line.push_str(&format!(" {word}")));
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// What computing some cells another way changes; how it went wrong where it did.

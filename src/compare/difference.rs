@@ -174,7 +174,7 @@ mod tests {
     fn found(reference: &[ModelUnit], other: &[ModelUnit]) -> Vec<Difference> {
         let marginals = [marginal("a", &[10.0, 20.0, 30.0]), marginal("b", &[30.0, 20.0, 10.0])];
         let values = ["a", "b"].map(|item| (item.to_owned(), vec![1.0, 2.0, 3.0])).into();
-        let plan = ComparisonPlan { replicate_count: 400, seed: 5 };
+        let plan = ComparisonPlan { replicate_count: 400, seed: 5, tests_fit: false };
         differences(reference, other, &marginals, &values, &plan).unwrap()
     }
 

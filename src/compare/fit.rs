@@ -11,10 +11,11 @@ pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
 /// Other temperatures are the same distribution sharpened or flattened, and tests of them no news.
 const TESTED_TEMPERATURE: f64 = 1.0;
 
-/// The p-value of a unit's people under its distribution, see [`multinomial_test`]; `None` at other temperatures than 1 and without a
-/// distribution. As many outcomes are drawn as the plan has replicates, from a stream keyed by seed and unit.
+/// The p-value of a unit's people under its distribution, see [`multinomial_test`]; `None` at other temperatures than 1, without a
+/// distribution, and where the plan has no tests. As many outcomes are drawn as the plan has replicates, from a stream keyed by seed and unit.
 pub(super) fn p_value(unit: &ModelUnit, people: &Marginal, plan: &ComparisonPlan) -> Option<f64> {
-    let distribution = unit.distribution.as_ref().filter(|_| unit.temperature == TESTED_TEMPERATURE)?;
+    let distribution =
+        unit.distribution.as_ref().filter(|_| plan.tests_fit && unit.temperature == TESTED_TEMPERATURE)?;
     let ModelUnit { population_group, persona, language, elicitation_format, item, .. } = unit;
     let of_unit = [persona, language, elicitation_format, item].map(|part| format!("{}:{part}", part.len()));
     let mut random = stream(plan.seed, population_group, &format!("fit {}", of_unit.concat()));

@@ -9,7 +9,7 @@ use crate::survey::{Marginal, ResponseDistribution};
 use std::collections::BTreeMap;
 
 const SCALE: [f64; 4] = [1.0, 2.0, 3.0, 4.0];
-const PLAN: ComparisonPlan = ComparisonPlan { replicate_count: 400, seed: 11 };
+const PLAN: ComparisonPlan = ComparisonPlan { replicate_count: 400, seed: 11, tests_fit: true };
 
 fn marginal(population_group: &str, item: &str, counts: &[f64]) -> Marginal {
     let (population_group, item) = (population_group.to_owned(), item.to_owned());
@@ -356,7 +356,7 @@ fn what_does_not_fit_is_refused() {
     let short = unit("USA", "anger", 1.0, Some(&[1.0; 3]));
     let message = format!("{place} has 3 options where the scale has 4");
     check(&[short], &PLAN, ErrorKind::Output, &message);
-    let few = ComparisonPlan { replicate_count: 10, seed: 0 };
+    let few = ComparisonPlan { replicate_count: 10, ..PLAN };
     check(&[anger], &few, ErrorKind::Usage, "10 bootstrap replicates cannot show a 95 % interval");
     let falling = HumanResample::draw(&isear()[0], &[4.0, 3.0, 2.0, 1.0], &PLAN).unwrap_err();
     assert_eq!(falling.to_string(), "item anger of group USA needs a scale of increasing values");

@@ -29,6 +29,8 @@ pub struct ComparisonPlan {
     /// Bootstrap replicates, and pairs of samples behind the noise floor.
     pub replicate_count: usize,
     pub seed: u64,
+    /// Whether it is tested if people could be a sample from the model; not where their very responses are unknown.
+    pub tests_fit: bool,
 }
 
 impl ComparisonPlan {

@@ -1,7 +1,7 @@
 //! Comparisons to rows: joins the study's names and facets onto what `compare` worked out.
 
 use super::RunPlan;
-use crate::compare::{Comparison, CultureContrast, MeanAgreement, ModelUnit, compare};
+use crate::compare::{Comparison, ComparisonPlan, CultureContrast, MeanAgreement, ModelUnit, compare};
 use crate::error::Result;
 use crate::human_data::HumanData;
 use crate::output::records::{
@@ -26,15 +26,16 @@ pub fn compared_run(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) -> Re
     let study = &plan.study;
     let values: BTreeMap<String, Vec<f64>> =
         study.items.iter().map(|item| (item.id.clone(), study.scales[item.scale_index].values())).collect();
-    let found = compare(units, &data.marginals, &values, &run_groups(plan), &plan.settings.comparison())?;
+    let settings = ComparisonPlan { tests_fit: data.kind.knows_responses(), ..plan.settings.comparison() };
+    let found = compare(units, &data.marginals, &values, &run_groups(plan), &settings)?;
     Ok(ComparedRun {
-        rows: rows(plan, found.rows),
+        rows: rows(plan, data, found.rows),
         mean_agreements: found.mean_agreements.into_iter().map(agreement_card).collect(),
         culture_contrasts: found.culture_contrasts.into_iter().map(contrast_card).collect(),
     })
 }
 
-fn rows(plan: &RunPlan, comparisons: Vec<Comparison>) -> Vec<ComparisonRow> {
+fn rows(plan: &RunPlan, data: &HumanData, comparisons: Vec<Comparison>) -> Vec<ComparisonRow> {
     let study = &plan.study;
     let facets: BTreeMap<&str, &BTreeMap<String, String>> =
         study.items.iter().map(|item| (item.id.as_str(), &item.facets)).collect();
@@ -57,6 +58,7 @@ fn rows(plan: &RunPlan, comparisons: Vec<Comparison>) -> Vec<ComparisonRow> {
         interval_high: comparison.interval.high,
         noise_floor: comparison.noise_floor,
         n: comparison.n,
+        human_kind: data.kind.name().to_owned(),
         cell_count: comparison.cell_count,
         unusable_count: comparison.unusable_count,
         p_value: comparison.p_value,

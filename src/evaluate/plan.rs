@@ -55,7 +55,11 @@ pub struct RunPlan {
 impl RunSettings {
     /// How uncertainty is worked out.
     pub fn comparison(&self) -> ComparisonPlan {
-        ComparisonPlan { replicate_count: self.bootstrap_replicate_count, seed: self.bootstrap_seed }
+        ComparisonPlan {
+            replicate_count: self.bootstrap_replicate_count,
+            seed: self.bootstrap_seed,
+            tests_fit: true,
+        }
     }
 
     fn check(&mut self) -> Result<()> {

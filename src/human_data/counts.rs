@@ -83,6 +83,9 @@ fn read_row(row: &str, layout: &Layout, kind: HumanKind) -> std::result::Result<
         HumanKind::Counted if total != valid => {
             return Err(format!("the counts add up to {total}, not to the {valid} valid responses stated"));
         }
+        HumanKind::Reconstructed | HumanKind::AssumedN if (total - valid).abs() > 1e-6 => {
+            return Err(format!("the shares add up to {total}, not to the {valid} people stated"));
+        }
         HumanKind::Weighted if total > valid + 1e-6 => {
             return Err(format!(
                 "the weighted counts add up to {total}, more than the {valid} people stated"
@@ -108,7 +111,7 @@ fn read_counts(cells: &[&str], layout: &Layout, kind: HumanKind) -> std::result:
     }
     let read = |text: &&str| match kind {
         HumanKind::Counted => read_count(text).map(f64::from),
-        HumanKind::Weighted => read_weighted(text),
+        _ => read_weighted(text),
     };
     texts[..option_count].iter().map(read).collect()
 }

@@ -5,6 +5,7 @@ mod counts;
 mod fit;
 mod import;
 mod list;
+mod max_entropy;
 mod provenance;
 #[cfg(test)]
 mod tests;

@@ -30,20 +30,31 @@ pub(super) struct Provenance {
 
 /// What the numbers in `counts.tsv` are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum HumanKind {
     /// Whole people.
     #[default]
     Counted,
     /// Shares of weighted people times their effective number, so that they scatter as so many people would.
     Weighted,
+    /// Of each distribution only mean and SD are known; it is the one of greatest entropy that has them.
+    Reconstructed,
+    /// Shares of nobody knows how many people, times a number that somebody assumed.
+    AssumedN,
 }
 
 impl HumanKind {
+    /// Whether it is known how many people chose which option.
+    pub fn knows_responses(self) -> bool {
+        matches!(self, HumanKind::Counted | HumanKind::Weighted)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             HumanKind::Counted => "counted",
             HumanKind::Weighted => "weighted",
+            HumanKind::Reconstructed => "reconstructed",
+            HumanKind::AssumedN => "assumed_n",
         }
     }
 }

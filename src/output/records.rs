@@ -124,6 +124,8 @@ pub struct ComparisonRow {
     pub noise_floor: f64,
     /// People behind the human distribution; at level `group` the median over items.
     pub n: f64,
+    /// What they are, see [`HumanDataCard::kind`].
+    pub human_kind: String,
     /// Cells averaged into the model's distribution (option orders), 0 for baselines.
     pub cell_count: u32,
     /// Cells left out because they were unusable.
@@ -264,12 +266,30 @@ pub struct FormatCard {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HumanDataCard {
     pub id: String,
-    /// `counted`, or `weighted`: counts are shares times the effective number of people.
+    /// `counted`; `weighted`: counts are shares times the effective number of people; `reconstructed`: only mean and SD are known, and
+    /// counts are those of the distribution of greatest entropy that has them; `assumed_n`: shares times an assumed number of people.
     #[serde(default = "counted")]
     pub kind: String,
     pub citation: String,
     pub caveats: Vec<String>,
     pub groups: Vec<HumanGroupCard>,
+}
+
+impl HumanDataCard {
+    /// What whoever reads a distance to these people has to know, where they are not people counted.
+    pub fn caution(&self) -> Option<&'static str> {
+        match self.kind.as_str() {
+            "reconstructed" => Some(
+                "These people are reconstructed: only their means and SDs are known, and their responses are taken to be as \
+                 spread out as these allow (maximum entropy). Of the distances only those of means are to data.",
+            ),
+            "assumed_n" => Some(
+                "How many people these shares are of is not known: intervals, noise floors and n are those of a number that \
+                 was assumed.",
+            ),
+            _ => None,
+        }
+    }
 }
 
 fn counted() -> String {

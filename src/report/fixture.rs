@@ -344,6 +344,7 @@ fn group_row(group: usize, predictor: &str, metric: &str, value: f64) -> Compari
         interval_high: value + half * wide,
         noise_floor: if metric == "mean_difference" { 0.022 } else { 0.058 },
         n: GROUPS[group].1,
+        human_kind: "counted".to_owned(),
         cell_count: 0,
         unusable_count: 0,
         p_value: None,

@@ -188,7 +188,11 @@ impl FinishedRun {
                 .at(&other.folder)
                 .hint("same personas, items, languages, formats and temperatures are compared"));
         }
-        let plan = ComparisonPlan { replicate_count: settings.replicate_count, seed: settings.seed };
+        let plan = ComparisonPlan {
+            replicate_count: settings.replicate_count,
+            seed: settings.seed,
+            tests_fit: false,
+        };
         let rows = differences(&own, &theirs, &self.people(), &self.values, &plan)?;
         pair.differences = rows.into_iter().map(difference_row).collect();
         Ok(pair)

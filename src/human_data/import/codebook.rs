@@ -34,6 +34,8 @@ pub struct Codebook {
     pub participants: Option<Participants>,
     /// or somebody has counted them already.
     pub counts: Option<CountsTable>,
+    /// or only means and standard deviations are known: people are reconstructed.
+    pub moments: Option<MomentsTable>,
     pub scales: BTreeMap<String, Scale>,
     pub items: BTreeMap<Spanned<String>, ItemColumn>,
     pub long: Option<Long>,
@@ -72,6 +74,18 @@ pub struct Participants {
 pub struct Scale {
     /// Option codes, lowest first.
     pub codes: Spanned<Vec<String>>,
+    /// What the codes count as where means are taken, rising; without, the codes are numbers.
+    pub values: Option<Spanned<Vec<f64>>>,
+}
+
+impl Scale {
+    /// One for each code, as [`Codebook::read`] has found them to be.
+    pub fn values(&self) -> Vec<f64> {
+        match &self.values {
+            Some(values) => values.as_ref().clone(),
+            None => self.codes.as_ref().iter().filter_map(|code| code.parse().ok()).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -116,6 +130,33 @@ pub struct CountsTable {
     pub holds: Holds,
 }
 
+/// A table of means and standard deviations: a row for each group and item.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MomentsTable {
+    pub group: Spanned<String>,
+    /// Value of `group` to population group; others are left out. Without, the value itself.
+    pub groups: Option<BTreeMap<String, String>>,
+    pub item: String,
+    pub mean: String,
+    pub sd: String,
+    /// The column of valid responses.
+    pub n: String,
+    #[serde(default)]
+    pub sd_divisor: SdDivisor,
+}
+
+/// What the sum of squares was divided by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum SdDivisor {
+    /// As nearly all programs print it.
+    #[default]
+    #[serde(rename = "n-1")]
+    NLessOne,
+    #[serde(rename = "n")]
+    N,
+}
+
 /// What the cells of a table of counts are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -151,11 +192,12 @@ impl Codebook {
         if self.id.as_ref().is_empty() || !self.id.as_ref().chars().all(plain) {
             return Err(file.refuse(self.id.span(), "an id is letters, digits, `-` and `_`"));
         }
-        match (&self.participants, &self.counts) {
-            (Some(people), None) => self.check_people(file, people)?,
-            (None, Some(counts)) => self.check_counts(file, counts)?,
+        match (&self.participants, &self.counts, &self.moments) {
+            (Some(people), None, None) => self.check_people(file, people)?,
+            (None, Some(counts), None) => self.check_counts(file, counts)?,
+            (None, None, Some(moments)) => self.check_moments(file, moments)?,
             _ => {
-                let message = "a codebook has either `participants` or `counts`";
+                let message = "a codebook has one of `participants`, `counts` and `moments`";
                 return Err(file.refuse(self.id.span(), message));
             }
         }
@@ -222,6 +264,30 @@ impl Codebook {
         let codes = self.scales.values().flat_map(|scale| scale.codes.as_ref());
         match codes.into_iter().find(|code| !options.contains_key(*code)) {
             Some(code) => refuse(format!("`options` has no column for the code `{code}`")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_moments(&self, file: &TextFile, moments: &MomentsTable) -> Result<()> {
+        if self.long.is_some() {
+            return Err(file.refuse(moments.group.span(), "`long` goes with `participants`"));
+        }
+        for scale in self.scales.values() {
+            let place = scale.values.as_ref().map_or(scale.codes.span(), Spanned::span);
+            let values = scale.values();
+            let rises =
+                values.windows(2).all(|pair| pair[0] < pair[1]) && values.iter().all(|v| v.is_finite());
+            if values.len() != scale.codes.as_ref().len() || !rises {
+                let message = "a mean is taken of numbers: one for each code, rising";
+                return Err(file.refuse(place, message).hint("`values` says them where codes are none"));
+            }
+        }
+        match self.items.iter().find(|(_, item)| item.values.is_some() || !item.missing.is_empty()) {
+            Some((id, item)) => {
+                let message =
+                    format!("{} has neither `values` nor `missing` in a table of means", id.as_ref());
+                Err(file.refuse(item.column.span(), message))
+            }
             None => Ok(()),
         }
     }

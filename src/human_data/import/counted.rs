@@ -130,7 +130,7 @@ impl<'a> Layout<'a> {
     /// Adds what a row says to what is known of its group and item.
     fn add(&self, cell: &mut Gathered, item: &Item<'_>, record: &StringRecord) -> RowResult<()> {
         if let Some(place) = self.n {
-            let n = read_count(&record[place])?;
+            let n = table::whole_number(&record[place])?;
             if cell.n.is_some_and(|known| known != n) {
                 return Err(format!("n is {n} here and another in an earlier row of the same distribution"));
             }
@@ -157,7 +157,7 @@ impl<'a> Layout<'a> {
     fn number(&self, text: &str) -> RowResult<Decimal> {
         let text = text.trim();
         if self.counts.holds == Holds::Counts {
-            return read_count(text).map(|count| Decimal { digits: count, decimals: 0 });
+            return table::whole_number(text).map(|count| Decimal { digits: count, decimals: 0 });
         }
         let comma = self.codebook.file.decimal.as_ref().is_some_and(|decimal| decimal.as_ref() == ",");
         read_percentage(text, if comma { ',' } else { '.' })
@@ -169,12 +169,6 @@ impl<'a> Layout<'a> {
 struct Decimal {
     digits: u64,
     decimals: u32,
-}
-
-fn read_count(text: &str) -> RowResult<u64> {
-    let text = text.trim();
-    let count = text.parse::<u32>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    count.map(u64::from).ok_or_else(|| format!("`{}` is not a whole number of people", text.escape_debug()))
 }
 
 fn read_percentage(text: &str, point: char) -> RowResult<Decimal> {
@@ -359,9 +353,9 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_they_stand() {
-        assert_eq!(read_count(" 12 "), Ok(12));
+        assert_eq!(table::whole_number(" 12 "), Ok(12));
         for text in ["", "1.0", "1,234", "-1", "+1", "1e3", "4294967296"] {
-            assert!(read_count(text).is_err(), "{text}");
+            assert!(table::whole_number(text).is_err(), "{text}");
         }
         assert_eq!(read_percentage("12,50", ','), Ok(Decimal { digits: 1250, decimals: 2 }));
         for text in ["", ".5", "12.5", "100,1", "1,2,3", "12,0000000001", "-3", "NaN"] {

@@ -1,8 +1,9 @@
-//! From a file of participants, or a table of counts, to a data set: read by a codebook, counted by group and item, written with where it came from. Names
-//! and texts of people stay in their file.
+//! From a file of participants, or a table of counts or of means, to a data set: read by a codebook, counted by group and item, written with where
+//! it came from. Names and texts of people stay in their file.
 
 mod codebook;
 mod counted;
+mod moments;
 mod rows;
 mod table;
 mod tally;
@@ -64,10 +65,13 @@ pub fn import_people(settings: &ImportSettings, progress: &dyn Fn(u64, u64)) -> 
     let file = File::open(&settings.file).map_err(failed)?;
     let total = file.metadata().map_err(failed)?.len();
     let counted = Counted { inner: BufReader::new(file), total, progress, is_held: false };
-    let found = match (&codebook.participants, &codebook.counts) {
-        (Some(people), _) => read_rows(&settings.file, counted, &codebook, people)?,
-        (None, Some(table)) => counted::read_counts(&settings.file, counted, &codebook, table)?,
-        (None, None) => return Err(Error::human_data("the codebook has no people").at(&settings.codebook)),
+    let found = match (&codebook.participants, &codebook.counts, &codebook.moments) {
+        (Some(people), ..) => read_rows(&settings.file, counted, &codebook, people)?,
+        (_, Some(table), _) => counted::read_counts(&settings.file, counted, &codebook, table)?,
+        (.., Some(table)) => moments::read_moments(&settings.file, counted, &codebook, table)?,
+        (None, None, None) => {
+            return Err(Error::human_data("the codebook has no people").at(&settings.codebook));
+        }
     };
     check(settings, &codebook, &found)?;
     let kind = write::write(&target, &codebook, settings, &found)?;

@@ -56,6 +56,13 @@ pub fn place(path: &Path, header: &StringRecord, name: &str) -> Result<usize> {
     })
 }
 
+/// A count of people.
+pub fn whole_number(text: &str) -> std::result::Result<u64, String> {
+    let text = text.trim();
+    let count = text.parse::<u32>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    count.map(u64::from).ok_or_else(|| format!("`{}` is not a whole number of people", text.escape_debug()))
+}
+
 /// Whether a row has the header's shape.
 pub fn check_row(header: &StringRecord, record: &StringRecord) -> std::result::Result<(), String> {
     if record.len() != header.len() {

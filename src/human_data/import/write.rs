@@ -68,8 +68,10 @@ pub fn write(
     settings: &ImportSettings,
     found: &ReadRows,
 ) -> Result<HumanKind> {
-    let kind = match codebook.participants.as_ref().and_then(|people| people.weight.as_ref()) {
-        Some(_) => HumanKind::Weighted,
+    let is_weighted = codebook.participants.as_ref().is_some_and(|people| people.weight.is_some());
+    let kind = match codebook.moments {
+        Some(_) => HumanKind::Reconstructed,
+        None if is_weighted => HumanKind::Weighted,
         None => HumanKind::Counted,
     };
     let counts = counts_text(codebook, found, kind);
@@ -97,7 +99,7 @@ fn counts_text(codebook: &Codebook, found: &ReadRows, kind: HumanKind) -> String
         }
         let told = |count: &f64| match kind {
             HumanKind::Counted => format!("{}", count.round()),
-            HumanKind::Weighted => format!("{count:.9}"),
+            _ => format!("{count:.9}"),
         };
         let mut counts: Vec<String> = cell.counts().iter().map(told).collect();
         counts.resize(columns.len(), String::new());
@@ -124,13 +126,20 @@ fn provenance_text(
     let columns: Vec<String> =
         (1..=option_count_max(codebook)).map(|option| format!("option_{option}")).collect();
     let holds = codebook.counts.as_ref().map(|table| table.holds);
-    let what = if holds.is_some() { "table of counts" } else { "participant-level file" };
+    let what = match kind {
+        HumanKind::Reconstructed => "table of means and standard deviations",
+        _ if holds.is_some() => "table of counts",
+        _ => "participant-level file",
+    };
     let weighted = match (kind, holds) {
         (_, Some(Holds::Percentages)) => {
             "People by response: the only whole numbers that round to the percentages of the table."
         }
         (HumanKind::Counted, _) => "People by response.",
-        (HumanKind::Weighted, _) => "Shares of weighted people times their effective number (Kish).",
+        (HumanKind::Reconstructed, _) => {
+            "Shares of the distribution of greatest entropy that has the mean and SD, times n."
+        }
+        (_, _) => "Shares of weighted people times their effective number (Kish).",
     };
     let mut source = Table::new();
     let bytes = fs::read(&settings.file)

@@ -31,6 +31,7 @@ impl TableRow for ComparisonRow {
         columns.number("interval_high", |row| row.interval_high)?;
         columns.number("noise_floor", |row| row.noise_floor)?;
         columns.number("n", |row| row.n)?;
+        columns.text("human_kind", |row| &row.human_kind);
         columns.count("cell_count", |row| row.cell_count);
         columns.count("unusable_count", |row| row.unusable_count);
         columns.optional_number("p_value", |row| row.p_value)?;
@@ -50,6 +51,7 @@ impl TableRow for ComparisonRow {
         let (metric, value) = (columns.text("metric")?, columns.number("value")?);
         let (low, high) = (columns.number("interval_low")?, columns.number("interval_high")?);
         let (noise_floor, n) = (columns.number("noise_floor")?, columns.number("n")?);
+        let human_kind = columns.text("human_kind")?;
         let (cell_count, unusable_count) = (columns.count("cell_count")?, columns.count("unusable_count")?);
         let p_value = columns.optional_number("p_value")?;
         let adjusted_p_value = columns.optional_number("adjusted_p_value")?;
@@ -71,6 +73,7 @@ impl TableRow for ComparisonRow {
             interval_high: high.value(index),
             noise_floor: noise_floor.value(index),
             n: n.value(index),
+            human_kind: human_kind.value(index).to_owned(),
             cell_count: cell_count.value(index),
             unusable_count: unusable_count.value(index),
             p_value: number_at(p_value, index),

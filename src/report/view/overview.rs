@@ -1,7 +1,7 @@
 //! What was run: model, study, cells, device, identity, prefix savings, wall time, one prompt, caveats.
 
 use super::TableCell;
-use crate::output::records::{Identity, PromptingCard, RunManifest};
+use crate::output::records::{HumanDataCard, Identity, PromptingCard, RunManifest};
 use crate::report::number::{counted, fixed, grouped, percent, plain};
 use crate::report::run::Run;
 use serde::Serialize;
@@ -21,6 +21,8 @@ pub struct OverviewView {
     pub example: Option<Example>,
     pub study_caveats: Vec<String>,
     pub human_caveats: Vec<String>,
+    /// What a reader of distances has to know of people who were not counted.
+    pub human_caution: Option<&'static str>,
     pub citations: Vec<String>,
     pub plan_json: String,
 }
@@ -77,6 +79,7 @@ pub fn overview(run: &Run) -> OverviewView {
         example: example(run),
         study_caveats: manifest.study.caveats.clone(),
         human_caveats: human_data.map(|data| data.caveats.clone()).unwrap_or_default(),
+        human_caution: human_data.and_then(HumanDataCard::caution),
         citations,
         plan_json: serde_json::to_string_pretty(&manifest.plan).unwrap_or_default(),
     }
@@ -115,7 +118,10 @@ fn facts(run: &Run) -> Vec<Fact> {
             human.map_or("none".to_owned(), |data| data.id.clone()),
             human.map_or("nothing is compared".to_owned(), |data| match data.kind.as_str() {
                 "counted" => format!("counts of {}", counted(data.groups.len(), "group")),
-                kind => format!("{kind} counts of {}; n is effective", counted(data.groups.len(), "group")),
+                "weighted" => {
+                    format!("weighted counts of {}; n is effective", counted(data.groups.len(), "group"))
+                }
+                kind => format!("{}, {}", kind.replace('_', " "), counted(data.groups.len(), "group")),
             }),
         ),
         fact(

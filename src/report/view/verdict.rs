@@ -125,6 +125,7 @@ mod tests {
             interval_high: high,
             noise_floor: 0.1,
             n: 60.0,
+            human_kind: "counted".to_owned(),
             cell_count: 2,
             unusable_count: 0,
             p_value: None,
