@@ -55,6 +55,7 @@ mod human_moments;
 mod human_tables;
 mod humans;
 mod study_check;
+mod study_import;
 mod study_new;
 
 // How a model is asked, and what the results say of it.

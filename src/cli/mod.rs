@@ -21,6 +21,7 @@ mod run_command;
 mod score_command;
 mod streams;
 mod study_command;
+mod study_import_command;
 mod summary;
 
 use crate::error::{Error, Result};

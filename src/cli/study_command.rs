@@ -2,6 +2,7 @@
 
 use super::args::EXIT_CODES;
 use super::streams::{print_json, print_out, printable};
+use super::study_import_command::{self, ImportStudyCommand};
 use crate::error::Result;
 use crate::evaluate::{StudySummary, study_summary};
 use crate::human_data::codebook_schema;
@@ -14,7 +15,7 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Studies: list, make a new one, check one before it is run.
+/// Studies: list, make a new one or import one, check one before it is run.
 ///
 /// A study is a folder of TOML files: study.toml says what is asked of whom, and a file for each language says it in words.
 /// docs/studies.md takes one from a spreadsheet to a report; prompts/README.md describes every field.
@@ -31,6 +32,7 @@ pub enum StudyVerb {
     List(StudyListCommand),
     #[command(after_help = EXIT_CODES)]
     New(NewCommand),
+    Import(ImportStudyCommand),
     #[command(after_help = EXIT_CODES)]
     Check(CheckCommand),
     #[command(after_help = EXIT_CODES)]
@@ -109,6 +111,7 @@ pub fn execute(command: &StudyCommand) -> Result<()> {
                 "{made}\nnext: respondent study check {folder}, and respondent run {folder}\n"
             ))
         }
+        StudyVerb::Import(import) => study_import_command::execute(import),
         StudyVerb::Check(check) => {
             let summary = study_summary(&check.study)?;
             if check.json { print_json(&summary) } else { print_out(&lines(&summary)) }

@@ -15,6 +15,7 @@ mod run;
 mod score;
 mod side_by_side;
 mod speaker;
+mod study_import;
 mod study_summary;
 mod vocabulary;
 mod written;
@@ -32,4 +33,7 @@ pub use side_by_side::{
     DifferenceRow, RunCard, RunPair, SideBySide, SideBySideSettings, metric_names, side_by_side,
 };
 pub use speaker::Speaker;
+pub use study_import::{
+    ImportSource, LeftOut, LmEvalSettings, OpinionsSettings, StudyImportReport, import_study,
+};
 pub use study_summary::{ExamplePrompt, PeopleSummary, ScaleSummary, StudySummary, study_summary};

@@ -28,7 +28,7 @@ pub use list::{StudyEntry, list_studies};
 pub use option_order::OptionOrder;
 pub use render::{Cell, render, render_all};
 pub use schema::{study_schema, wording_schema};
-pub use skeleton::create_study;
+pub use skeleton::{create_study, create_study_folder};
 pub use wording::Wording;
 
 /// One turn of a conversation.

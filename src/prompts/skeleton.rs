@@ -16,6 +16,15 @@ const ENGLISH: &str = include_str!("../../prompts/skeleton/en.toml");
 pub fn create_study(folder: &Path, id: Option<&str>) -> Result<Vec<PathBuf>> {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let id = id.unwrap_or(&name);
+    let structure = STRUCTURE.replacen("id = \"skeleton\"", &format!("id = \"{id}\""), 1);
+    create_study_folder(folder, id, &[("study.toml", structure.as_str()), ("en.toml", ENGLISH)])
+}
+
+/// Makes a folder with the files of a study of that id. Nothing half written is left.
+///
+/// # Errors
+/// As [`create_study`].
+pub fn create_study_folder(folder: &Path, id: &str, files: &[(&str, &str)]) -> Result<Vec<PathBuf>> {
     if !is_id(id, "-_") {
         return Err(Error::usage(format!("`{}` is not an id", id.escape_debug()))
             .hint("name the folder in letters, digits, `-` and `_`, or give an --id"));
@@ -30,13 +39,11 @@ pub fn create_study(folder: &Path, id: Option<&str>) -> Result<Vec<PathBuf>> {
             .hint("choose another folder"),
         _ => failed(source),
     })?;
-    let structure = STRUCTURE.replacen("id = \"skeleton\"", &format!("id = \"{id}\""), 1);
-    let files = [("study.toml", structure.as_str()), ("en.toml", ENGLISH)];
-    let write = |(name, text): (&str, &str)| {
+    let write = |(name, text): &(&str, &str)| {
         let path = folder.join(name);
         fs::write(&path, text).map(|()| path)
     };
-    let written: std::io::Result<Vec<PathBuf>> = files.into_iter().map(write).collect();
+    let written: std::io::Result<Vec<PathBuf>> = files.iter().map(write).collect();
     written.map_err(|source| {
         // Half a study is none. What cannot be taken away again stays, and is told by the error.
         let _ = fs::remove_dir_all(folder);

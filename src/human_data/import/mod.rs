@@ -9,6 +9,7 @@ mod table;
 mod tally;
 mod write;
 
+use super::new::Target;
 use crate::error::{Error, Result};
 use codebook::Codebook;
 use rows::{ReadRows, read_rows};
@@ -59,7 +60,7 @@ pub struct ImportReport {
 /// cannot be written. Nothing half written is left under the data set's name.
 pub fn import_people(settings: &ImportSettings, progress: &dyn Fn(u64, u64)) -> Result<ImportReport> {
     let codebook = Codebook::read(&settings.codebook)?;
-    let target = write::Target::new(settings, codebook.id.as_ref())?;
+    let target = Target::new(&settings.into, codebook.id.as_ref(), settings.force)?;
     let failed =
         |source: std::io::Error| Error::human_data("cannot be read").at(&settings.file).because(source);
     let file = File::open(&settings.file).map_err(failed)?;
