@@ -54,6 +54,7 @@ mod gguf;
 mod human_moments;
 mod human_tables;
 mod humans;
+mod studies_chapter;
 mod study_check;
 mod study_import;
 mod study_new;

@@ -23,16 +23,25 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
         manifest.packing.flat_token_count,
         manifest.packing.flat_token_count as f64 / manifest.packing.trie_token_count.max(1) as f64
     );
+    text.push_str(&distances(manifest, group_rows));
+    text.push_str(&hypotheses(manifest));
+    text.push_str(&certificate(manifest));
+    text
+}
+
+/// The table and how to read it, or why there is none.
+fn distances(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> String {
     if group_rows.is_empty() {
-        let _ = writeln!(text, "The study has no human data: nothing was compared.\n");
-        text.push_str(&hypotheses(manifest));
-        text.push_str(&certificate(manifest));
-        return text;
+        return "The study has no human data: nothing was compared.\n\n".to_owned();
+    }
+    if model_rows(group_rows, METRIC).next().is_none() {
+        return "No cell is usable, so nothing of the model is held against people: the report's answer mass tells\n\
+                what it says instead of an option.\n\n"
+            .to_owned();
     }
     let format = first_format(manifest, group_rows);
-    let _ = writeln!(
-        text,
-        "How far from people: mean Wasserstein-1 over items, as a share of the scale (format {format}, temperature 1)"
+    let mut text = format!(
+        "How far from people: mean Wasserstein-1 over items, as a share of the scale (format {format}, temperature 1)\n"
     );
     let _ = writeln!(text, "{}", table(manifest, group_rows, &format).trim_fmt());
     if let Some(caution) = manifest.study.human_data.as_ref().and_then(HumanDataCard::caution) {
@@ -45,8 +54,6 @@ pub fn summary_table(manifest: &RunManifest, group_rows: &[ComparisonRow]) -> St
          people's, 1 is as diverse. apart: items on which people are not a sample from the model (multinomial test,\n\
          false discovery rate 0.05 over the run).\n"
     );
-    text.push_str(&hypotheses(manifest));
-    text.push_str(&certificate(manifest));
     text
 }
 

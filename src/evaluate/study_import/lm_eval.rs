@@ -126,9 +126,7 @@ impl<'a> Templates<'a> {
 
     fn render(&self, name: &str, document: &Value) -> std::result::Result<String, String> {
         let template = self.environment.get_template(name).map_err(|error| error.to_string())?;
-        template
-            .render(minijinja::value::Serde(document))
-            .map_err(|error| format!("{name}: {error}"))
+        template.render(minijinja::value::Serde(document)).map_err(|error| format!("{name}: {error}"))
     }
 
     /// The value of a field where the task names one, else what the template makes.
