@@ -334,3 +334,25 @@ fn the_outcome_is_machine_readable_too() {
     assert_eq!(value["manifest"]["counts"]["cell_count"], 70);
     assert!(place.path().join(value["report"].as_str().unwrap()).is_file());
 }
+
+#[test]
+fn personas_are_weighed_against_those_of_other_groups() {
+    let manifest = MainJob::get().manifest();
+    // Three groups in three languages and three formats.
+    assert_eq!((manifest.persona_swaps.len(), manifest.steerability.len()), (27, 9));
+    for card in &manifest.persona_swaps {
+        assert_eq!((card.item_count, card.other_count), (35, 2));
+        assert!((card.difference - (card.own - card.others)).abs() < 1e-12 && (1..=3).contains(&card.rank));
+        assert!(card.interval_low < card.interval_high);
+    }
+    for card in &manifest.steerability {
+        let of_condition = manifest.persona_swaps.iter().filter(|swap| {
+            (&swap.language, &swap.elicitation_format) == (&card.language, &card.elicitation_format)
+        });
+        let nearest = of_condition.clone().filter(|swap| swap.rank == 1).count() as u64;
+        let gain = -of_condition.map(|swap| swap.difference).sum::<f64>() / 3.0;
+        assert!((card.gain - gain).abs() < 1e-12 && card.nearest_count == nearest);
+    }
+    let page = std::fs::read_to_string(MainJob::get().file("report.html")).unwrap();
+    assert!(page.contains("What is a persona worth?"));
+}

@@ -4,6 +4,7 @@ use super::baselines::HumanTable;
 use super::bootstrap::HumanResample;
 use super::condition_means::{CultureContrast, MeanAgreement, PeopleMeans, condition_means};
 use super::fit::{adjust, p_value};
+use super::persona_swap::{PersonaSwap, Steerability, persona_swaps, steerability};
 use super::profile::{Condition, Entry, Group, Profile};
 use super::unit::{Comparison, ComparisonPlan, ModelUnit, Predictor};
 use crate::error::{Error, Result};
@@ -20,6 +21,9 @@ pub struct Compared {
     /// Whether means go with people's, at temperature 1: over items, and between groups.
     pub mean_agreements: Vec<MeanAgreement>,
     pub culture_contrasts: Vec<CultureContrast>,
+    /// Whether own personas are nearer to their people than others', at temperature 1.
+    pub persona_swaps: Vec<PersonaSwap>,
+    pub steerability: Vec<Steerability>,
 }
 
 /// Holds every unit, and the baselines, against the people of its population group.
@@ -32,7 +36,7 @@ pub struct Compared {
 /// Rows come by population group; in it the model's (by persona, language, elicitation format, temperature)
 /// and then the baselines'; in each the items, then the group; and then by metric. Neither the order of the
 /// arguments nor the number of threads changes a bit of them; adjusted p-values depend on how much is tested.
-/// Means come in the order of the units, and contrasts are less the first persona there.
+/// Means come in the order of the units, and contrasts are less the first persona there; swaps come by population group.
 ///
 /// # Errors
 /// Kind `HumanData` when counts do not fit a scale or are given twice; `Output` when a unit is given twice,
@@ -48,7 +52,7 @@ pub fn compare(
     let table = HumanTable::new(marginals, scale_values)?;
     let ordered = in_order(units, scale_values)?;
     let mut of_profiles: Vec<Vec<Comparison>> = Vec::new();
-    let mut people = BTreeMap::new();
+    let (mut people, mut swaps) = (BTreeMap::new(), Vec::new());
     for of_group in ordered.chunk_by(|a, b| a.population_group == b.population_group) {
         let group = draw_group(of_group, &table, scale_values, plan)?;
         let mut profiles: Vec<Profile> = of_group
@@ -62,13 +66,21 @@ pub fn compare(
             })
         }));
         of_profiles.par_extend(profiles.par_iter().map(|profile| profile.compare(&group)));
+        let samples = group.items.iter().copied().zip(&group.people).collect();
+        swaps.extend(persona_swaps(group.population_group, &samples, units));
         for (item, sample) in group.items.iter().zip(&group.people) {
             people.insert((group.population_group, *item), PeopleMeans::new(sample));
         }
     }
     adjust(&mut of_profiles);
     let (mean_agreements, culture_contrasts) = condition_means(units, &people);
-    Ok(Compared { rows: of_profiles.into_iter().flatten().collect(), mean_agreements, culture_contrasts })
+    Ok(Compared {
+        rows: of_profiles.into_iter().flatten().collect(),
+        mean_agreements,
+        culture_contrasts,
+        steerability: steerability(&swaps),
+        persona_swaps: swaps.into_iter().map(|drawn| drawn.swap).collect(),
+    })
 }
 
 /// The people of every item of one group that has any.

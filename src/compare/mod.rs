@@ -3,7 +3,7 @@
 //!
 //! [`compare`] makes every row: each of the [`Metric`]s for the model and four baselines, item by item and as
 //! the mean over a group's items, with a 95 % bootstrap interval over the human sample and a noise floor at
-//! its size ([`HumanResample`]); tests that people were drawn from the model; and whether means go together.
+//! its size ([`HumanResample`]); tests that people were drawn from the model; whether means go together; and what personas are worth.
 
 pub mod distances;
 
@@ -33,6 +33,8 @@ mod comparison;
 
 mod condition_means;
 
+mod persona_swap;
+
 mod fit;
 
 mod difference;
@@ -46,6 +48,7 @@ pub use difference::{Difference, differences};
 pub use diversity::{Diversity, DiversityTally, FACTOR_COUNT, SHARP_MASS};
 pub use fit::FALSE_DISCOVERY_RATE;
 pub use metric::Metric;
+pub use persona_swap::{PersonaSwap, Steerability};
 pub use unit::{Comparison, ComparisonPlan, Level, ModelUnit, Predictor};
 
 #[cfg(test)]

@@ -437,3 +437,43 @@ fn a_correlation_is_numpys() {
     assert_eq!(correlation(&[0.1, 0.1, 0.1], &[1.0, 2.0, 3.0]), None);
     assert_eq!(correlation(&[1.0, 2.0], &[1.0, 2.0]), None);
 }
+
+#[test]
+fn a_persona_that_answers_for_another_group_is_found_out() {
+    // Each persona answers as the people of the other group do, or as its own do.
+    for (is_swapped, rank) in [(false, 1), (true, 2)] {
+        let other = |group: &str| if group == "USA" { "BRA" } else { "USA" };
+        let mut units = Vec::new();
+        for group in ["USA", "BRA"] {
+            for item in ["anger", "shame", "guilt"] {
+                let answered_for = if is_swapped { other(group) } else { group };
+                let people =
+                    isear().into_iter().find(|m| m.population_group == answered_for && m.item == item);
+                units.push(unit(group, item, 1.0, Some(&people.unwrap().counts)));
+            }
+        }
+        let groups = ["BRA".to_owned(), "USA".to_owned()];
+        let found = compare(&units, &isear(), &scale_values(), &groups, &PLAN).unwrap();
+        assert_eq!(found.persona_swaps.len(), 2);
+        for swap in &found.persona_swaps {
+            assert_eq!((swap.item_count, swap.other_count, swap.rank), (3, 1, rank));
+            assert_eq!(swap.own > swap.others, is_swapped);
+            assert!((swap.difference - (swap.own - swap.others)).abs() < 1e-15);
+            assert!((swap.own.min(swap.others)).abs() < 1e-12, "one of the two is the people themselves");
+        }
+        let [steering] = &found.steerability[..] else { panic!("one condition") };
+        let mean = found.persona_swaps.iter().map(|swap| -swap.difference).sum::<f64>() / 2.0;
+        assert!((steering.gain - mean).abs() < 1e-12 && (steering.gain > 0.0) != is_swapped);
+        assert_eq!((steering.group_count, steering.nearest_count), (2, if is_swapped { 0 } else { 2 }));
+        let interval = steering.interval.unwrap();
+        // Reflected: a distance of nothing to the sample is one of something to the people behind it.
+        assert!(interval.low < interval.high && (interval.low > 0.0) != is_swapped, "{interval:?}");
+    }
+}
+
+#[test]
+fn one_group_has_nobody_to_swap_with() {
+    let units: Vec<ModelUnit> = units().into_iter().filter(|unit| unit.population_group == "USA").collect();
+    let found = compare(&units, &isear(), &scale_values(), &["USA".to_owned()], &PLAN).unwrap();
+    assert!(found.persona_swaps.is_empty() && found.steerability.is_empty());
+}

@@ -1,21 +1,27 @@
 //! Comparisons to rows: joins the study's names and facets onto what `compare` worked out.
 
 use super::RunPlan;
-use crate::compare::{Comparison, ComparisonPlan, CultureContrast, MeanAgreement, ModelUnit, compare};
+use crate::compare::{
+    Comparison, ComparisonPlan, CultureContrast, MeanAgreement, ModelUnit, PersonaSwap, Steerability, compare,
+};
 use crate::error::Result;
 use crate::human_data::HumanData;
 use crate::output::records::{
     ComparisonRow, CultureContrastCard, HumanDataCard, HumanGroupCard, HumanItemCard, MeanAgreementCard,
+    PersonaSwapCard, SteerabilityCard,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A run held against people, as it is written.
+#[derive(Default)]
 pub struct ComparedRun {
     /// All rows of `comparisons.parquet`.
     pub rows: Vec<ComparisonRow>,
     /// For the manifest.
     pub mean_agreements: Vec<MeanAgreementCard>,
     pub culture_contrasts: Vec<CultureContrastCard>,
+    pub persona_swaps: Vec<PersonaSwapCard>,
+    pub steerability: Vec<SteerabilityCard>,
 }
 
 /// Holds a run's distributions against people.
@@ -32,6 +38,8 @@ pub fn compared_run(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) -> Re
         rows: rows(plan, data, found.rows),
         mean_agreements: found.mean_agreements.into_iter().map(agreement_card).collect(),
         culture_contrasts: found.culture_contrasts.into_iter().map(contrast_card).collect(),
+        persona_swaps: found.persona_swaps.into_iter().map(swap_card).collect(),
+        steerability: found.steerability.into_iter().map(steerability_card).collect(),
     })
 }
 
@@ -97,6 +105,37 @@ fn contrast_card(found: CultureContrast) -> CultureContrastCard {
         absolute_error: found.absolute_error,
         absolute_noise: found.absolute_noise,
         correlation: found.correlation,
+    }
+}
+
+fn swap_card(found: PersonaSwap) -> PersonaSwapCard {
+    PersonaSwapCard {
+        population_group: found.population_group,
+        persona: found.persona,
+        language: found.language,
+        elicitation_format: found.elicitation_format,
+        item_count: found.item_count as u64,
+        other_count: found.other_count as u64,
+        own: found.own,
+        others: found.others,
+        difference: found.difference,
+        interval_low: found.interval.map(|interval| interval.low),
+        interval_high: found.interval.map(|interval| interval.high),
+        rank: found.rank as u64,
+    }
+}
+
+fn steerability_card(found: Steerability) -> SteerabilityCard {
+    SteerabilityCard {
+        language: found.language,
+        elicitation_format: found.elicitation_format,
+        group_count: found.group_count as u64,
+        own: found.own,
+        others: found.others,
+        gain: found.gain,
+        interval_low: found.interval.map(|interval| interval.low),
+        interval_high: found.interval.map(|interval| interval.high),
+        nearest_count: found.nearest_count as u64,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A run from plan to report: the pipeline as one readable function, and the manifest that seals it.
 
 use super::certificate::{CertifiedCells, FinishedRun, certify};
-use super::compared::{compared_run, human_card};
+use super::compared::{ComparedRun, compared_run, human_card};
 use super::events::{Event, Stage, Stop};
 use super::gathered::Gathering;
 use super::hypotheses::hypothesis_cards;
@@ -12,8 +12,8 @@ use crate::engine::{EngineDevice, Prefill, ReadoutRequest, ReadoutScope, Readout
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
-    CertificateCard, ComparisonRow, ConcentrationCard, Counts, CultureContrastCard, FORMAT_VERSION,
-    FormatCard, HypothesisCard, Identity, MeanAgreementCard, ModelCard, PackingCard, RunManifest, StudyCard,
+    CertificateCard, ComparisonRow, ConcentrationCard, Counts, FORMAT_VERSION, FormatCard, HypothesisCard,
+    Identity, ModelCard, PackingCard, RunManifest, StudyCard,
 };
 use crate::output::{ComparisonWriter, ResultFolder, write_manifest};
 use crate::packing::PrefixTrie;
@@ -91,15 +91,15 @@ pub fn run(
             (made.as_ref().ok().cloned(), made.err().map(|error| error.to_string()))
         }
     };
-    let (group_rows, mean_agreements, culture_contrasts) = match &plan.human_data {
+    let (group_rows, compared) = match &plan.human_data {
         None => Default::default(),
         Some(data) => stages.run(Stage::Compare, 0, || {
-            let compared = compared_run(plan, data, &finished.units)?;
+            let mut compared = compared_run(plan, data, &finished.units)?;
             let mut writer = ComparisonWriter::create(&folder.comparisons_path(), &plan.study.facets)?;
             let group_rows = compared.rows.iter().filter(|row| row.level == "group").cloned().collect();
-            writer.write_all(compared.rows)?;
+            writer.write_all(std::mem::take(&mut compared.rows))?;
             writer.finish()?;
-            Ok((group_rows, compared.mean_agreements, compared.culture_contrasts))
+            Ok((group_rows, compared))
         })?,
     };
     let hypotheses = match plan.study.hypotheses.is_empty() {
@@ -112,8 +112,7 @@ pub fn run(
         counts: finished.counts,
         packing,
         concentration: finished.concentration,
-        mean_agreements,
-        culture_contrasts,
+        compared,
         certificate,
         not_certified,
         hypotheses,
@@ -214,8 +213,8 @@ struct RunFindings {
     counts: Counts,
     packing: PackingCard,
     concentration: Vec<ConcentrationCard>,
-    mean_agreements: Vec<MeanAgreementCard>,
-    culture_contrasts: Vec<CultureContrastCard>,
+    /// Its rows are in their file.
+    compared: ComparedRun,
     certificate: Option<CertificateCard>,
     not_certified: Option<String>,
     hypotheses: Vec<HypothesisCard>,
@@ -275,8 +274,10 @@ fn manifest(
         counts: found.counts,
         packing: found.packing,
         concentration: found.concentration,
-        mean_agreements: found.mean_agreements,
-        culture_contrasts: found.culture_contrasts,
+        mean_agreements: found.compared.mean_agreements,
+        culture_contrasts: found.compared.culture_contrasts,
+        persona_swaps: found.compared.persona_swaps,
+        steerability: found.compared.steerability,
         certificate: found.certificate,
         not_certified: found.not_certified,
         hypotheses: found.hypotheses,

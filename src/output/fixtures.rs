@@ -38,6 +38,8 @@ pub fn manifest() -> RunManifest {
         concentration: Vec::new(),
         mean_agreements: Vec::new(),
         culture_contrasts: Vec::new(),
+        persona_swaps: Vec::new(),
+        steerability: Vec::new(),
         certificate: None,
         not_certified: None,
         hypotheses: Vec::new(),

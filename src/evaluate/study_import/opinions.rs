@@ -35,8 +35,14 @@ pub struct OpinionsSettings {
 struct Row {
     question: Question,
     /// For each group of the settings: shares of the question's options, and the share of no response.
-    shares: Vec<(Vec<f64>, f64)>,
+    shares: Vec<Shares>,
 }
+
+/// Of the options that are responses, and of no response.
+type Shares = (Vec<f64>, f64);
+
+/// Or why the row is no question.
+type RowResult<T> = std::result::Result<T, String>;
 
 /// Reads the file; the data set of people is `id`.
 ///
@@ -109,7 +115,7 @@ impl Columns {
         settings: &OpinionsSettings,
         number: u64,
         question_counts: &mut BTreeMap<String, usize>,
-    ) -> std::result::Result<(Question, Vec<(Vec<f64>, f64)>), String> {
+    ) -> RowResult<(Question, Vec<Shares>)> {
         if record.len() != self.count {
             return Err(format!("there are {} cells below {} columns", record.len(), self.count));
         }
@@ -136,12 +142,12 @@ impl Columns {
             let stated = selections.get(group).ok_or_else(|| format!("{group} was not asked"))?;
             shares(stated, &is_missing).map_err(|reason| format!("{group}: {reason}"))
         };
-        let shares = settings.groups.iter().map(of_group).collect::<std::result::Result<Vec<_>, _>>()?;
+        let shares = settings.groups.iter().map(of_group).collect::<RowResult<Vec<_>>>()?;
         Ok((question, shares))
     }
 }
 
-fn options(text: &str) -> std::result::Result<Vec<String>, String> {
+fn options(text: &str) -> RowResult<Vec<String>> {
     let Value::Array(options) = read_literal(text).map_err(|reason| format!("options: {reason}"))? else {
         return Err("options are no list".to_owned());
     };
@@ -154,7 +160,7 @@ fn options(text: &str) -> std::result::Result<Vec<String>, String> {
 }
 
 /// Shares of the options that are responses, of those who gave one, and the share of those who did not.
-fn shares(stated: &Value, is_missing: &[bool]) -> std::result::Result<(Vec<f64>, f64), String> {
+fn shares(stated: &Value, is_missing: &[bool]) -> RowResult<Shares> {
     let numbers: Option<Vec<f64>> =
         stated.as_array().map(|list| list.iter().filter_map(Value::as_f64).collect());
     let numbers =
@@ -225,7 +231,7 @@ fn human_data(
 ) -> NewHumanData {
     let people = f64::from(settings.people_count);
     let row = |row: &Row| -> Vec<NewRow> {
-        let of_group = |(group, (shares, missing)): (&String, &(Vec<f64>, f64))| {
+        let of_group = |(group, (shares, missing)): (&String, &Shares)| {
             let missing_count = ((people * missing).round() as u64).min(u64::from(settings.people_count) - 1);
             let valid_count = u64::from(settings.people_count) - missing_count;
             NewRow {

@@ -1,7 +1,7 @@
 //! Whether the model's means go with people's: over the items of each group, and in what sets one group apart from another.
 
 use super::{Table, TableCell};
-use crate::output::records::{CultureContrastCard, MeanAgreementCard};
+use crate::output::records::{CultureContrastCard, MeanAgreementCard, PersonaSwapCard, SteerabilityCard};
 use crate::report::number::{fixed, grouped, signed};
 use crate::report::run::Run;
 use serde::Serialize;
@@ -13,6 +13,9 @@ pub struct MeansView {
     pub summary: String,
     /// `None` for a run with one group.
     pub contrasts: Option<Table>,
+    /// What personas are worth; `None` for a run with one group.
+    pub steerability: Option<Table>,
+    pub swaps: Option<Table>,
 }
 
 /// `None` for a run that was held against nobody.
@@ -23,6 +26,8 @@ pub fn means(run: &Run) -> Option<MeansView> {
         summary: summary(&manifest.mean_agreements),
         agreements: agreement_table(run, &manifest.mean_agreements),
         contrasts: (!contrasts.is_empty()).then(|| contrast_table(contrasts)),
+        steerability: (!manifest.steerability.is_empty()).then(|| steerability_table(&manifest.steerability)),
+        swaps: (!manifest.persona_swaps.is_empty()).then(|| swap_table(run, &manifest.persona_swaps)),
     })
 }
 
@@ -88,6 +93,48 @@ fn contrast_table(cards: &[CultureContrastCard]) -> Table {
         caption:
             "What sets groups apart: difference of means, model and people, as shares of the scale’s range"
                 .to_owned(),
+        head: head.map(str::to_owned).to_vec(),
+        rows: cards.iter().map(row).collect(),
+    }
+}
+
+fn steerability_table(cards: &[SteerabilityCard]) -> Table {
+    let row = |card: &SteerabilityCard| {
+        vec![
+            TableCell::text(format!("{} · {}", card.language, card.elicitation_format)),
+            TableCell::text(fixed(card.own, 3)),
+            TableCell::text(fixed(card.others, 3)),
+            TableCell::text(signed(card.gain, 3)),
+            TableCell::text(range(card.interval_low, card.interval_high)),
+            TableCell::text(format!("{} of {}", grouped(card.nearest_count), grouped(card.group_count))),
+        ]
+    };
+    let head = ["asked", "own persona", "other personas", "gain", "95 % interval", "own is nearest"];
+    Table {
+        caption: "Alignment with people (1 less Wasserstein-1), mean over groups, with their own persona and with those of others"
+            .to_owned(),
+        head: head.map(str::to_owned).to_vec(),
+        rows: cards.iter().map(row).collect(),
+    }
+}
+
+fn swap_table(run: &Run, cards: &[PersonaSwapCard]) -> Table {
+    let row = |card: &PersonaSwapCard| {
+        vec![
+            TableCell::text(run.label("population_group", &card.population_group)),
+            TableCell::text(format!("{} · {} · {}", card.persona, card.language, card.elicitation_format)),
+            TableCell::text(grouped(card.item_count)),
+            TableCell::text(fixed(card.own, 3)),
+            TableCell::text(fixed(card.others, 3)),
+            TableCell::text(signed(card.difference, 3)),
+            TableCell::text(range(card.interval_low, card.interval_high)),
+            TableCell::text(format!("{} of {}", grouped(card.rank), grouped(card.other_count + 1))),
+        ]
+    };
+    let head =
+        ["people of", "asked as", "items", "own persona", "others", "difference", "95 % interval", "rank"];
+    Table {
+        caption: "Wasserstein-1 from a group’s people: its own persona, and the mean of other groups’ personas in its place".to_owned(),
         head: head.map(str::to_owned).to_vec(),
         rows: cards.iter().map(row).collect(),
     }
