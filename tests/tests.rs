@@ -34,6 +34,7 @@ mod bad_input;
 
 // Ctrl-C.
 mod interrupt;
+mod resume;
 
 // Models on disk: found by all their names, listed, inspected, imported, verified.
 mod models;

@@ -8,6 +8,31 @@ use crate::prompts::{OptionOrder, PromptSettings, TemplateChoice, Thinking};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// What a run keeps from its beginning.
+const BEGUN_WITH: [&str; 21] = [
+    "model",
+    "out",
+    "full",
+    "personas",
+    "languages",
+    "formats",
+    "option_orders",
+    "temperatures",
+    "low_mass",
+    "unusable_mass",
+    "top",
+    "template",
+    "thinking",
+    "template_date",
+    "seed",
+    "certify",
+    "replicates",
+    "token_budget",
+    "device",
+    "dtype",
+    "kernel",
+];
+
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0    success
@@ -68,6 +93,11 @@ pub struct RunOptions {
     /// Result folder to create; it must not exist. Default: the next free results/STUDY-MODEL-NNN.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+
+    /// Go on with a run that was stopped, killed, or ran out of disk, in this folder: nothing that it had read is read again. Study,
+    /// model and settings are those that it was begun with; where any of their bytes are others now, it is refused and says which.
+    #[arg(long, value_name = "DIR", conflicts_with_all = BEGUN_WITH)]
+    pub resume: Option<PathBuf>,
 
     /// All personas, languages and formats of the study, not only its default subset.
     #[arg(long)]

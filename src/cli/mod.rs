@@ -107,7 +107,7 @@ fn print_error(error: &Error) {
     };
     tell(&format!("{red}error{reset}: {error}"));
     let full_disk = error.to_string().contains("No space left");
-    let full_disk_hint = full_disk.then_some("free some space, and run again with a new --out");
+    let full_disk_hint = full_disk.then_some("free some space, and try again");
     if let Some(hint) = error.hint_text().or(full_disk_hint) {
         tell(&format!("{bold}hint{reset}: {hint}"));
     }

@@ -1,14 +1,18 @@
 //! `respondent run`: resolves what is meant, refuses what cannot be before anything is computed, runs it, tells the outcome.
 
-use super::args::RunOptions;
+use super::args::{DtypeArgument, RunOptions};
 use super::progress::StageProgress;
 use super::streams::{print_json, print_out};
 use super::summary::summary_table;
-use crate::error::Result;
-use crate::evaluate::{RunPlan, RunSettings, Selection, Speaker, Stop, run};
+use crate::engine::EngineDevice;
+use crate::error::{Error, Result};
+use crate::evaluate::{
+    ResumedRun, RunPlace, RunPlan, RunRequest, RunSettings, RunStart, Selection, Speaker, Stop, run,
+};
 use crate::models::ModelFolder;
 use crate::output::ResultFolder;
 use crate::scoring::MassThresholds;
+use clap::ValueEnum;
 use std::path::Path;
 
 const DEFAULT_STUDY: &str = "isear";
@@ -16,8 +20,18 @@ const DEFAULT_STUDY: &str = "isear";
 /// Where result folders go that were not given a name.
 const RESULTS: &str = "results";
 
-/// Runs a study; the built-in one when none is named.
+/// Runs a study, the built-in one when none is named; or goes on with a run.
 pub fn execute(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
+    match &options.resume {
+        Some(_) if study.is_some() => {
+            Err(Error::usage("a run that goes on has its study already").hint("leave the study out"))
+        }
+        Some(folder) => resume(folder, options, stop),
+        None => begin(study, options, stop),
+    }
+}
+
+fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     let plan = RunPlan::new(settings(study, options))?;
     let device = options.engine.open_device()?;
     let model = ModelFolder::find(&options.model)?;
@@ -30,16 +44,64 @@ pub fn execute(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result
             ResultFolder::claim_numbered(Path::new(RESULTS), &stem)?
         }
     };
-    let progress = StageProgress::new(options.quiet);
-    let outcome = run(&plan, &speaker, &model, &device, &folder, &|event| progress.on_event(event), stop);
-    if outcome.is_err() {
-        // A folder that nothing was written to is not left behind; remove_dir refuses any other.
+    let request = RunRequest {
+        settings: plan.settings.clone(),
+        model: options.model.clone(),
+        device: options.engine.device.clone(),
+        dtype: device.dtype().to_string(),
+        kernel: options.engine.kernel.clone(),
+    };
+    let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder: &folder };
+    let outcome = carry_out(&plan, place, RunStart::Anew(request), options, stop);
+    if outcome.is_err() && !folder.journal_path().exists() {
+        // Nothing was read yet, so nothing is lost with what was opened; remove_dir refuses a folder with anything else in it.
+        folder.remove_partial_files();
         let _ = std::fs::remove_dir(folder.path());
     }
-    let summary = outcome?;
+    outcome
+}
+
+fn resume(folder: &Path, options: &RunOptions, stop: &Stop) -> Result<()> {
+    let folder = ResultFolder::open(folder)?;
+    let resumed = ResumedRun::open(&folder)?;
+    let request = resumed.header.request.clone();
+    let elsewhere = |error: Error| match error.hint_text() {
+        Some(_) => error,
+        None => error.hint("names and paths are those of the directory in which the run was begun"),
+    };
+    let plan = RunPlan::new(request.settings).map_err(elsewhere)?;
+    let dtype = DtypeArgument::from_str(&request.dtype, false)
+        .map_err(|_| Error::output(format!("there is no dtype `{}`", request.dtype)).at(folder.path()))?;
+    let device = EngineDevice::new(&request.device, dtype.into(), &request.kernel)?;
+    let model = ModelFolder::find(&request.model).map_err(elsewhere)?;
+    super::set_threads(options.engine.threads)?;
+    let speaker = Speaker::open(&model, &plan.settings.prompting)?;
+    let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder: &folder };
+    carry_out(&plan, place, RunStart::Resumed(Box::new(resumed)), options, stop)
+}
+
+fn carry_out(
+    plan: &RunPlan,
+    place: RunPlace<'_>,
+    start: RunStart,
+    options: &RunOptions,
+    stop: &Stop,
+) -> Result<()> {
+    let progress = StageProgress::new(options.quiet);
+    let outcome = run(plan, place, start, &|event| progress.on_event(event), stop);
+    let folder = place.folder;
+    let summary = outcome.map_err(|error| match error.hint_text() {
+        None if folder.journal_path().exists() => {
+            let folder = folder.path().display();
+            error.hint(format!(
+                "what was read is kept: `respondent run --resume {folder}` goes on once this is mended"
+            ))
+        }
+        _ => error,
+    })?;
     match options.json {
         true => print_json(&serde_json::json!({
-            "folder": folder.path(),
+            "folder": place.folder.path(),
             "report": summary.report_path,
             "manifest": summary.manifest,
         })),

@@ -8,9 +8,12 @@ mod events;
 mod gathered;
 mod human_set;
 mod hypotheses;
+mod journaled;
 mod plan;
 mod prepare;
 mod probes;
+mod reading;
+mod resume;
 mod run;
 mod score;
 mod side_by_side;
@@ -27,7 +30,8 @@ pub use check::{
 pub use events::{Event, Stage, Stop};
 pub use human_set::{GroupSummary, HumanSet, human_set};
 pub use plan::{RunPlan, RunSettings, Selection};
-pub use run::{RunSummary, run, versions};
+pub use resume::{ResumedRun, RunRequest, RunStart};
+pub use run::{RunPlace, RunSummary, run, versions};
 pub use score::{ScoreListener, ScoreSettings, ScoreTally, Scorer};
 pub use side_by_side::{
     DifferenceRow, RunCard, RunPair, SideBySide, SideBySideSettings, metric_names, side_by_side,

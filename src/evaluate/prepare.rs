@@ -45,6 +45,15 @@ pub struct Prepared {
     first_readout: Vec<usize>,
 }
 
+/// Readouts that are to be made together.
+pub struct ReadoutTrie<'a> {
+    pub trie: PrefixTrie,
+    /// For each sequence of the trie.
+    pub requests: Vec<ReadoutRequest<'a>>,
+    /// Its number among all readouts.
+    pub numbers: Vec<usize>,
+}
+
 impl Prepared {
     /// Prepares every cell of the plan, in parallel.
     ///
@@ -98,17 +107,43 @@ impl Prepared {
         self.premise_of[cell_index]
     }
 
-    /// The trie of all readouts, and what each of them wants. The token behind a prompt is ranked.
-    pub fn trie(&self, config: &DecoderConfig) -> (PrefixTrie, Vec<ReadoutRequest<'_>>) {
-        let (mut sequences, mut requests) = (Vec::new(), Vec::new());
+    /// The trie of those readouts that are left to make.
+    pub fn trie(&self, config: &DecoderConfig, is_left: impl Fn(usize) -> bool) -> ReadoutTrie<'_> {
+        let (mut sequences, mut requests, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut number = 0;
         for (index, prompt) in self.prompts.iter().chain(&self.premises).enumerate() {
             for (place, (prefix, wanted)) in prompt.probe.readouts().enumerate() {
-                let is_ranked = place == 0 && index < self.prompts.len();
-                sequences.push(config.sequence(&prompt.ids, prefix));
-                requests.push(ReadoutRequest::new(wanted).ranked(is_ranked.then_some(NUCLEUS_MASS)));
+                if is_left(number) {
+                    sequences.push(config.sequence(&prompt.ids, prefix));
+                    requests.push(self.request(index, place, wanted));
+                    numbers.push(number);
+                }
+                number += 1;
             }
         }
-        (PrefixTrie::new(&sequences), requests)
+        ReadoutTrie { trie: PrefixTrie::new(&sequences), requests, numbers }
+    }
+
+    /// The token behind a prompt is ranked.
+    fn request<'a>(&self, prompt_index: usize, place: usize, wanted: &'a [u32]) -> ReadoutRequest<'a> {
+        let is_ranked = place == 0 && prompt_index < self.prompts.len();
+        ReadoutRequest::new(wanted).ranked(is_ranked.then_some(NUCLEUS_MASS))
+    }
+
+    pub fn readout_count(&self) -> usize {
+        self.first_readout[self.first_readout.len() - 1]
+    }
+
+    /// What one readout wants; `None` for one that there is not.
+    pub fn wanted(&self, readout: usize) -> Option<ReadoutRequest<'_>> {
+        if readout >= self.readout_count() {
+            return None;
+        }
+        let (index, place) = self.owner(readout);
+        let premise = || self.premises.get(index - self.prompts.len());
+        let prompt = self.prompts.get(index).or_else(premise)?;
+        let (_, wanted) = prompt.probe.readouts().nth(place)?;
+        Some(self.request(index, place, wanted))
     }
 
     /// Tokens if every prompt were computed by itself.

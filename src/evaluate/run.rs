@@ -3,20 +3,19 @@
 use super::certificate::{CertifiedCells, FinishedRun, certify};
 use super::compared::{ComparedRun, compared_run, human_card};
 use super::events::{Event, Stage, Stop};
-use super::gathered::Gathering;
 use super::hypotheses::hypothesis_cards;
 use super::prepare::Prepared;
-use super::written::{FinishedCells, WrittenCells};
+use super::reading::Reading;
+use super::resume::{JournalHeader, RunIdentity, RunStart};
 use super::{RunPlan, Speaker};
-use crate::engine::{EngineDevice, Prefill, ReadoutRequest, ReadoutScope, ReadoutSettings};
-use crate::error::{Error, ErrorKind, Result};
+use crate::engine::EngineDevice;
+use crate::error::{Error, Result};
 use crate::models::{LoadedModel, ModelFolder, is_control, load};
 use crate::output::records::{
     CertificateCard, ComparisonRow, ConcentrationCard, Counts, FORMAT_VERSION, FormatCard, HypothesisCard,
     Identity, ModelCard, PackingCard, RunManifest, StudyCard,
 };
-use crate::output::{ComparisonWriter, ResultFolder, write_manifest};
-use crate::packing::PrefixTrie;
+use crate::output::{ComparisonWriter, Journal, ResultFolder, write_manifest};
 use crate::prompts::{ElicitationFormat, Study};
 use crate::report::write_report;
 use std::collections::BTreeMap;
@@ -50,34 +49,65 @@ impl Stages<'_> {
     }
 }
 
-/// Runs a plan into a folder that has been claimed for it.
+/// Where a run is computed, and where its results go.
+#[derive(Clone, Copy)]
+pub struct RunPlace<'a> {
+    pub speaker: &'a Speaker,
+    pub model: &'a ModelFolder,
+    pub device: &'a EngineDevice,
+    pub folder: &'a ResultFolder,
+}
+
+/// Runs a plan into a folder that has been claimed for it, or goes on with what an earlier process did there.
 ///
 /// # Errors
-/// Whatever stops it. Asked to stop, it makes the cells finished so far readable and returns kind `Interrupted`; a
-/// folder without `manifest.json` is unfinished.
+/// Whatever stops it. What was read until then stays in the folder's journal, and [`super::ResumedRun`] goes on with it. Asked to stop, it makes
+/// the cells finished so far readable and returns kind `Interrupted`. A folder without `manifest.json` is unfinished.
 pub fn run(
     plan: &RunPlan,
-    speaker: &Speaker,
-    model: &ModelFolder,
-    device: &EngineDevice,
-    folder: &ResultFolder,
+    place: RunPlace<'_>,
+    start: RunStart,
     events: &(dyn Fn(Event) + Sync),
     stop: &Stop,
 ) -> Result<RunSummary> {
+    let RunPlace { speaker, model, device, folder } = place;
     let mut stages = Stages { events, wall_seconds: Vec::new() };
     let cell_count = plan.cells.len() as u64;
     let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(plan, speaker, events, stop))?;
-    let (trie, requests) = stages.run(Stage::Trie, 0, || Ok(prepared.trie(&speaker.files.config.decoder)))?;
-    let layers = speaker.files.config.decoder.layer_count() as u64;
+    let config = &speaker.files.config.decoder;
+    let mut left = stages.run(Stage::Trie, 0, || Ok(prepared.trie(config, |_| true)))?;
+    let layers = config.layer_count() as u64;
     let loaded = stages.run(Stage::Weights, layers, || {
         load(model, &speaker.files.config, device, &|done, total| {
             events(Event::Advanced { stage: Stage::Weights, done, total })
         })
     })?;
+    let inputs = inputs(plan, speaker, &loaded.weights_sha256);
+    let mut packing = PackingCard {
+        flat_token_count: prepared.flat_token_count(),
+        trie_token_count: left.trie.token_count(),
+        segment_count: left.trie.segments().len() as u64,
+        token_budget: plan.settings.token_budget as u64,
+        ..Default::default()
+    };
     let mut certified = CertifiedCells::choose(plan);
-    let prefill = PrefillRun { plan, speaker, prepared: &prepared, trie: &trie, requests: &requests, folder };
-    let (finished, packing) = stages
-        .run(Stage::Prefill, trie.token_count(), || prefill.run(&loaded, &mut certified, events, stop))?;
+    let mut reading = Reading::new(plan, speaker, &prepared, folder, &mut certified)?;
+    let identity = run_identity(plan, device, &prepared, &inputs)?;
+    let mut journal = match start {
+        RunStart::Anew(request) => {
+            Journal::create(&folder.journal_path(), &JournalHeader { request, identity }.to_bytes()?)?
+        }
+        RunStart::Resumed(resumed) => {
+            resumed.check(&identity).map_err(|error| error.at(folder.path()))?;
+            let journal = reading.replay(resumed.journal)?;
+            packing.resumed_readout_count = reading.read_count();
+            left = prepared.trie(config, |number| !reading.is_read(number));
+            journal
+        }
+    };
+    let finished = stages.run(Stage::Prefill, left.trie.token_count(), || {
+        reading.compute(&loaded.decoder, &left, &mut journal, &mut packing, events, stop)
+    })?;
     let LoadedModel { decoder, weights_sha256, parameter_count, stored_dtype } = loaded;
     drop(decoder);
     let (certificate, not_certified) = match certified.count() {
@@ -118,8 +148,9 @@ pub fn run(
         hypotheses,
     };
     let weights = LoadedWeights { weights_sha256, parameter_count, stored_dtype };
-    let manifest = manifest(plan, speaker, model, device, weights, found, &stages)?;
+    let manifest = manifest(plan, place, inputs, weights, found, &stages)?;
     write_manifest(folder, &manifest)?;
+    journal.remove()?;
     let report_path = stages.run(Stage::Report, 0, || write_report(folder.path())).map_err(|error| {
         error.hint(format!(
             "the results are complete; `respondent report {}` makes the page",
@@ -129,76 +160,41 @@ pub fn run(
     Ok(RunSummary { manifest, group_rows, report_path })
 }
 
-/// What the forward passes need.
-struct PrefillRun<'a> {
-    plan: &'a RunPlan,
-    speaker: &'a Speaker,
-    prepared: &'a Prepared,
-    trie: &'a PrefixTrie,
-    requests: &'a [ReadoutRequest<'a>],
-    folder: &'a ResultFolder,
+/// sha256 of everything that a run is made from.
+fn inputs(plan: &RunPlan, speaker: &Speaker, weights_sha256: &str) -> Identity {
+    Identity {
+        weights_sha256: weights_sha256.to_owned(),
+        config_sha256: speaker.files.config_sha256.clone(),
+        tokenizer_sha256: speaker.files.tokenizer_sha256.clone(),
+        tokenizer_config_sha256: speaker.files.tokenizer_config_sha256.clone(),
+        template_sha256: speaker.template_sha256.clone(),
+        study_sha256: plan.study.sha256.clone(),
+        human_data_sha256: plan.human_data.as_ref().map(|data| data.sha256.clone()),
+    }
 }
 
-impl PrefillRun<'_> {
-    /// Runs all batches and writes cells as they finish, which is in depth-first order whatever the token budget.
-    fn run(
-        &self,
-        loaded: &LoadedModel,
-        certified: &mut CertifiedCells,
-        events: &(dyn Fn(Event) + Sync),
-        stop: &Stop,
-    ) -> Result<(FinishedCells, PackingCard)> {
-        let settings = &self.plan.settings;
-        let readout_settings = ReadoutSettings {
-            scope: ReadoutScope::Vocabulary,
-            temperatures: settings.temperatures.clone(),
-            top_count: settings.top_count,
-        };
-        let mut packing = PackingCard {
-            flat_token_count: self.prepared.flat_token_count(),
-            trie_token_count: self.trie.token_count(),
-            segment_count: self.trie.segments().len() as u64,
-            token_budget: settings.token_budget as u64,
-            ..Default::default()
-        };
-        let mut written = WrittenCells::create(self.plan, &self.speaker.tokenizer, self.folder)?;
-        let mut gathering = Gathering::new(self.prepared);
-        let mut done = 0;
-        for batch in
-            Prefill::new(&loaded.decoder, self.trie, self.requests, &readout_settings, settings.token_budget)
-        {
-            let batch = batch?;
-            packing.batch_count += 1;
-            packing.kv_row_count_max = packing.kv_row_count_max.max(batch.kv_row_count as u64);
-            for (readout, logits) in batch.readouts {
-                for cell in gathering.add(readout, logits) {
-                    let premise = gathering.premise(cell.cell_index);
-                    let readings = written.add(self.prepared, &cell, premise)?;
-                    certified.keep(cell.cell_index, readings);
-                }
-            }
-            done += batch.token_count as u64;
-            events(Event::Advanced { stage: Stage::Prefill, done, total: self.trie.token_count() });
-            if stop.is_requested() {
-                return Err(self.stopped(written));
-            }
-        }
-        Ok((written.finish()?, packing))
-    }
+fn run_identity(
+    plan: &RunPlan,
+    device: &EngineDevice,
+    prepared: &Prepared,
+    inputs: &Identity,
+) -> Result<RunIdentity> {
+    Ok(RunIdentity {
+        format_version: FORMAT_VERSION,
+        inputs: inputs.clone(),
+        plan: plan_value(plan)?,
+        device: device.name(),
+        dtype: device.dtype().to_string(),
+        kernel: device.kernel_name(),
+        versions: versions(),
+        cell_count: plan.cells.len(),
+        readout_count: prepared.readout_count(),
+    })
+}
 
-    /// Makes what is there readable before giving up.
-    fn stopped(&self, written: WrittenCells<'_>) -> Error {
-        let (finished, planned) = (written.counts.cell_count, self.plan.cells.len());
-        match written.finish() {
-            Err(error) => error,
-            Ok(_) => Error::new(
-                ErrorKind::Interrupted,
-                format!("stopped after {finished} of {planned} cells"),
-            )
-            .at(self.folder.path())
-            .hint("the finished cells are in cells.parquet and prompts.parquet there; nothing was compared"),
-        }
-    }
+fn plan_value(plan: &RunPlan) -> Result<serde_json::Value> {
+    serde_json::to_value(&plan.settings)
+        .map_err(|source| Error::output("the run plan cannot be written as JSON").because(source))
 }
 
 /// What is left of a model when its decoder is gone.
@@ -222,27 +218,17 @@ struct RunFindings {
 
 fn manifest(
     plan: &RunPlan,
-    speaker: &Speaker,
-    model: &ModelFolder,
-    device: &EngineDevice,
+    place: RunPlace<'_>,
+    inputs: Identity,
     weights: LoadedWeights,
     found: RunFindings,
     stages: &Stages<'_>,
 ) -> Result<RunManifest> {
+    let RunPlace { speaker, model, device, .. } = place;
     let (study, config) = (&plan.study, &speaker.files.config);
-    let plan_value = serde_json::to_value(&plan.settings)
-        .map_err(|source| Error::output("the run plan cannot be written as JSON").because(source))?;
     Ok(RunManifest {
         format_version: FORMAT_VERSION,
-        identity: Identity {
-            weights_sha256: weights.weights_sha256.clone(),
-            config_sha256: speaker.files.config_sha256.clone(),
-            tokenizer_sha256: speaker.files.tokenizer_sha256.clone(),
-            tokenizer_config_sha256: speaker.files.tokenizer_config_sha256.clone(),
-            template_sha256: speaker.template_sha256.clone(),
-            study_sha256: study.sha256.clone(),
-            human_data_sha256: plan.human_data.as_ref().map(|data| data.sha256.clone()),
-        },
+        identity: inputs,
         versions: versions(),
         model: ModelCard {
             name: model.name(),
@@ -266,7 +252,7 @@ fn manifest(
             order: plan.order(),
             human_data: plan.human_data.as_ref().map(|data| human_card(plan, data)),
         },
-        plan: plan_value,
+        plan: plan_value(plan)?,
         device: device.name(),
         dtype: device.dtype().to_string(),
         kernel: device.kernel_name(),

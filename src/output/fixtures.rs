@@ -72,6 +72,7 @@ pub fn manifest() -> RunManifest {
             segment_count: 5200,
             batch_count: 21,
             token_budget: 2048,
+            resumed_readout_count: 0,
             kv_row_count_max: 2300,
         },
         stage_wall_seconds: vec![

@@ -85,6 +85,11 @@ impl ResultFolder {
         self.path.join("comparisons.parquet")
     }
 
+    /// What has been read so far; there while a run is unfinished.
+    pub fn journal_path(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
     /// Written last: a folder without it is unfinished.
     pub fn manifest_path(&self) -> PathBuf {
         self.path.join("manifest.json")
@@ -92,6 +97,15 @@ impl ResultFolder {
 
     pub fn report_path(&self) -> PathBuf {
         self.path.join("report.html")
+    }
+
+    /// Takes away what was opened and never finished.
+    pub fn remove_partial_files(&self) {
+        for path in [self.cells_path(), self.prompts_path(), self.tokens_path()] {
+            // What cannot be removed stays behind under a name that says what it is.
+            let _ = std::fs::remove_file(path.with_extension("parquet.partial"));
+        }
+        let _ = std::fs::remove_file(self.journal_path().with_extension("partial"));
     }
 
     /// Whether the run that wrote this folder came to its end.

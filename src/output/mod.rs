@@ -6,10 +6,12 @@ pub mod records;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod folder;
+mod journal;
 mod manifest;
 mod parquet;
 
 pub use folder::ResultFolder;
+pub use journal::{FoundJournal, Journal};
 pub use manifest::{read_manifest, write_manifest};
 pub use parquet::{
     CellWriter, ComparisonWriter, PromptWriter, TableWriter, TokenWriter, read_cells, read_comparisons,

@@ -374,11 +374,14 @@ pub struct Counts {
 pub struct PackingCard {
     /// Tokens if every cell were computed by itself: its prompt once, and what follows for multi-token options.
     pub flat_token_count: u64,
-    /// Tokens computed.
+    /// Tokens after sharing prefixes.
     pub trie_token_count: u64,
     pub segment_count: u64,
     pub batch_count: u64,
     pub token_budget: u64,
+    /// Readouts that an earlier process of this run had made already; batches are those of the last process.
+    #[serde(default)]
+    pub resumed_readout_count: u64,
     /// Most key/value rows held at once.
     pub kv_row_count_max: u64,
 }

@@ -1,0 +1,125 @@
+//! How a run begins: anew, or where an earlier process ended. What was begun and what is to go on must be one run, to the last hash.
+
+use super::RunSettings;
+use crate::error::{Error, Result};
+use crate::output::records::{FORMAT_VERSION, Identity};
+use crate::output::{FoundJournal, ResultFolder};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What was asked for, as far as it has to be asked for again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRequest {
+    pub settings: RunSettings,
+    /// As `--model` had it.
+    pub model: String,
+    pub device: String,
+    pub dtype: String,
+    /// As `--kernel` had it.
+    pub kernel: String,
+}
+
+/// What numbers depend on: as long as it is the same, two processes compute the same ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunIdentity {
+    pub format_version: u32,
+    pub inputs: Identity,
+    pub plan: Value,
+    pub device: String,
+    pub dtype: String,
+    /// The one that computes, whatever was asked for.
+    pub kernel: String,
+    pub versions: BTreeMap<String, String>,
+    pub cell_count: usize,
+    pub readout_count: usize,
+}
+
+/// The first record of a run's journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JournalHeader {
+    pub request: RunRequest,
+    pub identity: RunIdentity,
+}
+
+impl JournalHeader {
+    /// # Errors
+    /// Kind `Output`; never for what runs are made of.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self)
+            .map_err(|source| Error::output("the run cannot be written as JSON").because(source))
+    }
+}
+
+/// How a run begins.
+#[derive(Debug)]
+pub enum RunStart {
+    Anew(RunRequest),
+    Resumed(Box<ResumedRun>),
+}
+
+/// A run that an earlier process began, held by this one.
+#[derive(Debug)]
+pub struct ResumedRun {
+    pub header: JournalHeader,
+    pub journal: FoundJournal,
+}
+
+impl ResumedRun {
+    /// # Errors
+    /// Kind `Usage` when the run is finished, kind `Output` when there is nothing to go on with or another process is at it.
+    pub fn open(folder: &ResultFolder) -> Result<Self> {
+        if folder.is_finished() {
+            return Err(Error::usage("this run is finished: there is nothing to go on with")
+                .at(folder.path())
+                .hint(format!("`respondent report {}` makes its page again", folder.path().display())));
+        }
+        let journal = FoundJournal::open(&folder.journal_path())?;
+        // Another version's header need not even have the fields.
+        let version = serde_json::from_slice::<Value>(journal.header())
+            .ok()
+            .and_then(|header| header["identity"]["format_version"].as_u64());
+        if version != Some(u64::from(FORMAT_VERSION)) {
+            return Err(Error::output("another version of respondent began this run")
+                .at(folder.path())
+                .hint("go on with that version, or start the run again"));
+        }
+        let header = serde_json::from_slice(journal.header()).map_err(|source| {
+            Error::output("the journal does not say what run it is").at(folder.journal_path()).because(source)
+        })?;
+        Ok(ResumedRun { header, journal })
+    }
+
+    /// # Errors
+    /// Kind `Usage` that names what is not as it was.
+    pub fn check(&self, identity: &RunIdentity) -> Result<()> {
+        let value = |identity: &RunIdentity| {
+            serde_json::to_value(identity)
+                .map_err(|source| Error::output("the run cannot be written as JSON").because(source))
+        };
+        let mut changed = Vec::new();
+        differences("", &value(&self.header.identity)?, &value(identity)?, &mut changed);
+        match changed.is_empty() {
+            true => Ok(()),
+            false => {
+                Err(Error::usage(format!("this is no longer the run that was begun: {}", changed.join("; ")))
+                    .hint("bring it back as it was, or start the run again with another --out"))
+            }
+        }
+    }
+}
+
+/// Every leaf that is not the same, by its path.
+fn differences(path: &str, begun: &Value, now: &Value, found: &mut Vec<String>) {
+    let (Value::Object(a), Value::Object(b)) = (begun, now) else {
+        if begun != now {
+            found.push(format!("{path} was {begun} and is {now}"));
+        }
+        return;
+    };
+    let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    for key in keys {
+        let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        differences(&inner, a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), found);
+    }
+}
