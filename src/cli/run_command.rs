@@ -2,7 +2,7 @@
 
 use super::args::{DtypeArgument, RunOptions};
 use super::progress::StageProgress;
-use super::streams::{print_json, print_out};
+use super::streams::{print_json, print_out, tell};
 use super::summary::summary_table;
 use crate::engine::EngineDevice;
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
         kernel: options.engine.kernel.clone(),
     };
     let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder: &folder };
-    let outcome = carry_out(&plan, place, RunStart::Anew(request), options, stop);
+    let outcome = carry_out(&plan, place, RunStart::Anew(Box::new(request)), options, stop);
     if outcome.is_err() && !folder.journal_path().exists() {
         // Nothing was read yet, so nothing is lost with what was opened; remove_dir refuses a folder with anything else in it.
         folder.remove_partial_files();
@@ -64,6 +64,11 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
 fn resume(folder: &Path, options: &RunOptions, stop: &Stop) -> Result<()> {
     let folder = ResultFolder::open(folder)?;
     let resumed = ResumedRun::open(&folder)?;
+    if !resumed.journal.is_locked() {
+        tell(
+            "warning: this file system has no locks: make sure that no other process is at work on this folder",
+        );
+    }
     let request = resumed.header.request.clone();
     let elsewhere = |error: Error| match error.hint_text() {
         Some(_) => error,

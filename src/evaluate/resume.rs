@@ -54,7 +54,7 @@ impl JournalHeader {
 /// How a run begins.
 #[derive(Debug)]
 pub enum RunStart {
-    Anew(RunRequest),
+    Anew(Box<RunRequest>),
     Resumed(Box<ResumedRun>),
 }
 

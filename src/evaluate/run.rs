@@ -94,9 +94,10 @@ pub fn run(
     let mut reading = Reading::new(plan, speaker, &prepared, folder, &mut certified)?;
     let identity = run_identity(plan, device, &prepared, &inputs)?;
     let mut journal = match start {
-        RunStart::Anew(request) => {
-            Journal::create(&folder.journal_path(), &JournalHeader { request, identity }.to_bytes()?)?
-        }
+        RunStart::Anew(request) => Journal::create(
+            &folder.journal_path(),
+            &JournalHeader { request: *request, identity }.to_bytes()?,
+        )?,
         RunStart::Resumed(resumed) => {
             resumed.check(&identity).map_err(|error| error.at(folder.path()))?;
             let journal = reading.replay(resumed.journal)?;

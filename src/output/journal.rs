@@ -34,6 +34,7 @@ impl Journal {
         let partial = path.with_extension("partial");
         let file =
             OpenOptions::new().write(true).create(true).truncate(true).open(&partial).map_err(failed)?;
+        // Nobody else has this folder: it was made for this run. Who goes on with it is told where there are no locks.
         lock(&file, path)?;
         let mut journal = Journal { file, path: path.to_owned(), synced_at: Instant::now() };
         journal.file.write_all(MAGIC).map_err(failed)?;
@@ -90,6 +91,7 @@ pub struct FoundJournal {
     header: Vec<u8>,
     /// Bytes up to the end of the last whole record.
     good_len: u64,
+    is_locked: bool,
 }
 
 impl FoundJournal {
@@ -106,12 +108,13 @@ impl FoundJournal {
             }
             _ => Error::output("cannot be opened").at(path).because(source),
         })?;
-        lock(&file, path)?;
+        let is_locked = lock(&file, path)?;
         let mut found = FoundJournal {
             reader: BufReader::new(file),
             path: path.to_owned(),
             header: Vec::new(),
             good_len: 0,
+            is_locked,
         };
         let mut magic = vec![0; MAGIC.len()];
         let is_ours = found.reader.read_exact(&mut magic).is_ok() && magic == MAGIC;
@@ -123,6 +126,11 @@ impl FoundJournal {
                 .hint("remove the folder and start the run again")
         })?;
         Ok(found)
+    }
+
+    /// Whether another process that opens it is refused.
+    pub fn is_locked(&self) -> bool {
+        self.is_locked
     }
 
     pub fn header(&self) -> &[u8] {
@@ -191,17 +199,18 @@ fn checksum(len: u32, record: &[u8]) -> [u8; CHECKSUM_LEN] {
     checksum
 }
 
-/// Held until the file is closed, however the process ends.
-fn lock(file: &File, path: &Path) -> Result<()> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => Error::output("another process is at work on this folder")
+/// Held until the file is closed, however the process ends. False where the file system has no locks, as some of clusters have none.
+fn lock(file: &File, path: &Path) -> Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Err(Error::output("another process is at work on this folder")
             .at(path)
-            .hint("wait for it, or stop it first"),
-        TryLockError::Error(source) => Error::output("cannot be locked against other processes")
-            .at(path)
-            .because(source)
-            .hint("choose a folder on a file system that has locks"),
-    })
+            .hint("wait for it, or stop it first")),
+        Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Unsupported => Ok(false),
+        Err(TryLockError::Error(source)) => {
+            Err(Error::output("cannot be locked against other processes").at(path).because(source))
+        }
+    }
 }
 
 fn cannot_write(path: &Path, source: io::Error) -> Error {
