@@ -94,6 +94,14 @@ fn opinions_become_a_study_with_people() {
 #[test]
 fn groups_that_are_not_there_are_answered_with_those_that_are() {
     let place = place(&[("opinions.csv", OPINIONS)]);
+    let unnamed = ["study", "import", "opinions", "opinions.csv", "--people", "100", "--into", "own"];
+    let outcome = respondent(place.path(), &unnamed);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("no groups were named") && outcome.stderr.contains("Japan (2)"),
+        "{}",
+        outcome.stderr
+    );
     let outcome = respondent(
         place.path(),
         &[

@@ -99,7 +99,7 @@ pub fn execute(command: &ImportStudyCommand) -> Result<()> {
         ImportFrom::Opinions(opinions) => {
             let settings = OpinionsSettings {
                 file: opinions.file.clone(),
-                groups: opinions.groups.clone(),
+                groups: distinct(&opinions.groups),
                 people_count: opinions.people,
                 missing: opinions.missing.clone(),
                 humans_folder: opinions.humans_into.clone(),
@@ -114,6 +114,12 @@ pub fn execute(command: &ImportStudyCommand) -> Result<()> {
     };
     let report = import_study(&source, &made.into, made.id.as_deref())?;
     if made.json { print_json(&report) } else { print_out(&lines(&report)) }
+}
+
+/// As given, each once.
+fn distinct(groups: &[String]) -> Vec<String> {
+    let first = |(index, group): &(usize, &String)| !groups[..*index].contains(group);
+    groups.iter().enumerate().filter(first).map(|(_, group)| group.clone()).collect()
 }
 
 fn lines(report: &StudyImportReport) -> String {

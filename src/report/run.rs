@@ -53,6 +53,8 @@ pub struct Run<'a> {
     /// Every condition asked about items with people, whether or not anything of it is usable. Empty without people.
     pub conditions: Vec<AskedCondition<'a>>,
     people: BTreeMap<(&'a str, &'a str), &'a HumanItemCard>,
+    /// Of the comparisons those at level `group`, which are few and asked for often.
+    group_rows: Vec<&'a ComparisonRow>,
 }
 
 impl<'a> Run<'a> {
@@ -79,6 +81,7 @@ impl<'a> Run<'a> {
             readouts,
             conditions: Vec::new(),
             people,
+            group_rows: tables.comparisons.iter().filter(|row| row.level == "group").collect(),
         };
         run.conditions = asked_conditions(
             tables,
@@ -124,9 +127,8 @@ impl<'a> Run<'a> {
         subject: &'s Subject,
         metric: &'s str,
     ) -> impl Iterator<Item = &'a ComparisonRow> + 's {
-        self.tables.comparisons.iter().filter(move |row| {
-            row.level == "group"
-                && row.predictor == "model"
+        self.group_rows.iter().copied().filter(move |row| {
+            row.predictor == "model"
                 && row.metric == metric
                 && row.population_group == subject.population_group
                 && row.persona.as_deref() == Some(&subject.persona)
@@ -152,11 +154,8 @@ impl<'a> Run<'a> {
 
     /// The model's row at level `group` for one condition and metric, at the reported temperature.
     pub fn condition_row(&self, condition: &AskedCondition, metric: &str) -> Option<&'a ComparisonRow> {
-        self.tables.comparisons.iter().find(|row| {
-            row.level == "group"
-                && row.metric == metric
-                && row.temperature == Some(self.temperature)
-                && condition.is_of(row)
+        self.group_rows.iter().copied().find(|row| {
+            row.metric == metric && row.temperature == Some(self.temperature) && condition.is_of(row)
         })
     }
 
@@ -173,12 +172,10 @@ impl<'a> Run<'a> {
 
     /// A baseline's row at level `group`.
     pub fn baseline_row(&self, group: &str, predictor: &str, metric: &str) -> Option<&'a ComparisonRow> {
-        self.tables.comparisons.iter().find(|row| {
-            row.level == "group"
-                && row.predictor == predictor
-                && row.metric == metric
-                && row.population_group == group
-        })
+        self.group_rows
+            .iter()
+            .copied()
+            .find(|row| row.predictor == predictor && row.metric == metric && row.population_group == group)
     }
 
     /// The readable name of a facet's value, or the value itself.

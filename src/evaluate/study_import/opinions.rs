@@ -76,7 +76,7 @@ pub fn read_opinions(settings: &OpinionsSettings, id: &str) -> Result<StudyImpor
             Err(reason) => left_out.push(LeftOut { line, reason }),
         }
     }
-    if rows.is_empty() {
+    if rows.is_empty() || settings.groups.is_empty() {
         return Err(at_file(nothing_asked(settings, question_counts)));
     }
     let data = human_data(settings, id, &rows, sha256(&bytes), row_count);
