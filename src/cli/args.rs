@@ -70,6 +70,8 @@ pub enum Command {
     Study(super::study_command::StudyCommand),
     #[command(after_help = EXIT_CODES)]
     Compare(super::compare_command::CompareCommand),
+    #[command(after_help = EXIT_CODES)]
+    Verify(super::verify_command::VerifyCommand),
     /// Make the report of a result folder again, from its files alone.
     Report(ReportCommand),
 }

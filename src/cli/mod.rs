@@ -23,6 +23,7 @@ mod streams;
 mod study_command;
 mod study_import_command;
 mod summary;
+mod verify_command;
 
 use crate::error::{Error, Result};
 use crate::evaluate::Stop;
@@ -77,6 +78,7 @@ fn dispatch(args: Args) -> Result<()> {
             STOP.set_idle(true);
             study_command::execute(&study)
         }
+        Some(Command::Verify(verify)) => verify_command::execute(&verify, &STOP),
         Some(Command::Report(report)) => remake_report(&report),
     }
 }

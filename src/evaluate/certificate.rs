@@ -116,7 +116,12 @@ pub fn certify(
 }
 
 /// Reads one cell, each of its prompts in a trie of its own.
-fn alone(plan: &RunPlan, decoder: &Decoder, prepared: &Prepared, index: usize) -> Result<Vec<CellReading>> {
+pub(super) fn alone(
+    plan: &RunPlan,
+    decoder: &Decoder,
+    prepared: &Prepared,
+    index: usize,
+) -> Result<Vec<CellReading>> {
     let prompts = &prepared.prompts[prepared.of_cell(index)];
     let readouts =
         prompts.iter().map(|prompt| prompt_alone(plan, decoder, prompt)).collect::<Result<Vec<_>>>()?;

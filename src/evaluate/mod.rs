@@ -20,6 +20,7 @@ mod side_by_side;
 mod speaker;
 mod study_import;
 mod study_summary;
+mod verify;
 mod vocabulary;
 mod written;
 
@@ -41,3 +42,4 @@ pub use study_import::{
     ImportSource, LeftOut, LmEvalSettings, OpinionsSettings, StudyImportReport, import_study,
 };
 pub use study_summary::{ExamplePrompt, PeopleSummary, ScaleSummary, StudySummary, study_summary};
+pub use verify::{SampleReport, VerifyReport, VerifySample, verify_files, verify_sample};

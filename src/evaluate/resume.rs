@@ -110,7 +110,7 @@ impl ResumedRun {
 }
 
 /// Every leaf that is not the same, by its path.
-fn differences(path: &str, begun: &Value, now: &Value, found: &mut Vec<String>) {
+pub(super) fn differences(path: &str, begun: &Value, now: &Value, found: &mut Vec<String>) {
     let (Value::Object(a), Value::Object(b)) = (begun, now) else {
         if begun != now {
             found.push(format!("{path} was {begun} and is {now}"));

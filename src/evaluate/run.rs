@@ -149,7 +149,8 @@ pub fn run(
         hypotheses,
     };
     let weights = LoadedWeights { weights_sha256, parameter_count, stored_dtype };
-    let manifest = manifest(plan, place, inputs, weights, found, &stages)?;
+    let mut manifest = manifest(plan, place, inputs, weights, found, &stages)?;
+    manifest.tables = folder.table_hashes()?;
     write_manifest(folder, &manifest)?;
     journal.remove()?;
     let report_path = stages.run(Stage::Report, 0, || write_report(folder.path())).map_err(|error| {
@@ -162,7 +163,7 @@ pub fn run(
 }
 
 /// sha256 of everything that a run is made from.
-fn inputs(plan: &RunPlan, speaker: &Speaker, weights_sha256: &str) -> Identity {
+pub(super) fn inputs(plan: &RunPlan, speaker: &Speaker, weights_sha256: &str) -> Identity {
     Identity {
         weights_sha256: weights_sha256.to_owned(),
         config_sha256: speaker.files.config_sha256.clone(),
@@ -269,6 +270,7 @@ fn manifest(
         not_certified: found.not_certified,
         hypotheses: found.hypotheses,
         stage_wall_seconds: stages.wall_seconds.clone(),
+        tables: BTreeMap::new(),
         finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
     })
 }

@@ -80,6 +80,7 @@ pub fn manifest() -> RunManifest {
             ("prefill".to_owned(), 4.25),
             ("compare".to_owned(), 1.5),
         ],
+        tables: BTreeMap::new(),
         finished_at: 1_760_000_000,
     }
 }

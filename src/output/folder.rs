@@ -3,7 +3,9 @@
 //! Knows the names of the files in it, not what they hold.
 
 use crate::error::{Error, Result};
-use std::io::{self, ErrorKind};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// A folder of results that exists on disk.
@@ -99,6 +101,22 @@ impl ResultFolder {
         self.path.join("report.html")
     }
 
+    /// sha256 in hex of each table that is there, by file name.
+    ///
+    /// # Errors
+    /// Kind `Output` when one cannot be read.
+    pub fn table_hashes(&self) -> Result<BTreeMap<String, String>> {
+        let mut hashes = BTreeMap::new();
+        for path in [self.cells_path(), self.prompts_path(), self.tokens_path(), self.comparisons_path()] {
+            if path.is_file() {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let failed = |source| Error::output("cannot be read").at(&path).because(source);
+                hashes.insert(name, sha256_of(&path).map_err(failed)?);
+            }
+        }
+        Ok(hashes)
+    }
+
     /// Takes away what was opened and never finished.
     pub fn remove_partial_files(&self) {
         for path in [self.cells_path(), self.prompts_path(), self.tokens_path()] {
@@ -112,6 +130,18 @@ impl ResultFolder {
     pub fn is_finished(&self) -> bool {
         self.manifest_path().is_file()
     }
+}
+
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let (mut file, mut hasher) = (std::fs::File::open(path)?, Sha256::new());
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut block)? {
+            0 => break,
+            len => hasher.update(&block[..len]),
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn create_parent(path: &Path) -> Result<()> {

@@ -54,6 +54,9 @@ pub struct RunManifest {
     pub hypotheses: Vec<HypothesisCard>,
     /// Wall time by stage, in the order in which the stages ran.
     pub stage_wall_seconds: Vec<(String, f64)>,
+    /// Name to sha256 of each Parquet file.
+    #[serde(default)]
+    pub tables: BTreeMap<String, String>,
     /// Seconds since the Unix epoch.
     pub finished_at: u64,
 }
