@@ -159,8 +159,13 @@ impl TextFile {
 
     /// SHA-256 of the file's bytes, hex.
     pub fn sha256(&self) -> String {
-        hex(&Sha256::digest(&self.text))
+        sha256(self.text.as_bytes())
     }
+}
+
+/// SHA-256, hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// SHA-256 over several files in name order, hex: for each, its name, a zero byte, its length in bytes as decimal

@@ -22,8 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("scoring", &["survey", "tokens", "engine"]),
     ("compare", &["survey"]),
     ("output", &["survey", "scoring", "compare", "partial_file"]),
-    // of prompts only the formats: what counts as choosing an option
-    ("report", &["output", "prompts", "partial_file"]),
+    ("report", &["output", "partial_file"]),
     (
         "evaluate",
         &[

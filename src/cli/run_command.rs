@@ -1,6 +1,6 @@
 //! `respondent run`: resolves what is meant, refuses what cannot be before anything is computed, runs it, tells the outcome.
 
-use super::args::{DtypeArgument, RunOptions};
+use super::args::RunOptions;
 use super::progress::StageProgress;
 use super::streams::{print_json, print_out, tell};
 use super::summary::summary_table;
@@ -12,7 +12,6 @@ use crate::evaluate::{
 use crate::models::ModelFolder;
 use crate::output::ResultFolder;
 use crate::scoring::MassThresholds;
-use clap::ValueEnum;
 use std::path::Path;
 
 const DEFAULT_STUDY: &str = "isear";
@@ -48,7 +47,7 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
         settings: plan.settings.clone(),
         model: options.model.clone(),
         device: options.engine.device.clone(),
-        dtype: device.dtype().to_string(),
+        dtype: device.dtype(),
         kernel: options.engine.kernel.clone(),
     };
     let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder: &folder };
@@ -75,9 +74,7 @@ fn resume(folder: &Path, options: &RunOptions, stop: &Stop) -> Result<()> {
         None => error.hint("names and paths are those of the directory in which the run was begun"),
     };
     let plan = RunPlan::new(request.settings).map_err(elsewhere)?;
-    let dtype = DtypeArgument::from_str(&request.dtype, false)
-        .map_err(|_| Error::output(format!("there is no dtype `{}`", request.dtype)).at(folder.path()))?;
-    let device = EngineDevice::new(&request.device, dtype.into(), &request.kernel)?;
+    let device = EngineDevice::new(&request.device, request.dtype, &request.kernel)?;
     let model = ModelFolder::find(&request.model).map_err(elsewhere)?;
     super::set_threads(options.engine.threads)?;
     let speaker = Speaker::open(&model, &plan.settings.prompting)?;

@@ -14,8 +14,8 @@ const SHOWN_COUNT: usize = 5;
 
 /// Verify a finished run: its tables by their sha256, and with --model a sample of its cells, computed again.
 ///
-/// The sample is drawn by a seed, and each of its cells computed alone by the kernel that made the run. On the packed kernels every number
-/// has to come back to the bit; with `portable`, and on GPUs, sums over other batches may round otherwise, and the largest difference is
+/// The sample is drawn by a seed, and each of its cells computed alone by the kernel that made the run. On the packed kernels every log-prob,
+/// share and answer mass has to come back to the bit; with `portable`, and on GPUs, sums over other batches may round otherwise, and the largest difference is
 /// told. Study and people are looked for as the run had them; another model, study or people than the run's are refused.
 #[derive(Debug, clap::Args)]
 pub struct VerifyCommand {

@@ -4,7 +4,7 @@ use super::baselines::HumanTable;
 use super::bootstrap::HumanResample;
 use super::condition_means::{CultureContrast, MeanAgreement, PeopleMeans, condition_means};
 use super::fit::{adjust, p_value};
-use super::persona_swap::{PersonaSwap, Steerability, persona_swaps, steerability};
+use super::persona_swap::{AskedPersonas, PersonaSwap, Steerability, steerability};
 use super::profile::{Condition, Entry, Group, Profile};
 use super::unit::{Comparison, ComparisonPlan, ModelUnit, Predictor};
 use crate::error::{Error, Result};
@@ -52,6 +52,7 @@ pub fn compare(
     let table = HumanTable::new(marginals, scale_values)?;
     let ordered = in_order(units, scale_values)?;
     let mut of_profiles: Vec<Vec<Comparison>> = Vec::new();
+    let personas = AskedPersonas::new(units);
     let (mut people, mut swaps) = (BTreeMap::new(), Vec::new());
     for of_group in ordered.chunk_by(|a, b| a.population_group == b.population_group) {
         let group = draw_group(of_group, &table, scale_values, plan)?;
@@ -67,7 +68,7 @@ pub fn compare(
         }));
         of_profiles.par_extend(profiles.par_iter().map(|profile| profile.compare(&group)));
         let samples = group.items.iter().copied().zip(&group.people).collect();
-        swaps.extend(persona_swaps(group.population_group, &samples, units));
+        swaps.extend(personas.swaps(group.population_group, &samples));
         for (item, sample) in group.items.iter().zip(&group.people) {
             people.insert((group.population_group, *item), PeopleMeans::new(sample));
         }

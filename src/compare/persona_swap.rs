@@ -4,7 +4,8 @@
 use super::bootstrap::{HumanResample, Interval, basic_interval};
 use super::metric::Metric;
 use super::unit::ModelUnit;
-use std::collections::BTreeMap;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashMap};
 
 /// Other temperatures are the same distribution sharpened or flattened.
 const TEMPERATURE: f64 = 1.0;
@@ -60,34 +61,45 @@ struct Asked<'a> {
     by_item: BTreeMap<&'a str, &'a [f64]>,
 }
 
-/// Every persona of one group against those of other groups, in each condition that has both, in the order of `units`.
-pub(super) fn persona_swaps(
-    population_group: &str,
-    people: &BTreeMap<&str, &HumanResample>,
-    units: &[ModelUnit],
-) -> Vec<DrawnSwap> {
-    let mut asked: Vec<Asked> = Vec::new();
-    for unit in units.iter().filter(|unit| unit.temperature == TEMPERATURE) {
-        let Some(distribution) = &unit.distribution else { continue };
-        let key =
-            |unit: &ModelUnit| [unit.persona.clone(), unit.language.clone(), unit.elicitation_format.clone()];
-        let found = asked.iter().position(|known| key(known.unit) == key(unit));
-        let index = found.unwrap_or_else(|| {
-            asked.push(Asked { unit, by_item: BTreeMap::new() });
-            asked.len() - 1
-        });
-        asked[index].by_item.insert(&unit.item, distribution.probabilities());
+/// All personas of a run in each condition at temperature 1, gathered once for all groups.
+pub(super) struct AskedPersonas<'a>(Vec<Asked<'a>>);
+
+impl<'a> AskedPersonas<'a> {
+    /// In the order of `units`.
+    pub(super) fn new(units: &'a [ModelUnit]) -> Self {
+        let mut places: HashMap<[&str; 3], usize> = HashMap::new();
+        let mut asked: Vec<Asked> = Vec::new();
+        for unit in units.iter().filter(|unit| unit.temperature == TEMPERATURE) {
+            let Some(distribution) = &unit.distribution else { continue };
+            let place = *places
+                .entry([&unit.persona, &unit.language, &unit.elicitation_format])
+                .or_insert_with(|| {
+                    asked.push(Asked { unit, by_item: BTreeMap::new() });
+                    asked.len() - 1
+                });
+            asked[place].by_item.insert(&unit.item, distribution.probabilities());
+        }
+        AskedPersonas(asked)
     }
-    let own = asked.iter().filter(|asked| asked.unit.population_group == population_group);
-    own.filter_map(|own| {
-        let is_other = |other: &&Asked| {
-            let (a, b) = (own.unit, other.unit);
-            b.population_group != population_group
-                && (&a.language, &a.elicitation_format) == (&b.language, &b.elicitation_format)
+
+    /// Every persona of one group against those of other groups, in each condition that has both.
+    pub(super) fn swaps(
+        &self,
+        population_group: &str,
+        people: &BTreeMap<&str, &HumanResample>,
+    ) -> Vec<DrawnSwap> {
+        let own: Vec<&Asked> =
+            self.0.iter().filter(|asked| asked.unit.population_group == population_group).collect();
+        let swap_of = |own: &&Asked| {
+            let is_other = |other: &&Asked| {
+                let (a, b) = (own.unit, other.unit);
+                b.population_group != population_group
+                    && (&a.language, &a.elicitation_format) == (&b.language, &b.elicitation_format)
+            };
+            swap(own, &self.0.iter().filter(is_other).collect::<Vec<_>>(), people)
         };
-        swap(own, &asked.iter().filter(is_other).collect::<Vec<_>>(), people)
-    })
-    .collect()
+        own.par_iter().filter_map(swap_of).collect()
+    }
 }
 
 /// `None` without another persona, or an item that all have.

@@ -25,15 +25,11 @@ impl Ranking {
         totals: impl IntoIterator<Item = f64>,
         mass: f64,
     ) -> Self {
-        let rank = |&id: &u32| {
-            let bar = row[id as usize];
-            1 + row.iter().map(|&logit| u32::from(logit > bar)).sum::<u32>()
-        };
-        let wanted_ranks = wanted.iter().map(rank).collect();
+        let wanted: Vec<f32> = wanted.iter().map(|&id| row[id as usize]).collect();
         let mut ordered = Ordered { values: &mut row, sorted_count: 0 };
         let size = |(&temperature, total)| ordered.nucleus_size(temperature, total * mass);
         let nucleus_sizes = temperatures.iter().zip(totals).map(size).collect();
-        Ranking { nucleus_sizes, wanted_ranks }
+        Ranking { nucleus_sizes, wanted_ranks: wanted.into_iter().map(|logit| ordered.rank(logit)).collect() }
     }
 }
 
@@ -63,6 +59,17 @@ impl Ordered<'_> {
             }
             self.sort(8 * count);
         }
+    }
+
+    /// 1 and as many more as there are larger values; none is counted one by one that is in order already.
+    fn rank(&self, value: f32) -> u32 {
+        let (sorted, rest) = self.values.split_at(self.sorted_count);
+        let larger = sorted.partition_point(|other| *other > value);
+        let beyond = match larger < sorted.len() {
+            true => 0,
+            false => rest.iter().map(|&other| u32::from(other > value)).sum(),
+        };
+        1 + larger as u32 + beyond
     }
 
     /// Puts the `count` largest in order.

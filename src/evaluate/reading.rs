@@ -7,7 +7,7 @@ use super::journaled::{NumberedReadout, decode, encode};
 use super::prepare::{Prepared, ReadoutTrie};
 use super::written::{FinishedCells, WrittenCells};
 use super::{RunPlan, Speaker};
-use crate::engine::{Decoder, Prefill, ReadoutScope, ReadoutSettings};
+use crate::engine::{Decoder, Prefill, ReadoutLogits, ReadoutScope, ReadoutSettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::records::PackingCard;
 use crate::output::{FoundJournal, Journal, ResultFolder};
@@ -64,7 +64,7 @@ impl<'a> Reading<'a> {
         journal.go_on()
     }
 
-    fn fits(&self, number: usize, logits: &crate::engine::ReadoutLogits) -> bool {
+    fn fits(&self, number: usize, logits: &ReadoutLogits) -> bool {
         let Some(wanted) = self.prepared.wanted(number) else { return false };
         let (temperatures, ids) = (self.plan.settings.temperatures.len(), wanted.wanted.len());
         !self.is_read[number]
@@ -84,7 +84,7 @@ impl<'a> Reading<'a> {
         self.is_read.iter().filter(|is_read| **is_read).count() as u64
     }
 
-    fn take(&mut self, number: usize, logits: crate::engine::ReadoutLogits) -> Result<()> {
+    fn take(&mut self, number: usize, logits: ReadoutLogits) -> Result<()> {
         self.is_read[number] = true;
         for cell in self.gathering.add(number, logits) {
             let premise = self.gathering.premise(cell.cell_index);

@@ -1,6 +1,7 @@
 //! How a run begins: anew, or where an earlier process ended. What was begun and what is to go on must be one run, to the last hash.
 
 use super::RunSettings;
+use crate::engine::EngineDtype;
 use crate::error::{Error, Result};
 use crate::output::records::{FORMAT_VERSION, Identity};
 use crate::output::{FoundJournal, ResultFolder};
@@ -15,7 +16,7 @@ pub struct RunRequest {
     /// As `--model` had it.
     pub model: String,
     pub device: String,
-    pub dtype: String,
+    pub dtype: EngineDtype,
     /// As `--kernel` had it.
     pub kernel: String,
 }

@@ -91,15 +91,17 @@ pub fn run(
         ..Default::default()
     };
     let mut certified = CertifiedCells::choose(plan);
-    let mut reading = Reading::new(plan, speaker, &prepared, folder, &mut certified)?;
     let identity = run_identity(plan, device, &prepared, &inputs)?;
+    if let RunStart::Resumed(resumed) = &start {
+        resumed.check(&identity).map_err(|error| error.at(folder.path()))?;
+    }
+    let mut reading = Reading::new(plan, speaker, &prepared, folder, &mut certified)?;
     let mut journal = match start {
         RunStart::Anew(request) => Journal::create(
             &folder.journal_path(),
             &JournalHeader { request: *request, identity }.to_bytes()?,
         )?,
         RunStart::Resumed(resumed) => {
-            resumed.check(&identity).map_err(|error| error.at(folder.path()))?;
             let journal = reading.replay(resumed.journal)?;
             packing.resumed_readout_count = reading.read_count();
             left = prepared.trie(config, |number| !reading.is_read(number));

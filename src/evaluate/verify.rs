@@ -126,9 +126,8 @@ pub fn verify_sample(
 
 /// The device that made the run, if it is here.
 fn device(manifest: &RunManifest) -> Result<EngineDevice> {
-    let dtypes = [EngineDtype::F32, EngineDtype::Bf16];
-    let dtype = dtypes.into_iter().find(|dtype| dtype.to_string() == manifest.dtype);
-    let dtype = dtype.ok_or_else(|| Error::output(format!("there is no dtype `{}`", manifest.dtype)))?;
+    let dtype: EngineDtype = serde_json::from_value(manifest.dtype.as_str().into())
+        .map_err(|source| Error::output("the manifest's dtype is none").because(source))?;
     let kernels = ["auto", "avx512", "avx2", "neon", "portable"];
     let devices = kernels.iter().filter_map(|kernel| EngineDevice::new(&manifest.device, dtype, kernel).ok());
     devices.into_iter().find(|device| device.kernel_name() == manifest.kernel).ok_or_else(|| {

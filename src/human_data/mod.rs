@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use import::{BadRow, ImportReport, ImportSettings, codebook_schema, import_people};
 pub use list::{HumanEntry, list_human_data};
-pub use new::{NewHumanData, NewRow, NewSource, Target, sha256};
+pub use new::{NewHumanData, NewRow, NewSource, Target};
 pub use provenance::HumanKind;
 
 const PROVENANCE_FILE: &str = "provenance.toml";

@@ -2,8 +2,8 @@
 
 use super::provenance::HumanKind;
 use super::{COUNTS_FILE, PROVENANCE_FILE};
+use crate::data_folder::sha256;
 use crate::error::{Error, Result};
-use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,13 +20,11 @@ impl Target {
     /// The folder `id` in `into`.
     ///
     /// # Errors
-    /// Kind `Output` when it is taken, unless it may be replaced.
+    /// Kind `Output` when it is taken, unless it may be replaced; without a hint, for what to do the caller knows.
     pub fn new(into: &Path, id: &str, may_replace: bool) -> Result<Self> {
         let folder = into.join(id);
         if folder.exists() && !may_replace {
-            return Err(Error::output("there is a data set of this id already")
-                .at(&folder)
-                .hint("--force puts the new one in its place"));
+            return Err(Error::output("there is a data set of this id already").at(&folder));
         }
         let beside = |ending: &str| into.join(format!(".{id}.{ending}"));
         Ok(Target { aside: beside("partial"), earlier: beside("earlier"), folder })
@@ -71,9 +69,16 @@ pub struct NewHumanData {
 }
 
 pub struct NewSource {
-    pub description: String,
-    pub sha256: String,
-    pub row_count: u64,
+    description: String,
+    sha256: String,
+    row_count: u64,
+}
+
+impl NewSource {
+    /// `bytes` are all of the file.
+    pub fn new(description: String, bytes: &[u8], row_count: u64) -> Self {
+        NewSource { description, sha256: sha256(bytes), row_count }
+    }
 }
 
 /// The responses of one group to one item.
@@ -158,13 +163,4 @@ impl NewHumanData {
 
 fn table<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Table>())
-}
-
-/// Hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in Sha256::digest(bytes) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

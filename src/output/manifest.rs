@@ -39,7 +39,7 @@ pub fn read_manifest(folder: &ResultFolder) -> Result<RunManifest> {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::output("there is no manifest, so this run did not finish")
                 .at(&path)
-                .hint("run it again into a new folder"));
+                .hint(format!("`respondent run --resume {}` goes on with it", folder.path().display())));
         }
         Err(source) => return Err(Error::output("cannot read the manifest").at(&path).because(source)),
     };

@@ -5,7 +5,7 @@ use super::draft::{Draft, DraftPersona, Question, slug};
 use super::literal::read_literal;
 use super::{LeftOut, StudyImport, file_name};
 use crate::error::{Error, Result};
-use crate::human_data::{HumanKind, NewHumanData, NewRow, NewSource, Target, sha256};
+use crate::human_data::{HumanKind, NewHumanData, NewRow, NewSource, Target};
 use csv::StringRecord;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,8 @@ type RowResult<T> = std::result::Result<T, String>;
 /// already.
 pub fn read_opinions(settings: &OpinionsSettings, id: &str) -> Result<StudyImport> {
     let at_file = |error: Error| error.at(&settings.file);
-    let target = Target::new(&settings.humans_folder, id, false)?;
+    let target = Target::new(&settings.humans_folder, id, false)
+        .map_err(|error| error.hint("choose another --id, or take that data set away"))?;
     let bytes = super::read_file(&settings.file, FILE_BYTES_MAX)?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.as_slice());
     let broken = |source: csv::Error| at_file(Error::human_data("cannot be read as CSV").because(source));
@@ -79,7 +80,8 @@ pub fn read_opinions(settings: &OpinionsSettings, id: &str) -> Result<StudyImpor
     if rows.is_empty() || settings.groups.is_empty() {
         return Err(at_file(nothing_asked(settings, question_counts)));
     }
-    let data = human_data(settings, id, &rows, sha256(&bytes), row_count);
+    let description = format!("table of shares {}", file_name(&settings.file));
+    let data = human_data(settings, id, &rows, NewSource::new(description, &bytes, row_count));
     Ok(StudyImport { draft: draft(settings, id, rows), left_out, people: Some((data, target)) })
 }
 
@@ -222,13 +224,7 @@ fn draft(settings: &OpinionsSettings, id: &str, rows: Vec<Row>) -> Draft {
     }
 }
 
-fn human_data(
-    settings: &OpinionsSettings,
-    id: &str,
-    rows: &[Row],
-    sha256: String,
-    row_count: u64,
-) -> NewHumanData {
+fn human_data(settings: &OpinionsSettings, id: &str, rows: &[Row], source: NewSource) -> NewHumanData {
     let people = f64::from(settings.people_count);
     let row = |row: &Row| -> Vec<NewRow> {
         let of_group = |(group, (shares, missing)): (&String, &Shares)| {
@@ -255,11 +251,7 @@ fn human_data(
         )],
         counted: format!("Shares times {} people, an assumed number.", settings.people_count),
         kind: HumanKind::AssumedN,
-        source: NewSource {
-            description: format!("table of shares {}", file_name(&settings.file)),
-            sha256,
-            row_count,
-        },
+        source,
         rows: rows.iter().flat_map(row).collect(),
     }
 }

@@ -115,14 +115,7 @@ impl<'a> Layout<'a> {
     fn key(&self, record: &StringRecord) -> RowResult<Option<(String, usize)>> {
         table::check_row(self.header, record)?;
         let (value, named) = (record[self.group].trim(), record[self.item].trim());
-        let group = match &self.counts.groups {
-            Some(groups) => groups.get(value).cloned().unwrap_or_default(),
-            None if value.is_empty() => return Err("no group is named".to_owned()),
-            None => value.to_owned(),
-        };
-        if group.contains(['\t', '\n', '\r']) {
-            return Err(format!("`{}` cannot name a group", group.escape_debug()));
-        }
+        let group = table::population_group(self.counts.groups.as_ref(), value)?;
         let item = self.items.iter().position(|item| item.column.column.as_ref() == named);
         Ok(item.filter(|_| !group.is_empty()).map(|item| (group, item)))
     }

@@ -60,7 +60,8 @@ pub struct ImportReport {
 /// cannot be written. Nothing half written is left under the data set's name.
 pub fn import_people(settings: &ImportSettings, progress: &dyn Fn(u64, u64)) -> Result<ImportReport> {
     let codebook = Codebook::read(&settings.codebook)?;
-    let target = Target::new(&settings.into, codebook.id.as_ref(), settings.force)?;
+    let target = Target::new(&settings.into, codebook.id.as_ref(), settings.force)
+        .map_err(|error| error.hint("--force puts the new one in its place"))?;
     let failed =
         |source: std::io::Error| Error::human_data("cannot be read").at(&settings.file).because(source);
     let file = File::open(&settings.file).map_err(failed)?;

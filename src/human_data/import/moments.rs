@@ -87,14 +87,7 @@ impl Layout<'_> {
     ) -> RowResult<Option<((String, String), Cell)>> {
         table::check_row(header, record)?;
         let (value, named) = (record[self.group].trim(), record[self.item].trim());
-        let group = match &self.moments.groups {
-            Some(groups) => groups.get(value).cloned().unwrap_or_default(),
-            None if value.is_empty() => return Err("no group is named".to_owned()),
-            None => value.to_owned(),
-        };
-        if group.contains(['\t', '\n', '\r']) {
-            return Err(format!("`{}` cannot name a group", group.escape_debug()));
-        }
+        let group = table::population_group(self.moments.groups.as_ref(), value)?;
         let item = self.codebook.items.iter().find(|(_, item)| item.column.as_ref() == named);
         let Some((id, item)) = item.filter(|_| !group.is_empty()) else { return Ok(None) };
         let values = self.codebook.scales[item.scale.as_ref()].values();

@@ -3,6 +3,7 @@
 use super::codebook::Codebook;
 use crate::error::{Error, Result};
 use csv::StringRecord;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -54,6 +55,22 @@ pub fn place(path: &Path, header: &StringRecord, name: &str) -> Result<usize> {
             .line(1)
             .hint(format!("the codebook names it; there are {}", known.join(", ")))
     })
+}
+
+/// The population group that a value of a table's group column stands for; empty where the codebook leaves it out.
+pub fn population_group(
+    groups: Option<&BTreeMap<String, String>>,
+    value: &str,
+) -> std::result::Result<String, String> {
+    let group = match groups {
+        Some(groups) => groups.get(value).map_or("", String::as_str),
+        None if value.is_empty() => return Err("no group is named".to_owned()),
+        None => value,
+    };
+    match group.contains(['\t', '\n', '\r']) {
+        true => Err(format!("`{}` cannot name a group", group.escape_debug())),
+        false => Ok(group.to_owned()),
+    }
 }
 
 /// A count of people.

@@ -4,7 +4,7 @@ use super::codebook::{Codebook, Holds};
 use super::rows::ReadRows;
 use super::{ImportSettings, file_name};
 use crate::error::{Error, Result};
-use crate::human_data::new::{NewHumanData, NewRow, NewSource, Target, sha256};
+use crate::human_data::new::{NewHumanData, NewRow, NewSource, Target};
 use crate::human_data::provenance::HumanKind;
 use std::fmt::Write as _;
 
@@ -53,11 +53,7 @@ pub fn write(
             file_name(&settings.codebook)
         ),
         kind,
-        source: NewSource {
-            description: format!("{what} {}", file_name(&settings.file)),
-            sha256: sha256(&bytes),
-            row_count: found.row_count,
-        },
+        source: NewSource::new(format!("{what} {}", file_name(&settings.file)), &bytes, found.row_count),
         rows: rows(found),
     };
     data.write(target, &[(BAD_ROWS_FILE, &bad)])?;
