@@ -35,6 +35,7 @@ mod bad_input;
 // Ctrl-C.
 mod interrupt;
 mod resume;
+mod shards;
 mod verify;
 
 // Models on disk: found by all their names, listed, inspected, imported, verified.

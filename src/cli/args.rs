@@ -3,15 +3,17 @@
 use super::models_args::ModelsCommand;
 use crate::engine::{EngineDevice, EngineDtype, ReadoutScope};
 use crate::error::Result;
+use crate::evaluate::Shard;
 use crate::models::Quantisation;
 use crate::prompts::{OptionOrder, PromptSettings, TemplateChoice, Thinking};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// What a run keeps from its beginning.
-const BEGUN_WITH: [&str; 21] = [
+const BEGUN_WITH: [&str; 22] = [
     "model",
     "out",
+    "shard",
     "full",
     "personas",
     "languages",
@@ -72,6 +74,8 @@ pub enum Command {
     Compare(super::compare_command::CompareCommand),
     #[command(after_help = EXIT_CODES)]
     Verify(super::verify_command::VerifyCommand),
+    #[command(after_help = EXIT_CODES)]
+    Merge(super::merge_command::MergeCommand),
     /// Make the report of a result folder again, from its files alone.
     Report(ReportCommand),
 }
@@ -100,6 +104,11 @@ pub struct RunOptions {
     /// model and settings are those that it was begun with; where any of their bytes are others now, it is refused and says which.
     #[arg(long, value_name = "DIR", conflicts_with_all = BEGUN_WITH)]
     pub resume: Option<PathBuf>,
+
+    /// Compute only this part of the run, the I-th of N: parts cost about the same and share little. Needs nothing of the others; `respondent
+    /// merge` makes a run of all of them, byte for byte that of one process.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 
     /// All personas, languages and formats of the study, not only its default subset.
     #[arg(long)]

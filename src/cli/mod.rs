@@ -13,6 +13,7 @@ mod fetch_command;
 #[path = "no_fetch_command.rs"]
 mod fetch_command;
 mod humans_command;
+mod merge_command;
 mod models_args;
 mod models_command;
 mod models_tables;
@@ -79,6 +80,7 @@ fn dispatch(args: Args) -> Result<()> {
             study_command::execute(&study)
         }
         Some(Command::Verify(verify)) => verify_command::execute(&verify, &STOP),
+        Some(Command::Merge(command)) => merge_command::execute(&command, &STOP),
         Some(Command::Report(report)) => remake_report(&report),
     }
 }

@@ -70,6 +70,7 @@ fn unit(stage: Stage) -> &'static str {
         Stage::Prompts | Stage::Certificate => "cells",
         Stage::Weights => "layers",
         Stage::Prefill => "tokens",
+        Stage::Merge => "shards",
         Stage::Trie | Stage::Compare | Stage::Hypotheses | Stage::Report => "",
     }
 }

@@ -7,7 +7,8 @@ use super::summary::summary_table;
 use crate::engine::EngineDevice;
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    ResumedRun, RunPlace, RunPlan, RunRequest, RunSettings, RunStart, Selection, Speaker, Stop, run,
+    ResumedRun, RunOutcome, RunPlace, RunPlan, RunRequest, RunSettings, RunStart, RunSummary, Selection,
+    Speaker, Stop, run,
 };
 use crate::models::ModelFolder;
 use crate::output::ResultFolder;
@@ -36,26 +37,22 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     let model = ModelFolder::find(&options.model)?;
     super::set_threads(options.engine.threads)?;
     let speaker = Speaker::open(&model, &plan.settings.prompting)?;
-    let folder = match &options.out {
-        Some(path) => ResultFolder::claim(path)?,
-        None => {
-            let stem = format!("{}-{}", plan.study.id, model.name());
-            ResultFolder::claim_numbered(Path::new(RESULTS), &stem)?
-        }
-    };
+    let part = options.shard.map(|shard| format!("-shard-{}-of-{}", shard.index(), shard.count()));
+    let stem = format!("{}-{}{}", plan.study.id, model.name(), part.unwrap_or_default());
+    let folder = claim(options.out.as_deref(), &stem)?;
     let request = RunRequest {
         settings: plan.settings.clone(),
         model: options.model.clone(),
         device: options.engine.device.clone(),
         dtype: device.dtype(),
         kernel: options.engine.kernel.clone(),
+        shard: options.shard,
     };
     let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder: &folder };
     let outcome = carry_out(&plan, place, RunStart::Anew(Box::new(request)), options, stop);
     if outcome.is_err() && !folder.journal_path().exists() {
-        // Nothing was read yet, so nothing is lost with what was opened; remove_dir refuses a folder with anything else in it.
-        folder.remove_partial_files();
-        let _ = std::fs::remove_dir(folder.path());
+        // Nothing was read yet, so nothing is lost with what was opened.
+        folder.remove_if_nothing_was_finished();
     }
     outcome
 }
@@ -92,7 +89,7 @@ fn carry_out(
     let progress = StageProgress::new(options.quiet);
     let outcome = run(plan, place, start, &|event| progress.on_event(event), stop);
     let folder = place.folder;
-    let summary = outcome.map_err(|error| match error.hint_text() {
+    let outcome = outcome.map_err(|error| match error.hint_text() {
         None if folder.journal_path().exists() => {
             let folder = folder.path().display();
             error.hint(format!(
@@ -101,9 +98,27 @@ fn carry_out(
         }
         _ => error,
     })?;
-    match options.json {
+    match outcome {
+        RunOutcome::Whole(summary) => tell_summary(folder, &summary, options.json),
+        RunOutcome::Shard(card) if options.json => {
+            print_json(&serde_json::json!({ "folder": folder.path(), "shard": card }))
+        }
+        RunOutcome::Shard(card) => print_out(&format!(
+            "shard {}/{}: {} readouts, {} tokens  {}\n",
+            card.index,
+            card.count,
+            card.readout_count,
+            card.token_count,
+            folder.path().display()
+        )),
+    }
+}
+
+/// The end of a run, or of a merge.
+pub fn tell_summary(folder: &ResultFolder, summary: &RunSummary, as_json: bool) -> Result<()> {
+    match as_json {
         true => print_json(&serde_json::json!({
-            "folder": place.folder.path(),
+            "folder": folder.path(),
             "report": summary.report_path,
             "manifest": summary.manifest,
         })),
@@ -111,6 +126,14 @@ fn carry_out(
             let table = summary_table(&summary.manifest, &summary.group_rows);
             print_out(&format!("{table}report  {}\n", summary.report_path.display()))
         }
+    }
+}
+
+/// The folder that was asked for, or else the next free one of a name.
+pub fn claim(out: Option<&Path>, stem: &str) -> Result<ResultFolder> {
+    match out {
+        Some(path) => ResultFolder::claim(path),
+        None => ResultFolder::claim_numbered(Path::new(RESULTS), stem),
     }
 }
 

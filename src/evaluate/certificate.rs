@@ -65,6 +65,8 @@ pub struct FinishedRun<'a> {
     pub model: &'a ModelFolder,
     pub prepared: &'a Prepared,
     pub units: &'a [ModelUnit],
+    /// Of the weights that the run was computed with.
+    pub weights_sha256: &'a str,
 }
 
 /// Computes the chosen cells again. The run's own decoder should be gone by then: this loads the model once more, in f32.
@@ -77,9 +79,12 @@ pub fn certify(
     events: &(dyn Fn(Event) + Sync),
     stop: &Stop,
 ) -> Result<CertificateCard> {
-    let FinishedRun { plan, speaker, model, prepared, units } = *run;
+    let FinishedRun { plan, speaker, model, prepared, units, weights_sha256 } = *run;
     let device = EngineDevice::new("cpu", EngineDtype::F32, "portable")?;
     let loaded = load(model, &speaker.files.config, &device, &|_, _| ())?;
+    if loaded.weights_sha256 != weights_sha256 {
+        return Err(Error::model("the weights are not those that the run was computed with").at(model.name()));
+    }
     let mut card = CertificateCard {
         seed: plan.settings.bootstrap_seed,
         cell_count: 0,

@@ -1,7 +1,9 @@
 //! What a run tells whoever listens, and how it is told to stop.
 
+use crate::error::Result;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// The steps of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +16,8 @@ pub enum Stage {
     Weights,
     /// The forward passes; counted in tokens.
     Prefill,
+    /// What shards have read; counted in shards.
+    Merge,
     /// Some cells once more, another way; counted in cells.
     Certificate,
     /// Distances to people.
@@ -31,6 +35,7 @@ impl fmt::Display for Stage {
             Stage::Trie => "trie",
             Stage::Weights => "weights",
             Stage::Prefill => "prefill",
+            Stage::Merge => "merge",
             Stage::Certificate => "certify",
             Stage::Compare => "compare",
             Stage::Hypotheses => "contrasts",
@@ -57,6 +62,37 @@ pub enum Event {
         stage: Stage,
         wall_seconds: f64,
     },
+}
+
+/// Times stages and passes their events on.
+pub struct Stages<'a> {
+    pub events: &'a (dyn Fn(Event) + Sync),
+    /// In the order in which they ended.
+    pub wall_seconds: Vec<(String, f64)>,
+}
+
+impl<'a> Stages<'a> {
+    pub fn new(events: &'a (dyn Fn(Event) + Sync)) -> Self {
+        Stages { events, wall_seconds: Vec::new() }
+    }
+
+    /// # Errors
+    /// The work's.
+    pub fn run<T>(&mut self, stage: Stage, total: u64, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        (self.events)(Event::Started { stage, total });
+        let start = Instant::now();
+        let outcome = work()?;
+        let wall_seconds = start.elapsed().as_secs_f64();
+        self.wall_seconds.push((stage.to_string(), wall_seconds));
+        (self.events)(Event::Finished { stage, wall_seconds });
+        Ok(outcome)
+    }
+
+    /// Of one that has ended; 0 of one that has not.
+    pub fn wall_seconds_of(&self, stage: Stage) -> f64 {
+        let name = stage.to_string();
+        self.wall_seconds.iter().filter(|(of, _)| *of == name).map(|(_, seconds)| seconds).sum()
+    }
 }
 
 /// A request to stop, checked between batches.

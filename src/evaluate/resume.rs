@@ -1,6 +1,7 @@
 //! How a run begins: anew, or where an earlier process ended. What was begun and what is to go on must be one run, to the last hash.
 
 use super::RunSettings;
+use super::shard::Shard;
 use crate::engine::EngineDtype;
 use crate::error::{Error, Result};
 use crate::output::records::{FORMAT_VERSION, Identity};
@@ -19,6 +20,8 @@ pub struct RunRequest {
     pub dtype: EngineDtype,
     /// As `--kernel` had it.
     pub kernel: String,
+    /// The part of the run that is to be computed; all of it where there is none.
+    pub shard: Option<Shard>,
 }
 
 /// What numbers depend on: as long as it is the same, two processes compute the same ones.
@@ -26,6 +29,9 @@ pub struct RunRequest {
 pub struct RunIdentity {
     pub format_version: u32,
     pub inputs: Identity,
+    pub parameter_count: u64,
+    /// dtype of the weights on disk.
+    pub stored_dtype: String,
     pub plan: Value,
     pub device: String,
     pub dtype: String,
@@ -44,6 +50,25 @@ pub struct JournalHeader {
 }
 
 impl JournalHeader {
+    /// What a journal says of its run.
+    ///
+    /// # Errors
+    /// Kind `Output` for another version's.
+    pub fn of(journal: &FoundJournal) -> Result<Self> {
+        // Another version's header need not even have the fields.
+        let version = serde_json::from_slice::<Value>(journal.header())
+            .ok()
+            .and_then(|header| header["identity"]["format_version"].as_u64());
+        if version != Some(u64::from(FORMAT_VERSION)) {
+            return Err(Error::output("another version of respondent began this run")
+                .at(journal.path())
+                .hint("go on with that version, or start the run again"));
+        }
+        serde_json::from_slice(journal.header()).map_err(|source| {
+            Error::output("the journal does not say what run it is").at(journal.path()).because(source)
+        })
+    }
+
     /// # Errors
     /// Kind `Output`; never for what runs are made of.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
@@ -57,6 +82,16 @@ impl JournalHeader {
 pub enum RunStart {
     Anew(Box<RunRequest>),
     Resumed(Box<ResumedRun>),
+}
+
+impl RunStart {
+    /// The part that is computed; all of the run where there is none.
+    pub fn shard(&self) -> Option<Shard> {
+        match self {
+            RunStart::Anew(request) => request.shard,
+            RunStart::Resumed(resumed) => resumed.header.request.shard,
+        }
+    }
 }
 
 /// A run that an earlier process began, held by this one.
@@ -75,31 +110,19 @@ impl ResumedRun {
                 .at(folder.path())
                 .hint(format!("`respondent report {}` makes its page again", folder.path().display())));
         }
-        let journal = FoundJournal::open(&folder.journal_path())?;
-        // Another version's header need not even have the fields.
-        let version = serde_json::from_slice::<Value>(journal.header())
-            .ok()
-            .and_then(|header| header["identity"]["format_version"].as_u64());
-        if version != Some(u64::from(FORMAT_VERSION)) {
-            return Err(Error::output("another version of respondent began this run")
+        if folder.shard_path().is_file() {
+            return Err(Error::usage("this shard is finished: there is nothing to go on with")
                 .at(folder.path())
-                .hint("go on with that version, or start the run again"));
+                .hint("`respondent merge` makes a run of all shards"));
         }
-        let header = serde_json::from_slice(journal.header()).map_err(|source| {
-            Error::output("the journal does not say what run it is").at(folder.journal_path()).because(source)
-        })?;
-        Ok(ResumedRun { header, journal })
+        let journal = FoundJournal::open(&folder.journal_path())?;
+        Ok(ResumedRun { header: JournalHeader::of(&journal)?, journal })
     }
 
     /// # Errors
     /// Kind `Usage` that names what is not as it was.
     pub fn check(&self, identity: &RunIdentity) -> Result<()> {
-        let value = |identity: &RunIdentity| {
-            serde_json::to_value(identity)
-                .map_err(|source| Error::output("the run cannot be written as JSON").because(source))
-        };
-        let mut changed = Vec::new();
-        differences("", &value(&self.header.identity)?, &value(identity)?, &mut changed);
+        let changed = self.header.identity.differences(identity)?;
         match changed.is_empty() {
             true => Ok(()),
             false => {
@@ -107,6 +130,22 @@ impl ResumedRun {
                     .hint("bring it back as it was, or start the run again with another --out"))
             }
         }
+    }
+}
+
+impl RunIdentity {
+    /// What another one has otherwise, each as a sentence; empty for one run.
+    ///
+    /// # Errors
+    /// Kind `Output`; never for what runs are made of.
+    pub fn differences(&self, other: &RunIdentity) -> Result<Vec<String>> {
+        let value = |identity: &RunIdentity| {
+            serde_json::to_value(identity)
+                .map_err(|source| Error::output("the run cannot be written as JSON").because(source))
+        };
+        let mut changed = Vec::new();
+        differences("", &value(self)?, &value(other)?, &mut changed);
+        Ok(changed)
     }
 }
 

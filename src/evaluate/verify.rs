@@ -2,9 +2,9 @@
 //! the kernel that made them. On the packed kernels every number comes back to the bit.
 
 use super::certificate::alone;
+use super::identity::inputs;
 use super::prepare::Prepared;
 use super::resume::differences;
-use super::run::inputs;
 use super::{Event, RunPlan, RunSettings, Speaker, Stage, Stop};
 use crate::engine::{EngineDevice, EngineDtype};
 use crate::error::{Error, ErrorKind, Result};

@@ -75,6 +75,7 @@ pub fn manifest() -> RunManifest {
             resumed_readout_count: 0,
             kv_row_count_max: 2300,
         },
+        shards: Vec::new(),
         stage_wall_seconds: vec![
             ("plan".to_owned(), 0.5),
             ("prefill".to_owned(), 4.25),

@@ -92,6 +92,11 @@ impl ResultFolder {
         self.path.join("journal")
     }
 
+    /// What a shard cost; written when all of it is in the journal.
+    pub fn shard_path(&self) -> PathBuf {
+        self.path.join("shard.json")
+    }
+
     /// Written last: a folder without it is unfinished.
     pub fn manifest_path(&self) -> PathBuf {
         self.path.join("manifest.json")
@@ -117,13 +122,22 @@ impl ResultFolder {
         Ok(hashes)
     }
 
-    /// Takes away what was opened and never finished.
-    pub fn remove_partial_files(&self) {
-        for path in [self.cells_path(), self.prompts_path(), self.tokens_path()] {
+    /// Takes the folder away with what was opened and never finished, unless there is anything else in it.
+    pub fn remove_if_nothing_was_finished(self) {
+        for path in [self.cells_path(), self.prompts_path(), self.tokens_path(), self.comparisons_path()] {
             // What cannot be removed stays behind under a name that says what it is.
             let _ = std::fs::remove_file(path.with_extension("parquet.partial"));
         }
         let _ = std::fs::remove_file(self.journal_path().with_extension("partial"));
+        let _ = std::fs::remove_dir(&self.path);
+    }
+
+    /// Takes away the tables of a folder that was never sealed, and what was never finished.
+    pub fn remove_unsealed(self) {
+        for path in [self.cells_path(), self.prompts_path(), self.tokens_path(), self.comparisons_path()] {
+            let _ = std::fs::remove_file(path);
+        }
+        self.remove_if_nothing_was_finished();
     }
 
     /// Whether the run that wrote this folder came to its end.

@@ -9,7 +9,7 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const MAGIC: &[u8] = b"respondent journal 1\n";
+const MAGIC: &[u8] = b"respondent journal 2\n";
 const CHECKSUM_LEN: usize = 8;
 /// No record is longer; a length beyond is a broken one.
 const RECORD_LEN_MAX: u32 = 1 << 30;
@@ -101,8 +101,19 @@ impl FoundJournal {
     /// Kind `Output` when there is none, another process holds it, or its first record is not whole: then nothing is lost, for nothing
     /// was done.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open(path);
-        let file = file.map_err(|source| match source.kind() {
+        Self::open_with(path, OpenOptions::new().read(true).write(true))
+    }
+
+    /// The same for a journal that nobody goes on with: its folder need not be writable.
+    ///
+    /// # Errors
+    /// As [`FoundJournal::open`].
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        Self::open_with(path, OpenOptions::new().read(true))
+    }
+
+    fn open_with(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let file = options.open(path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => {
                 Error::output("there is no journal here, so there is nothing to go on with").at(path)
             }
@@ -131,6 +142,10 @@ impl FoundJournal {
     /// Whether another process that opens it is refused.
     pub fn is_locked(&self) -> bool {
         self.is_locked
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     pub fn header(&self) -> &[u8] {

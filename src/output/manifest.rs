@@ -1,7 +1,7 @@
 //! `manifest.json`: what a run was, written last and in one piece. Reads back only formats it knows.
 
 use super::folder::ResultFolder;
-use super::records::{FORMAT_VERSION, RunManifest};
+use super::records::{FORMAT_VERSION, RunManifest, ShardCard};
 use crate::error::{Error, Result};
 use crate::partial_file::PartialFile;
 use std::io::Write;
@@ -14,13 +14,37 @@ use std::path::{Path, PathBuf};
 pub fn write_manifest(folder: &ResultFolder, manifest: &RunManifest) -> Result<PathBuf> {
     let path = folder.manifest_path();
     refuse_non_finite(manifest).map_err(|error| error.at(&path))?;
-    let failed =
-        |source: std::io::Error| Error::output("cannot write the manifest").at(&path).because(source);
-    let mut json = serde_json::to_vec_pretty(manifest).map_err(|source| failed(source.into()))?;
+    write_json(&path, manifest)
+}
+
+/// Writes what a shard cost, which marks it as finished.
+///
+/// # Errors
+/// Kind `Output` when the file cannot be written.
+pub fn write_shard_card(folder: &ResultFolder, card: &ShardCard) -> Result<PathBuf> {
+    write_json(&folder.shard_path(), card)
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<PathBuf> {
+    let failed = |source: std::io::Error| Error::output("cannot write this file").at(path).because(source);
+    let mut json = serde_json::to_vec_pretty(value).map_err(|source| failed(source.into()))?;
     json.push(b'\n');
-    let mut file = PartialFile::create(&path)?;
+    let mut file = PartialFile::create(path)?;
     file.write_all(&json).map_err(failed)?;
     file.finish()
+}
+
+/// Reads what a finished shard cost.
+///
+/// # Errors
+/// Kind `Output` when the file cannot be read, or is something else.
+pub fn read_shard_card(folder: &ResultFolder) -> Result<ShardCard> {
+    let path = folder.shard_path();
+    let json =
+        std::fs::read(&path).map_err(|source| Error::output("cannot be read").at(&path).because(source))?;
+    serde_json::from_slice(&json).map_err(|source| {
+        Error::output("this does not tell of a shard").at(&path).line(source.line().max(1)).because(source)
+    })
 }
 
 /// Reads the manifest of a finished folder.
@@ -36,6 +60,11 @@ pub fn read_manifest(folder: &ResultFolder) -> Result<RunManifest> {
     }
     let json = match std::fs::read(&path) {
         Ok(json) => json,
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound && folder.shard_path().is_file() => {
+            return Err(Error::output("this is one shard of a run")
+                .at(folder.path())
+                .hint("`respondent merge` makes a run of all shards"));
+        }
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::output("there is no manifest, so this run did not finish")
                 .at(&path)

@@ -52,6 +52,9 @@ pub struct RunManifest {
     /// What became of the study's hypotheses, in its order.
     #[serde(default)]
     pub hypotheses: Vec<HypothesisCard>,
+    /// Those that the run was shared out among, in their order; none where one process computed it. Then stages are those of the merge.
+    #[serde(default)]
+    pub shards: Vec<ShardCard>,
     /// Wall time by stage, in the order in which the stages ran.
     pub stage_wall_seconds: Vec<(String, f64)>,
     /// Name to sha256 of each Parquet file.
@@ -370,6 +373,25 @@ pub struct Counts {
     pub low_mass_count: u64,
     pub unusable_count: u64,
     pub readout_count: u64,
+}
+
+/// What one shard of a run cost; `shard.json` in its folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShardCard {
+    /// From 1.
+    pub index: usize,
+    pub count: usize,
+    pub readout_count: u64,
+    /// Tokens of its own trie.
+    pub token_count: u64,
+    /// Readouts that interrupted processes had made already; what follows is about the last process.
+    pub resumed_readout_count: u64,
+    pub batch_count: u64,
+    pub kv_row_count_max: u64,
+    pub thread_count: usize,
+    pub prefill_wall_seconds: f64,
+    /// Seconds since the Unix epoch.
+    pub finished_at: u64,
 }
 
 /// What the prefix trie saved.

@@ -5,7 +5,9 @@
 //! earlier ones is always one path from the root.
 
 mod batch;
+mod shards;
 mod trie;
 
 pub use batch::{Batches, PackedBatch, Piece, PieceReadout};
+pub use shards::TrieShard;
 pub use trie::{PrefixTrie, Segment, TokenSequence};

@@ -1,0 +1,72 @@
+//! What the numbers of a run depend on, gathered: hashes of inputs, settings, device, versions.
+
+use super::prepare::Prepared;
+use super::resume::RunIdentity;
+use super::{RunPlan, Speaker};
+use crate::engine::EngineDevice;
+use crate::error::{Error, Result};
+use crate::models::LoadedModel;
+use crate::output::records::{FORMAT_VERSION, Identity};
+use std::collections::BTreeMap;
+
+/// sha256 of everything that a run is made from.
+pub(super) fn inputs(plan: &RunPlan, speaker: &Speaker, weights_sha256: &str) -> Identity {
+    Identity {
+        weights_sha256: weights_sha256.to_owned(),
+        config_sha256: speaker.files.config_sha256.clone(),
+        tokenizer_sha256: speaker.files.tokenizer_sha256.clone(),
+        tokenizer_config_sha256: speaker.files.tokenizer_config_sha256.clone(),
+        template_sha256: speaker.template_sha256.clone(),
+        study_sha256: plan.study.sha256.clone(),
+        human_data_sha256: plan.human_data.as_ref().map(|data| data.sha256.clone()),
+    }
+}
+
+/// What is computed, by what.
+///
+/// # Errors
+/// Kind `Output`; never for settings that were read from a command line.
+pub(super) fn run_identity(
+    plan: &RunPlan,
+    device: &EngineDevice,
+    prepared: &Prepared,
+    inputs: Identity,
+    loaded: &LoadedModel,
+) -> Result<RunIdentity> {
+    Ok(RunIdentity {
+        format_version: FORMAT_VERSION,
+        inputs,
+        parameter_count: loaded.parameter_count,
+        stored_dtype: loaded.stored_dtype.clone(),
+        plan: plan_value(plan)?,
+        device: device.name(),
+        dtype: device.dtype().to_string(),
+        kernel: device.kernel_name(),
+        versions: versions(),
+        cell_count: plan.cells.len(),
+        readout_count: prepared.readout_count(),
+    })
+}
+
+/// Settings as they are recorded.
+///
+/// # Errors
+/// As [`run_identity`].
+pub(super) fn plan_value(plan: &RunPlan) -> Result<serde_json::Value> {
+    serde_json::to_value(&plan.settings)
+        .map_err(|source| Error::output("the run plan cannot be written as JSON").because(source))
+}
+
+/// This program's version, and those of the libraries that numbers depend on, as locked.
+pub fn versions() -> BTreeMap<String, String> {
+    let lock: toml::Table =
+        toml::from_str(include_str!("../../Cargo.lock")).expect("cargo writes valid TOML");
+    let mut versions = BTreeMap::from([("respondent".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    for package in lock["package"].as_array().into_iter().flatten() {
+        let name = package["name"].as_str().unwrap_or_default();
+        if ["candle-core", "gemm", "tokenizers", "minijinja"].contains(&name) {
+            versions.insert(name.to_owned(), package["version"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+    versions
+}

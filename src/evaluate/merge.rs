@@ -1,0 +1,186 @@
+//! The shards of a run to the run: proves that all of them are there, once each, of one plan, and writes what one process would have written.
+
+use super::events::{Event, Stage, Stages, Stop};
+use super::finish::{ReadRun, finish};
+use super::identity::{inputs, plan_value, versions};
+use super::prepare::Prepared;
+use super::reading::Reading;
+use super::resume::RunIdentity;
+use super::run::RunSummary;
+use super::shard::FoundShard;
+use super::tables::Tables;
+use super::{RunPlan, Speaker};
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::ModelFolder;
+use crate::output::ResultFolder;
+use crate::output::records::{FORMAT_VERSION, PackingCard};
+
+/// All shards of one run, in their order.
+#[derive(Debug)]
+pub struct ShardSet {
+    shards: Vec<FoundShard>,
+}
+
+/// What a merge computes besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MergeSettings {
+    /// Whether the model is loaded for the certificate.
+    pub certifies: bool,
+}
+
+impl ShardSet {
+    /// # Errors
+    /// Kind `Usage` that names a shard that is missing, there twice, or of another run.
+    pub fn new(mut shards: Vec<FoundShard>) -> Result<Self> {
+        shards.sort_by_key(|found| found.shard.index());
+        let Some(first) = shards.first() else {
+            return Err(Error::usage("there are no shards to merge"));
+        };
+        let count = first.shard.count();
+        for found in &shards {
+            let mut changed = first.header.identity.differences(&found.header.identity)?;
+            if found.shard.count() != count {
+                changed.insert(0, format!("it is one of {} shards, not of {count}", found.shard.count()));
+            }
+            if !changed.is_empty() {
+                return Err(Error::usage(format!(
+                    "shard {} is of another run than shard {}: {}",
+                    found.shard,
+                    first.shard,
+                    changed.join("; ")
+                ))
+                .at(found.folder.path()));
+            }
+        }
+        for pair in shards.windows(2).filter(|pair| pair[0].shard == pair[1].shard) {
+            let other = pair[0].folder.path().display();
+            return Err(Error::usage(format!("shard {} is here twice, also as {other}", pair[1].shard))
+                .at(pair[1].folder.path()));
+        }
+        let missing: Vec<String> = (1..=count)
+            .filter(|index| shards.binary_search_by_key(index, |found| found.shard.index()).is_err())
+            .map(|index| format!("{index}/{count}"))
+            .collect();
+        match missing.is_empty() {
+            true => Ok(ShardSet { shards }),
+            false => Err(Error::usage(format!("shards are missing: {}", listed(&missing)))
+                .hint("name the folders of all shards")),
+        }
+    }
+
+    /// The settings that all of them were begun with, and their model as it was named.
+    pub fn first(&self) -> &FoundShard {
+        &self.shards[0]
+    }
+
+    fn identity(&self) -> &RunIdentity {
+        &self.first().header.identity
+    }
+
+    /// What this machine has must be what the shards were computed from, but for weights and kernel, which nothing here depends on.
+    fn check(&self, plan: &RunPlan, speaker: &Speaker, prepared: &Prepared) -> Result<()> {
+        let of_shards = self.identity();
+        let here = RunIdentity {
+            format_version: FORMAT_VERSION,
+            inputs: inputs(plan, speaker, &of_shards.inputs.weights_sha256),
+            plan: plan_value(plan)?,
+            versions: versions(),
+            cell_count: plan.cells.len(),
+            readout_count: prepared.readout_count(),
+            ..of_shards.clone()
+        };
+        let changed = of_shards.differences(&here)?;
+        match changed.is_empty() {
+            true => Ok(()),
+            false => Err(Error::usage(format!(
+                "this is not what the shards were computed from: {}",
+                changed.join("; ")
+            ))
+            .hint("merge where study, people and tokenizer are those of the shards")),
+        }
+    }
+}
+
+fn listed(ids: &[String]) -> String {
+    const SHOWN_COUNT: usize = 8;
+    match ids.len().checked_sub(SHOWN_COUNT).filter(|more| *more > 0) {
+        None => ids.join(", "),
+        Some(more) => format!("{} and {more} more", ids[..SHOWN_COUNT].join(", ")),
+    }
+}
+
+/// Merges shards into a folder that has been claimed for it: the tables are, byte for byte, those of a run in one piece on the same kernel.
+///
+/// # Errors
+/// Kind `Usage` for shards of something else than plan and speaker, kind `Output` for a shard that has not all that it should, and what the rest
+/// of a run ends with.
+pub fn merge(
+    set: ShardSet,
+    plan: &RunPlan,
+    (speaker, model): (&Speaker, &ModelFolder),
+    folder: &ResultFolder,
+    settings: MergeSettings,
+    events: &(dyn Fn(Event) + Sync),
+    stop: &Stop,
+) -> Result<RunSummary> {
+    let mut stages = Stages::new(events);
+    let cell_count = plan.cells.len() as u64;
+    let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(plan, speaker, events, stop))?;
+    set.check(plan, speaker, &prepared)?;
+    let whole = stages.run(Stage::Trie, 0, || Ok(prepared.trie(&speaker.files.config.decoder, |_| true)))?;
+    let cards: Vec<_> = set.shards.iter().map(|found| found.card.clone()).collect();
+    let packing = PackingCard {
+        flat_token_count: prepared.flat_token_count(),
+        trie_token_count: whole.trie.token_count(),
+        segment_count: whole.trie.segments().len() as u64,
+        token_budget: plan.settings.token_budget as u64,
+        batch_count: cards.iter().map(|card| card.batch_count).sum(),
+        resumed_readout_count: cards.iter().map(|card| card.resumed_readout_count).sum(),
+        kv_row_count_max: cards.iter().map(|card| card.kv_row_count_max).max().unwrap_or(0),
+    };
+    drop(whole);
+    let mut tables = Tables::create(plan, speaker, &prepared, folder)?;
+    let (identity, shard_count) = (set.identity().clone(), set.shards.len() as u64);
+    let mut reading = Reading::new(plan, &prepared);
+    stages.run(Stage::Merge, shard_count, || {
+        for (done, mut found) in set.shards.into_iter().enumerate() {
+            let before = reading.read_count();
+            reading.replay(&mut found.journal, &mut |number, logits| tables.take(number, logits))?;
+            let (read, stated) = (reading.read_count() - before, found.card.readout_count);
+            if read != stated {
+                return Err(Error::output(format!(
+                    "shard {} holds {read} whole readouts of {stated}: its journal was cut or altered",
+                    found.shard
+                ))
+                .at(found.journal.path())
+                .hint("remove shard.json there, and `respondent run --resume` computes what is missing"));
+            }
+            events(Event::Advanced { stage: Stage::Merge, done: done as u64 + 1, total: shard_count });
+            if stop.is_requested() {
+                return Err(Error::new(ErrorKind::Interrupted, "stopped while shards were merged")
+                    .hint("the shards are as they were: merge them again"));
+            }
+        }
+        match (0..prepared.readout_count()).find(|number| !reading.is_read(*number)) {
+            None => Ok(()),
+            Some(_) => Err(Error::output(format!(
+                "the shards hold {} of {} readouts",
+                reading.read_count(),
+                prepared.readout_count()
+            ))),
+        }
+    })?;
+    let uncertified_because = (!settings.certifies).then_some("the merge was asked not to load the model");
+    let run = ReadRun {
+        plan,
+        speaker,
+        model,
+        prepared: &prepared,
+        tables,
+        identity,
+        packing,
+        shards: cards,
+        uncertified_because,
+    };
+    finish(run, folder, None, &mut stages, stop)
+}

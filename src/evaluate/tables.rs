@@ -1,0 +1,81 @@
+//! From readouts to the tables of cells, whether a readout was just computed or an earlier process, or another machine, noted it.
+
+use super::certificate::CertifiedCells;
+use super::gathered::Gathering;
+use super::prepare::Prepared;
+use super::written::{FinishedCells, WrittenCells};
+use super::{RunPlan, Speaker};
+use crate::engine::ReadoutLogits;
+use crate::error::{Error, ErrorKind, Result};
+use crate::output::ResultFolder;
+
+/// Tables of a run that are being written.
+pub struct Tables<'a> {
+    plan: &'a RunPlan,
+    prepared: &'a Prepared,
+    folder: &'a ResultFolder,
+    written: WrittenCells<'a>,
+    gathering: Gathering<'a>,
+    certified: CertifiedCells,
+}
+
+impl<'a> Tables<'a> {
+    /// Nothing in them yet.
+    ///
+    /// # Errors
+    /// Kind `Output` when the tables cannot be created.
+    pub fn create(
+        plan: &'a RunPlan,
+        speaker: &'a Speaker,
+        prepared: &'a Prepared,
+        folder: &'a ResultFolder,
+    ) -> Result<Self> {
+        Ok(Tables {
+            plan,
+            prepared,
+            folder,
+            written: WrittenCells::create(plan, &speaker.tokenizer, folder)?,
+            gathering: Gathering::new(prepared),
+            certified: CertifiedCells::choose(plan),
+        })
+    }
+
+    /// Takes one readout, and writes the cells that are whole with it.
+    ///
+    /// # Errors
+    /// Kind `Output` when something cannot be written.
+    pub fn take(&mut self, number: usize, logits: ReadoutLogits) -> Result<()> {
+        for cell in self.gathering.add(number, logits) {
+            let premise = self.gathering.premise(cell.cell_index);
+            let readings = self.written.add(self.prepared, &cell, premise)?;
+            self.certified.keep(cell.cell_index, readings);
+        }
+        Ok(())
+    }
+
+    /// Makes the files whole.
+    ///
+    /// # Errors
+    /// Kind `Output`.
+    pub fn finish(self) -> Result<(FinishedCells, CertifiedCells)> {
+        Ok((self.written.finish()?, self.certified))
+    }
+
+    /// Makes what is there readable before giving up.
+    pub fn stopped(self) -> Error {
+        let (finished, planned) = (self.written.counts.cell_count, self.plan.cells.len());
+        let folder = self.folder.path();
+        match self.written.finish() {
+            Err(error) => error,
+            Ok(_) => Error::new(
+                ErrorKind::Interrupted,
+                format!("stopped after {finished} of {planned} cells"),
+            )
+            .at(folder)
+            .hint(format!(
+                "the finished cells are in cells.parquet and prompts.parquet there; `respondent run --resume {}` goes on",
+                folder.display()
+            )),
+        }
+    }
+}

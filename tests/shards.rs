@@ -1,0 +1,186 @@
+//! A run shared out and merged comes to the bytes of one in one piece; what is missing, doubled or of another run is named.
+
+use super::harness::{ModelCopy, respondent};
+use std::fs;
+use std::path::Path;
+
+const TABLES: [&str; 4] = ["cells.parquet", "prompts.parquet", "tokens.parquet", "comparisons.parquet"];
+
+/// Premises, verbalised counts and two orders: whatever a cell can need of several shards.
+const STUDIES: [&[&str]; 2] = [
+    &["isear", "--personas", "USA,BRA", "--languages", "en,pt"],
+    &["social_emotions", "--languages", "en", "--full", "--option-orders", "forward"],
+];
+const SETTINGS: [&str; 5] = ["--certify", "3", "--replicates", "50", "--quiet"];
+
+fn run(place: &Path, study: &[&str], more: &[&str]) -> String {
+    let outcome = respondent(place, &[&["run"], study, &SETTINGS, more].concat());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    outcome.stdout
+}
+
+fn shards(place: &Path, study: &[&str], count: usize) -> Vec<String> {
+    (1..=count)
+        .map(|index| {
+            let (shard, out) = (format!("{index}/{count}"), format!("shard-{index}-{count}"));
+            // Neither budget nor threads have to be the same; the budget is part of the plan, and so is.
+            let threads = (1 + index % 2).to_string();
+            run(place, study, &["--shard", &shard, "--out", &out, "--threads", &threads]);
+            out
+        })
+        .collect()
+}
+
+fn merge(place: &Path, shards: &[String], out: &str) -> serde_json::Value {
+    let folders: Vec<&str> = shards.iter().map(String::as_str).collect();
+    let outcome =
+        respondent(place, &[&["merge"], &folders[..], &["--out", out, "--json", "--quiet"]].concat());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+fn same_tables(place: &Path, one: &str, other: &str) {
+    for table in TABLES {
+        let read = |folder: &str| fs::read(place.join(folder).join(table)).ok();
+        assert!(read(one) == read(other), "{table} of {other}");
+    }
+}
+
+#[test]
+fn merged_shards_are_the_run_to_the_byte_and_cost_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    for (index, study) in STUDIES.iter().enumerate() {
+        let whole = format!("whole-{index}");
+        run(place.path(), study, &["--out", &whole]);
+        let manifest = |folder: &str| -> serde_json::Value {
+            let text = fs::read_to_string(place.path().join(folder).join("manifest.json")).unwrap();
+            serde_json::from_str(&text).unwrap()
+        };
+        for count in [1, 3, 8] {
+            let mut folders = shards(place.path(), study, count);
+            folders.reverse();
+            let out = format!("merged-{index}-{count}");
+            let told = merge(place.path(), &folders, &out);
+            same_tables(place.path(), &whole, &out);
+            let (one, other) = (manifest(&whole), manifest(&out));
+            for key in [
+                "identity",
+                "plan",
+                "counts",
+                "kernel",
+                "tables",
+                "certificate",
+                "hypotheses",
+                "concentration",
+            ] {
+                assert_eq!(one[key], other[key], "{key}");
+            }
+            assert_eq!(one["packing"]["trie_token_count"], other["packing"]["trie_token_count"]);
+            let cards = told["manifest"]["shards"].as_array().unwrap();
+            let tokens: Vec<u64> = cards.iter().map(|card| card["token_count"].as_u64().unwrap()).collect();
+            assert_eq!(tokens.len(), count);
+            let (least, most) = (tokens.iter().min().unwrap(), tokens.iter().max().unwrap());
+            assert!(most * 10 <= least * 11, "{tokens:?}");
+            let (sum, once) =
+                (tokens.iter().sum::<u64>(), one["packing"]["trie_token_count"].as_u64().unwrap());
+            println!(
+                "{} in {count}: {tokens:?}, {:.2} % computed again",
+                study[0],
+                100.0 * (sum as f64 / once as f64 - 1.0)
+            );
+            assert!(sum >= once && (sum - once) * 10 <= once, "{sum} of {once}");
+            for folder in folders {
+                fs::remove_dir_all(place.path().join(folder)).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_killed_shard_is_resumed_and_merged() {
+    let (place, study) = (tempfile::tempdir().unwrap(), STUDIES[0]);
+    run(place.path(), study, &["--out", "whole"]);
+    let folders = shards(place.path(), study, 2);
+    // As it would be left by a kill: half a journal, and nothing that says it is finished.
+    let second = place.path().join(&folders[1]);
+    let journal = fs::read(second.join("journal")).unwrap();
+    fs::write(second.join("journal"), &journal[..journal.len() / 2]).unwrap();
+    let unfinished = |arguments: &[&str], code: i32, told: &str| {
+        let outcome = respondent(place.path(), arguments);
+        assert!(outcome.code == code && outcome.stderr.contains(told), "{} {}", outcome.code, outcome.stderr);
+    };
+    let names = [folders[0].as_str(), folders[1].as_str()];
+    unfinished(
+        &["merge", names[0], names[1], "--out", "merged", "--quiet"],
+        6,
+        "its journal was cut or altered",
+    );
+    assert!(!place.path().join("merged").exists(), "nothing is left of a merge that failed");
+    fs::remove_file(second.join("shard.json")).unwrap();
+    unfinished(&["merge", names[0], names[1], "--out", "merged"], 6, "shard 2/2 is not finished");
+    unfinished(&["run", "--resume", names[0]], 2, "this shard is finished");
+    unfinished(&["report", names[0]], 6, "this is one shard of a run");
+    let outcome = respondent(place.path(), &["run", "--resume", names[1], "--quiet", "--json"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let told: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let (resumed, read) = (&told["shard"]["resumed_readout_count"], &told["shard"]["readout_count"]);
+    assert!(resumed.as_u64().unwrap() > 0 && resumed.as_u64() < read.as_u64(), "{told}");
+    merge(place.path(), &folders, "merged");
+    same_tables(place.path(), "whole", "merged");
+    // Without the weights it says so, and is the same otherwise.
+    let outcome = respondent(
+        place.path(),
+        &["merge", names[0], names[1], "--out", "small", "--no-certificate", "--quiet"],
+    );
+    assert!(
+        outcome.stdout.contains("not certified: the merge was asked not to load the model"),
+        "{}",
+        outcome.stdout
+    );
+    same_tables(place.path(), "whole", "small");
+    let verified = respondent(place.path(), &["verify", "merged", "--model", "control", "--quiet"]);
+    assert_eq!(verified.code, 0, "{}", verified.stderr);
+}
+
+#[test]
+fn what_is_no_set_of_shards_is_refused_by_name() {
+    let (place, study) = (tempfile::tempdir().unwrap(), STUDIES[0]);
+    let folders = shards(place.path(), study, 3);
+    run(place.path(), study, &["--shard", "2/3", "--out", "again"]);
+    run(place.path(), study, &["--shard", "1/2", "--out", "halves"]);
+    run(place.path(), study, &["--shard", "2/3", "--out", "other", "--seed", "7"]);
+    run(place.path(), study, &["--out", "whole"]);
+    let (one, two, three) = (folders[0].as_str(), folders[1].as_str(), folders[2].as_str());
+    let refused = |arguments: &[&str], code: i32, told: &str| {
+        let outcome = respondent(place.path(), &[&["merge"], arguments, &["--out", "merged"]].concat());
+        assert!(outcome.code == code && outcome.stderr.contains(told), "{} {}", outcome.code, outcome.stderr);
+        assert!(!place.path().join("merged").exists());
+    };
+    refused(&[one, three], 2, "shards are missing: 2/3");
+    refused(&[one, two, "again", three], 2, "shard 2/3 is here twice");
+    refused(&[one, "other", three], 2, "plan.bootstrap_seed was 1 and is 7");
+    refused(&[one, two, three, "halves"], 2, "it is one of 2 shards, not of 3");
+    refused(&[one, two, "whole"], 6, "this is a whole run");
+    refused(&[one, "nowhere"], 6, "there is no result folder here");
+    for (shard, told) in
+        [("0/3", "is no shard of a run"), ("4/3", "is no shard of a run"), ("3", "a shard is I/N")]
+    {
+        let outcome = respondent(place.path(), &["run", "isear", "--shard", shard]);
+        assert!(outcome.code == 2 && outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
+    let outcome =
+        respondent(place.path(), &["run", "isear", "--shard", "1/9999", "--out", "none", "--quiet"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("too few for 9999 shards"), "{}", outcome.stderr);
+    assert!(!place.path().join("none").exists());
+}
+
+#[test]
+fn shards_of_an_altered_model_are_refused() {
+    let (place, model) = (tempfile::tempdir().unwrap(), ModelCopy::new());
+    let study: Vec<&str> = [STUDIES[0], &["--model", model.path()]].concat();
+    run(place.path(), &study, &["--shard", "1/2", "--out", "first"]);
+    model.edit("model.safetensors", |bytes| *bytes.last_mut().unwrap() ^= 1);
+    run(place.path(), &study, &["--shard", "2/2", "--out", "second"]);
+    let outcome = respondent(place.path(), &["merge", "first", "second", "--out", "merged"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("inputs.weights_sha256 was"), "{}", outcome.stderr);
+}
