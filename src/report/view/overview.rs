@@ -137,7 +137,7 @@ fn facts(run: &Run) -> Vec<Fact> {
                 manifest.dtype,
                 model.stored_dtype,
                 manifest.kernel,
-                counted(manifest.thread_count, "thread"),
+                shared_out(manifest),
             ),
         ),
         certificate(manifest),
@@ -154,10 +154,27 @@ fn facts(run: &Run) -> Vec<Fact> {
     ]
 }
 
+/// The threads of the run, or what it was shared out among.
+fn shared_out(manifest: &RunManifest) -> String {
+    let shards = &manifest.shards;
+    if shards.is_empty() {
+        return counted(manifest.thread_count, "thread");
+    }
+    let tokens: u64 = shards.iter().map(|shard| shard.token_count).sum();
+    let again = tokens as f64 / manifest.packing.trie_token_count.max(1) as f64 - 1.0;
+    let longest = shards.iter().map(|shard| shard.prefill_wall_seconds).fold(0.0, f64::max);
+    format!(
+        "{} merged, which computed {} of the tokens twice; the longest prefill took {} s",
+        counted(shards.len(), "shard"),
+        percent(again.max(0.0), 2),
+        fixed(longest, 2),
+    )
+}
+
 /// What computing some cells another way changes.
 fn certificate(manifest: &RunManifest) -> Fact {
     let (text, note) = match (&manifest.certificate, &manifest.not_certified) {
-        (_, Some(problem)) => ("none".to_owned(), format!("cells could not be computed again: {problem}")),
+        (_, Some(problem)) => ("none".to_owned(), format!("no cell was computed again: {problem}")),
         (None, None) => ("none".to_owned(), "no cells were to be computed again".to_owned()),
         (Some(card), None) => {
             let power = |value: f64| format!("{value:.0e}");
