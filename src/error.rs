@@ -25,7 +25,7 @@ pub enum ErrorKind {
     Output,
     /// A tokenizer or a chat template failed on a prompt.
     Prompt,
-    /// Ctrl-C.
+    /// Ctrl-C, or SIGTERM.
     Interrupted,
 }
 

@@ -10,9 +10,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// What a run keeps from its beginning.
-const BEGUN_WITH: [&str; 22] = [
+const BEGUN_WITH: [&str; 23] = [
     "model",
     "out",
+    "or_resume",
     "shard",
     "full",
     "personas",
@@ -45,7 +46,7 @@ Exit codes:
   5    human data is absent, altered, or does not match the study
   6    results or a manifest could not be written or read (neither is overwritten unasked)
   7    a tokenizer or chat template failed on a prompt
-  130  interrupted; what was finished is kept";
+  130  interrupted (Ctrl-C, SIGTERM); what was finished is kept";
 
 /// Reads a language model's whole answer to a survey off its logits, offline, and compares it with people.
 ///
@@ -76,6 +77,8 @@ pub enum Command {
     Verify(super::verify_command::VerifyCommand),
     #[command(after_help = EXIT_CODES)]
     Merge(super::merge_command::MergeCommand),
+    #[command(after_help = EXIT_CODES)]
+    Slurm(super::slurm_command::SlurmCommand),
     /// Make the report of a result folder again, from its files alone.
     Report(ReportCommand),
 }
@@ -109,6 +112,10 @@ pub struct RunOptions {
     /// merge` makes a run of all of them, byte for byte that of one process.
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+
+    /// Begin in --out, or go on with this very run where it is begun there, or find it finished: one command for a job that may be started again.
+    #[arg(long, requires = "out")]
+    pub or_resume: bool,
 
     /// All personas, languages and formats of the study, not only its default subset.
     #[arg(long)]

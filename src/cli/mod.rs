@@ -20,6 +20,9 @@ mod models_tables;
 mod progress;
 mod run_command;
 mod score_command;
+mod signals;
+mod slurm_command;
+mod slurm_scripts;
 mod streams;
 mod study_command;
 mod study_import_command;
@@ -44,7 +47,7 @@ const THREAD_COUNT_MAX: usize = 1024;
 /// The whole program.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    listen_for_interrupt();
+    signals::listen(&STOP);
     match dispatch(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -81,6 +84,7 @@ fn dispatch(args: Args) -> Result<()> {
         }
         Some(Command::Verify(verify)) => verify_command::execute(&verify, &STOP),
         Some(Command::Merge(command)) => merge_command::execute(&command, &STOP),
+        Some(Command::Slurm(command)) => slurm_command::execute(&command),
         Some(Command::Report(report)) => remake_report(&report),
     }
 }
@@ -88,20 +92,6 @@ fn dispatch(args: Args) -> Result<()> {
 fn remake_report(report: &ReportCommand) -> Result<()> {
     let path = crate::report::write_report(&report.folder)?;
     print_out(&format!("{}\n", path.display()))
-}
-
-/// The first Ctrl-C ends the run after the current batch, the second at once.
-fn listen_for_interrupt() {
-    let listening = ctrlc::set_handler(|| {
-        if STOP.is_requested() || STOP.is_idle() {
-            std::process::exit(130);
-        }
-        STOP.request();
-        tell("\nstopping as soon as what is under way is written (Ctrl-C again to stop at once)");
-    });
-    if let Err(error) = listening {
-        tell(&format!("warning: Ctrl-C will not be handled gently: {error}"));
-    }
 }
 
 fn print_error(error: &Error) {

@@ -7,8 +7,8 @@ use super::summary::summary_table;
 use crate::engine::EngineDevice;
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    ResumedRun, RunOutcome, RunPlace, RunPlan, RunRequest, RunSettings, RunStart, RunSummary, Selection,
-    Speaker, Stop, run,
+    Begun, ResumedRun, RunOutcome, RunPlace, RunPlan, RunRequest, RunSettings, RunStart, RunSummary,
+    Selection, Speaker, Stop, run,
 };
 use crate::models::ModelFolder;
 use crate::output::ResultFolder;
@@ -26,7 +26,10 @@ pub fn execute(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result
         Some(_) if study.is_some() => {
             Err(Error::usage("a run that goes on has its study already").hint("leave the study out"))
         }
-        Some(folder) => resume(folder, options, stop),
+        Some(folder) => {
+            let folder = ResultFolder::open(folder)?;
+            resume(&folder, ResumedRun::open(&folder)?, options, stop)
+        }
         None => begin(study, options, stop),
     }
 }
@@ -35,11 +38,6 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     let plan = RunPlan::new(settings(study, options))?;
     let device = options.engine.open_device()?;
     let model = ModelFolder::find(&options.model)?;
-    super::set_threads(options.engine.threads)?;
-    let speaker = Speaker::open(&model, &plan.settings.prompting)?;
-    let part = options.shard.map(|shard| format!("-shard-{}-of-{}", shard.index(), shard.count()));
-    let stem = format!("{}-{}{}", plan.study.id, model.name(), part.unwrap_or_default());
-    let folder = claim(options.out.as_deref(), &stem)?;
     let request = RunRequest {
         settings: plan.settings.clone(),
         model: options.model.clone(),
@@ -48,6 +46,18 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
         kernel: options.engine.kernel.clone(),
         shard: options.shard,
     };
+    if let Some(path) = options.out.as_deref().filter(|path| options.or_resume && path.is_dir()) {
+        match Begun::find(ResultFolder::open(path)?, &request, &model.name())? {
+            Begun::Nothing => (),
+            Begun::Unfinished(folder, resumed) => return resume(&folder, *resumed, options, stop),
+            Begun::Finished(folder) => return tell_finished(&folder, options),
+        }
+    }
+    super::set_threads(options.engine.threads)?;
+    let speaker = Speaker::open(&model, &plan.settings.prompting)?;
+    let part = options.shard.map(|shard| format!("-shard-{}-of-{}", shard.index(), shard.count()));
+    let stem = format!("{}-{}{}", plan.study.id, model.name(), part.unwrap_or_default());
+    let folder = claim(options.out.as_deref(), &stem)?;
     let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder: &folder };
     let outcome = carry_out(&plan, place, RunStart::Anew(Box::new(request)), options, stop);
     if outcome.is_err() && !folder.journal_path().exists() {
@@ -57,9 +67,14 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     outcome
 }
 
-fn resume(folder: &Path, options: &RunOptions, stop: &Stop) -> Result<()> {
-    let folder = ResultFolder::open(folder)?;
-    let resumed = ResumedRun::open(&folder)?;
+fn tell_finished(folder: &ResultFolder, options: &RunOptions) -> Result<()> {
+    match options.json {
+        true => print_json(&serde_json::json!({ "folder": folder.path(), "finished": true })),
+        false => print_out(&format!("finished already  {}\n", folder.path().display())),
+    }
+}
+
+fn resume(folder: &ResultFolder, resumed: ResumedRun, options: &RunOptions, stop: &Stop) -> Result<()> {
     if !resumed.journal.is_locked() {
         tell(
             "warning: this file system has no locks: make sure that no other process is at work on this folder",
@@ -75,7 +90,7 @@ fn resume(folder: &Path, options: &RunOptions, stop: &Stop) -> Result<()> {
     let model = ModelFolder::find(&request.model).map_err(elsewhere)?;
     super::set_threads(options.engine.threads)?;
     let speaker = Speaker::open(&model, &plan.settings.prompting)?;
-    let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder: &folder };
+    let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder };
     carry_out(&plan, place, RunStart::Resumed(Box::new(resumed)), options, stop)
 }
 
@@ -137,7 +152,8 @@ pub fn claim(out: Option<&Path>, stem: &str) -> Result<ResultFolder> {
     }
 }
 
-fn settings(study: Option<&str>, options: &RunOptions) -> RunSettings {
+/// What a command line asks for.
+pub fn settings(study: Option<&str>, options: &RunOptions) -> RunSettings {
     RunSettings {
         study: study.unwrap_or(DEFAULT_STUDY).to_owned(),
         selection: Selection {

@@ -1,6 +1,7 @@
 //! The whole pipeline, and the only module that knows all of it: plan, prepare, prefill, compare, write.
 //! Says what happens through [`Event`]s; draws nothing on a terminal.
 
+mod begun;
 mod certificate;
 mod check;
 mod compared;
@@ -29,6 +30,7 @@ mod verify;
 mod vocabulary;
 mod written;
 
+pub use begun::Begun;
 pub use check::{
     CheckReport, CheckSettings, NumberAgreement, PromptAgreement, PromptDifference, Side, Spread, check,
     check_plan,

@@ -1,0 +1,165 @@
+//! `respondent slurm`: a study on a cluster, as an array of shards and a merge.
+
+use super::args::{Args, Command, RunOptions};
+use super::run_command::settings;
+use super::slurm_scripts::{SlurmJob, quoted};
+use super::streams::print_out;
+use crate::error::{Error, Result};
+use crate::evaluate::{RunPlan, Shard};
+use crate::models::ModelFolder;
+use crate::output::ResultFolder;
+use clap::Parser;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Write the scripts that put a study to one or more models on a Slurm cluster: an array of shards, and a merge for when all are done.
+///
+/// Makes a folder with shards.sbatch, merge.sbatch and submit.sh, to be looked at and changed; nothing is submitted. `bash DIR/submit.sh` submits both. The
+/// results are in DIR/MODEL/run, the logs in DIR/logs. A task that was killed, preempted or ran out of time goes on where it ended when Slurm
+/// requeues it or submit.sh is run again. docs/cluster.md tells it all.
+#[derive(Debug, clap::Args)]
+pub struct SlurmCommand {
+    /// A built-in study, or a folder.
+    pub study: String,
+
+    /// The models, each by a name or path that the nodes know too. Several become rows of one array.
+    #[arg(long, value_name = "MODEL,..", value_delimiter = ',', required = true)]
+    pub model: Vec<String>,
+
+    /// Shards of each model.
+    #[arg(long, value_name = "N")]
+    pub shards: usize,
+
+    /// The folder to make, on a file system that the nodes share.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// CPUs of a task, and its threads.
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    pub cpus: usize,
+
+    /// GPUs of a shard's task; goes with `-- --device cuda:0`.
+    #[arg(long, value_name = "COUNT")]
+    pub gpus: Option<usize>,
+
+    /// Memory of a task, as Slurm has it, e.g. 16G.
+    #[arg(long, value_name = "SIZE")]
+    pub mem: Option<String>,
+
+    /// Time limit of a task, as Slurm has it, e.g. 4:00:00. Default: the partition's.
+    #[arg(long, value_name = "TIME")]
+    pub time: Option<String>,
+
+    /// Partition. Default: the cluster's.
+    #[arg(long, value_name = "NAME")]
+    pub partition: Option<String>,
+
+    /// Account to charge.
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+
+    /// Most tasks at once. Default: as many as there is room for.
+    #[arg(long, value_name = "COUNT")]
+    pub at_once: Option<usize>,
+
+    /// Another option of sbatch for every task, e.g. `--sbatch=--constraint=avx512`. May be repeated.
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    pub sbatch: Vec<String>,
+
+    /// Options of `respondent run`, behind `--`.
+    #[arg(last = true, value_name = "RUN OPTIONS")]
+    pub run_options: Vec<String>,
+}
+
+pub fn execute(command: &SlurmCommand) -> Result<()> {
+    Shard::new(1, command.shards)?;
+    let options = run_options(command)?;
+    RunPlan::new(settings(Some(&command.study), &options))?;
+    let models = named_models(&command.model)?;
+    let failed = |source| Error::output("this directory is not to be found").because(source);
+    let working_directory = std::env::current_dir().map_err(failed)?;
+    let program = std::env::current_exe().map_err(failed)?;
+    let folder = working_directory.join(&command.out);
+    let mut directives = vec![format!("--cpus-per-task={}", command.cpus)];
+    let named = [
+        ("time", &command.time),
+        ("partition", &command.partition),
+        ("account", &command.account),
+        ("mem", &command.mem),
+    ];
+    directives.extend(named.iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?))));
+    directives.extend(command.sbatch.iter().cloned());
+    let gpus = command.gpus.map(|count| format!("--gpus-per-task={count}"));
+    let shard_directives: Vec<String> = directives.iter().cloned().chain(gpus).collect();
+    let job = SlurmJob {
+        program: &program,
+        working_directory: &working_directory,
+        folder: &folder,
+        study: &command.study,
+        models: &models,
+        shard_count: command.shards,
+        run_options: &command.run_options,
+        shard_directives: &shard_directives,
+        merge_directives: &directives,
+        at_once: command.at_once,
+    };
+    let files = [("shards.sbatch", job.shards()), ("merge.sbatch", job.merge()), ("submit.sh", job.submit())];
+    let words =
+        [&command.study].into_iter().chain(&command.model).chain(&command.run_options).chain(&directives);
+    let paths = [&program, &folder].map(|path| path.to_string_lossy().into_owned());
+    if words.chain(&paths).any(|word| word.chars().any(char::is_control)) {
+        return Err(Error::usage("a line break or another control character has no place in a script"));
+    }
+    let made = ResultFolder::claim(&folder)?;
+    for name in models.iter().map(|(_, name)| name.as_str()).chain(["logs"]) {
+        make_folder(&made.path().join(name))?;
+    }
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, text)
+            .map_err(|source| Error::output("cannot be written").at(&path).because(source))?;
+    }
+    print_out(&format!(
+        "{} tasks in {}\nsubmit them with: bash {}\n",
+        models.len() * command.shards,
+        command.out.display(),
+        quoted(&command.out.join("submit.sh").to_string_lossy())
+    ))
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir(path).map_err(|source| Error::output("cannot be created").at(path).because(source))
+}
+
+/// What a shard's task will be asked, so that what it would refuse is refused here.
+fn run_options(command: &SlurmCommand) -> Result<RunOptions> {
+    let shard = format!("1/{}", command.shards);
+    let own = ["respondent", "run", &command.study, "--model", &command.model[0], "--shard", &shard];
+    let fixed = ["--out", "out", "--or-resume", "--threads", "1", "--quiet"];
+    let words = own.into_iter().chain(fixed).chain(command.run_options.iter().map(String::as_str));
+    let args = Args::try_parse_from(words).map_err(|error| {
+        // clap's own text begins with the same word that ours does.
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Error::usage(format!("behind `--`: {first}"))
+            .hint("options of `respondent run` that tasks do not set themselves")
+    })?;
+    match args.command {
+        Some(Command::Run(run)) => Ok(run.options),
+        _ => Err(Error::usage("behind `--` stand options of `respondent run`")),
+    }
+}
+
+/// Each model with a name for its folder that no other has.
+fn named_models(models: &[String]) -> Result<Vec<(String, String)>> {
+    let mut taken = BTreeSet::from(["logs".to_owned()]);
+    let name = |model: &String| {
+        let safe = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
+        let stem: String = ModelFolder::find(model)?.name().chars().map(safe).collect();
+        let stem = format!("{}", stem.trim_start_matches(['.', '-']));
+        let numbered = (2..).map(|number| format!("{stem}-{number}"));
+        let free = std::iter::once(stem.clone()).chain(numbered).find(|name| taken.insert(name.clone()));
+        Ok((model.clone(), free.unwrap_or(stem)))
+    };
+    models.iter().map(name).collect()
+}
