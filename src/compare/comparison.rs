@@ -3,7 +3,7 @@
 use super::baselines::HumanTable;
 use super::bootstrap::HumanResample;
 use super::condition_means::{CultureContrast, MeanAgreement, PeopleMeans, condition_means};
-use super::fit::{adjust, p_value};
+use super::fit::{Fit, fits, p_value};
 use super::persona_swap::{AskedPersonas, PersonaSwap, Steerability, steerability};
 use super::profile::{Condition, Entry, Group, Profile};
 use super::unit::{Comparison, ComparisonPlan, ModelUnit, Predictor};
@@ -13,11 +13,9 @@ use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-/// What a comparison comes to.
+/// What a comparison comes to besides its rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compared {
-    /// Metrics with intervals, noise floors and tests.
-    pub rows: Vec<Comparison>,
     /// Whether means go with people's, at temperature 1: over items, and between groups.
     pub mean_agreements: Vec<MeanAgreement>,
     pub culture_contrasts: Vec<CultureContrast>,
@@ -33,32 +31,32 @@ pub struct Compared {
 /// nobody responded) has no rows; one without a distribution has none of its own but is counted in its
 /// group's. A group row averages the items that its predictor has a distribution for.
 ///
-/// Rows come by population group; in it the model's (by persona, language, elicitation format, temperature)
+/// Rows, metrics with intervals, noise floors and tests, are handed to `take` group by group, so that only one group's are held. They come by population group; in it the model's (by persona, language, elicitation format, temperature)
 /// and then the baselines'; in each the items, then the group; and then by metric. Neither the order of the
 /// arguments nor the number of threads changes a bit of them; adjusted p-values depend on how much is tested.
 /// Means come in the order of the units, and contrasts are less the first persona there; swaps come by population group.
 ///
 /// # Errors
 /// Kind `HumanData` when counts do not fit a scale or are given twice; `Output` when a unit is given twice,
-/// or does not fit its scale; `Usage` when the plan cannot show an interval.
+/// or does not fit its scale; `Usage` when the plan cannot show an interval; and what `take` ends with.
 pub fn compare(
     units: &[ModelUnit],
     marginals: &[Marginal],
     scale_values: &BTreeMap<String, Vec<f64>>,
     run_groups: &[String],
     plan: &ComparisonPlan,
+    take: &mut dyn FnMut(Vec<Comparison>) -> Result<()>,
 ) -> Result<Compared> {
     plan.check()?;
     let table = HumanTable::new(marginals, scale_values)?;
-    let ordered = in_order(units, scale_values)?;
-    let mut of_profiles: Vec<Vec<Comparison>> = Vec::new();
+    let ordered = tested(in_order(units, scale_values)?, &table, plan);
     let personas = AskedPersonas::new(units);
     let (mut people, mut swaps) = (BTreeMap::new(), Vec::new());
-    for of_group in ordered.chunk_by(|a, b| a.population_group == b.population_group) {
+    for of_group in ordered.chunk_by(|a, b| a.unit.population_group == b.unit.population_group) {
         let group = draw_group(of_group, &table, scale_values, plan)?;
         let mut profiles: Vec<Profile> = of_group
-            .chunk_by(|a, b| compare_conditions(a, b) == Ordering::Equal)
-            .map(|of_condition| model_profile(of_condition, &group, &table, plan))
+            .chunk_by(|a, b| compare_conditions(a.unit, b.unit) == Ordering::Equal)
+            .map(|of_condition| model_profile(of_condition, &group))
             .collect();
         profiles.extend(Predictor::BASELINES.map(|predictor| {
             baseline_profile(predictor, &group, |item| {
@@ -66,17 +64,16 @@ pub fn compare(
                 marginal.map_or(Vec::new(), |marginal| table.baseline(predictor, marginal, run_groups))
             })
         }));
-        of_profiles.par_extend(profiles.par_iter().map(|profile| profile.compare(&group)));
+        let rows: Vec<Vec<Comparison>> = profiles.par_iter().map(|profile| profile.compare(&group)).collect();
+        rows.into_iter().try_for_each(&mut *take)?;
         let samples = group.items.iter().copied().zip(&group.people).collect();
         swaps.extend(personas.swaps(group.population_group, &samples));
         for (item, sample) in group.items.iter().zip(&group.people) {
             people.insert((group.population_group, *item), PeopleMeans::new(sample));
         }
     }
-    adjust(&mut of_profiles);
     let (mean_agreements, culture_contrasts) = condition_means(units, &people);
     Ok(Compared {
-        rows: of_profiles.into_iter().flatten().collect(),
         mean_agreements,
         culture_contrasts,
         steerability: steerability(&swaps),
@@ -86,13 +83,13 @@ pub fn compare(
 
 /// The people of every item of one group that has any.
 fn draw_group<'a>(
-    units: &[&'a ModelUnit],
+    units: &[TestedUnit<'a>],
     table: &HumanTable,
     scale_values: &BTreeMap<String, Vec<f64>>,
     plan: &ComparisonPlan,
 ) -> Result<Group<'a>> {
-    let population_group = units[0].population_group.as_str();
-    let mut items: Vec<&str> = units.iter().map(|unit| unit.item.as_str()).collect();
+    let population_group = units[0].unit.population_group.as_str();
+    let mut items: Vec<&str> = units.iter().map(|tested| tested.unit.item.as_str()).collect();
     items.sort_unstable();
     items.dedup();
     items.retain(|item| table.marginal(population_group, item).is_some());
@@ -105,23 +102,35 @@ fn draw_group<'a>(
     Ok(Group { population_group, items, people })
 }
 
-fn model_profile<'a>(
-    units: &[&'a ModelUnit],
-    group: &Group,
-    table: &HumanTable,
-    plan: &ComparisonPlan,
-) -> Profile<'a> {
-    let entries = units.par_iter().filter_map(|unit| {
+/// A unit with the test of its fit, where it has one.
+struct TestedUnit<'a> {
+    unit: &'a ModelUnit,
+    fit: Option<Fit>,
+}
+
+/// Tests are adjusted for each other, so all are made before the first row is.
+fn tested<'a>(units: Vec<&'a ModelUnit>, table: &HumanTable, plan: &ComparisonPlan) -> Vec<TestedUnit<'a>> {
+    let test = |unit: &&ModelUnit| p_value(unit, table.marginal(&unit.population_group, &unit.item)?, plan);
+    let p_values: Vec<Option<f64>> = units.par_iter().map(test).collect();
+    units.into_iter().zip(fits(&p_values)).map(|(unit, fit)| TestedUnit { unit, fit }).collect()
+}
+
+fn model_profile<'a>(units: &[TestedUnit<'a>], group: &Group) -> Profile<'a> {
+    let entries = units.iter().filter_map(|TestedUnit { unit, fit }| {
         let item_index = group.items.binary_search(&unit.item.as_str()).ok()?;
         Some(Entry {
             item_index,
             distributions: unit.distribution.iter().map(|d| d.probabilities().to_vec()).collect(),
-            p_value: p_value(unit, table.marginal(group.population_group, &unit.item)?, plan),
+            fit: *fit,
             cell_count: unit.cell_count,
             unusable_count: unit.unusable_count,
         })
     });
-    Profile { predictor: Predictor::Model, condition: Some(condition(units[0])), entries: entries.collect() }
+    Profile {
+        predictor: Predictor::Model,
+        condition: Some(condition(units[0].unit)),
+        entries: entries.collect(),
+    }
 }
 
 fn baseline_profile<'a>(
@@ -132,7 +141,7 @@ fn baseline_profile<'a>(
     let entries = group.items.iter().enumerate().map(|(item_index, item)| Entry {
         item_index,
         distributions: distributions_of(item),
-        p_value: None,
+        fit: None,
         cell_count: 0,
         unusable_count: 0,
     });

@@ -2,7 +2,7 @@
 
 use super::significance::{adjusted_p_values, multinomial_test};
 use super::stream::stream;
-use super::unit::{Comparison, ComparisonPlan, Level, ModelUnit};
+use super::unit::{ComparisonPlan, ModelUnit};
 use crate::survey::Marginal;
 
 /// Of the items said to be told apart, the share that is expected to be chance.
@@ -24,27 +24,30 @@ pub(super) fn p_value(unit: &ModelUnit, people: &Marginal, plan: &ComparisonPlan
     Some(test.p_value)
 }
 
-/// Adjusts the p-values of all profiles' items together, and writes into the rows of their groups the share of items with an adjusted
-/// one up to [`FALSE_DISCOVERY_RATE`]. `profiles` are rows, those of an item next to each other.
-pub(super) fn adjust(profiles: &mut [Vec<Comparison>]) {
-    let is_tested = |rows: &&mut [Comparison]| rows[0].p_value.is_some();
-    let p_values: Vec<f64> = profiles
-        .iter()
-        .flat_map(|rows| rows.chunk_by(|a, b| a.item == b.item))
-        .filter_map(|rows| rows[0].p_value)
-        .collect();
-    let mut adjusted = adjusted_p_values(&p_values).into_iter();
-    for rows in profiles {
-        let (mut tested_count, mut apart_count) = (0, 0);
-        for rows in rows.chunk_by_mut(|a, b| a.item == b.item).filter(is_tested) {
-            let value = adjusted.next();
-            rows.iter_mut().for_each(|row| row.adjusted_p_value = value);
-            tested_count += 1;
-            apart_count += usize::from(value.is_some_and(|value| value <= FALSE_DISCOVERY_RATE));
-        }
-        let share = (tested_count > 0).then(|| apart_count as f64 / tested_count as f64);
-        for row in rows.iter_mut().filter(|row| row.level == Level::Group) {
-            row.told_apart_share = share;
-        }
+/// A unit's test among all of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Fit {
+    pub(super) p_value: f64,
+    pub(super) adjusted_p_value: f64,
+}
+
+/// Adjusts the p-values of a run together, in their order.
+pub(super) fn fits(p_values: &[Option<f64>]) -> Vec<Option<Fit>> {
+    let tested: Vec<f64> = p_values.iter().flatten().copied().collect();
+    let mut adjusted = adjusted_p_values(&tested).into_iter();
+    let fit = |p_value: &Option<f64>| {
+        let p_value = (*p_value)?;
+        Some(Fit { p_value, adjusted_p_value: adjusted.next()? })
+    };
+    p_values.iter().map(fit).collect()
+}
+
+/// Of the units that were tested, the share with an adjusted p-value up to [`FALSE_DISCOVERY_RATE`]. `None` where none was.
+pub(super) fn told_apart_share(fits: impl Iterator<Item = Fit>) -> Option<f64> {
+    let (mut tested_count, mut apart_count) = (0_u32, 0_u32);
+    for fit in fits {
+        tested_count += 1;
+        apart_count += u32::from(fit.adjusted_p_value <= FALSE_DISCOVERY_RATE);
     }
+    (tested_count > 0).then(|| f64::from(apart_count) / f64::from(tested_count))
 }

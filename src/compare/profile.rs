@@ -1,6 +1,7 @@
 //! One predictor over all items of one group: its rows item by item, and their mean over the items.
 
 use super::bootstrap::{HumanResample, Interval, Noise, interval_of, noise_between};
+use super::fit::{Fit, told_apart_share};
 use super::metric::Metric;
 use super::quantile::quantile;
 use super::unit::{Comparison, Level, Predictor};
@@ -31,7 +32,7 @@ pub(super) struct Entry {
     /// its counts.
     pub(super) distributions: Vec<Vec<f64>>,
     /// That people were drawn from the distribution, where that was tested.
-    pub(super) p_value: Option<f64>,
+    pub(super) fit: Option<Fit>,
     pub(super) cell_count: u32,
     pub(super) unusable_count: u32,
 }
@@ -84,15 +85,17 @@ impl Profile<'_> {
             n: group.people[entry.item_index].n(),
             cell_count: entry.cell_count,
             unusable_count: entry.unusable_count,
-            p_value: entry.p_value,
+            p_value: entry.fit.map(|fit| fit.p_value),
+            adjusted_p_value: entry.fit.map(|fit| fit.adjusted_p_value),
             ..self.row(group, metric, estimate)
         }
     }
 
     fn group_row(&self, group: &Group, metric: Metric, estimate: Estimate) -> Comparison {
-        let compared = self.entries.iter().filter(|entry| !entry.distributions.is_empty());
+        let compared = || self.entries.iter().filter(|entry| !entry.distributions.is_empty());
         Comparison {
-            n: median(compared.map(|entry| group.people[entry.item_index].n()).collect()),
+            n: median(compared().map(|entry| group.people[entry.item_index].n()).collect()),
+            told_apart_share: told_apart_share(compared().filter_map(|entry| entry.fit)),
             cell_count: self.entries.iter().map(|entry| entry.cell_count).sum(),
             unusable_count: self.entries.iter().map(|entry| entry.unusable_count).sum(),
             ..self.row(group, metric, estimate)

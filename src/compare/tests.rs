@@ -9,6 +9,36 @@ use crate::survey::{Marginal, ResponseDistribution};
 use std::collections::BTreeMap;
 
 const SCALE: [f64; 4] = [1.0, 2.0, 3.0, 4.0];
+/// A comparison with all its rows at once.
+#[derive(Debug)]
+struct Whole {
+    rows: Vec<Comparison>,
+    compared: Compared,
+}
+
+impl std::ops::Deref for Whole {
+    type Target = Compared;
+
+    fn deref(&self) -> &Compared {
+        &self.compared
+    }
+}
+
+fn compare(
+    units: &[ModelUnit],
+    marginals: &[Marginal],
+    scale_values: &BTreeMap<String, Vec<f64>>,
+    run_groups: &[String],
+    plan: &ComparisonPlan,
+) -> crate::error::Result<Whole> {
+    let mut rows = Vec::new();
+    let compared = super::compare(units, marginals, scale_values, run_groups, plan, &mut |more| {
+        rows.extend(more);
+        Ok(())
+    })?;
+    Ok(Whole { rows, compared })
+}
+
 const PLAN: ComparisonPlan = ComparisonPlan { replicate_count: 400, seed: 11, tests_fit: true };
 
 fn marginal(population_group: &str, item: &str, counts: &[f64]) -> Marginal {
@@ -408,7 +438,7 @@ fn means_go_together_where_the_model_says_what_people_do() {
         .collect();
     let (agreements, contrasts) = {
         let found = compare(&units, &people, &scale_values(), &run_groups(), &PLAN).unwrap();
-        (found.mean_agreements, found.culture_contrasts)
+        (found.compared.mean_agreements, found.compared.culture_contrasts)
     };
     assert_eq!((agreements.len(), contrasts.len()), (2, 1));
     let usa = &agreements[0];

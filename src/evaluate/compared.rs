@@ -12,30 +12,33 @@ use crate::output::records::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A run held against people, as it is written.
+/// A run held against people, for the manifest.
 #[derive(Default)]
 pub struct ComparedRun {
-    /// All rows of `comparisons.parquet`.
-    pub rows: Vec<ComparisonRow>,
-    /// For the manifest.
     pub mean_agreements: Vec<MeanAgreementCard>,
     pub culture_contrasts: Vec<CultureContrastCard>,
     pub persona_swaps: Vec<PersonaSwapCard>,
     pub steerability: Vec<SteerabilityCard>,
 }
 
-/// Holds a run's distributions against people.
+/// Holds a run's distributions against people. The rows of `comparisons.parquet` go to `take` in their order.
 ///
 /// # Errors
 /// As [`compare`].
-pub fn compared_run(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) -> Result<ComparedRun> {
+pub fn compared_run(
+    plan: &RunPlan,
+    data: &HumanData,
+    units: &[ModelUnit],
+    take: &mut dyn FnMut(ComparisonRow) -> Result<()>,
+) -> Result<ComparedRun> {
     let study = &plan.study;
     let values: BTreeMap<String, Vec<f64>> =
         study.items.iter().map(|item| (item.id.clone(), study.scales[item.scale_index].values())).collect();
     let settings = ComparisonPlan { tests_fit: data.kind.knows_responses(), ..plan.settings.comparison() };
-    let found = compare(units, &data.marginals, &values, &run_groups(plan), &settings)?;
+    let row = rows(plan, data);
+    let mut take = |comparisons: Vec<Comparison>| comparisons.into_iter().map(&row).try_for_each(&mut *take);
+    let found = compare(units, &data.marginals, &values, &run_groups(plan), &settings, &mut take)?;
     Ok(ComparedRun {
-        rows: rows(plan, data, found.rows),
         mean_agreements: found.mean_agreements.into_iter().map(agreement_card).collect(),
         culture_contrasts: found.culture_contrasts.into_iter().map(contrast_card).collect(),
         persona_swaps: found.persona_swaps.into_iter().map(swap_card).collect(),
@@ -43,13 +46,14 @@ pub fn compared_run(plan: &RunPlan, data: &HumanData, units: &[ModelUnit]) -> Re
     })
 }
 
-fn rows(plan: &RunPlan, data: &HumanData, comparisons: Vec<Comparison>) -> Vec<ComparisonRow> {
+/// Joins what the study knows onto a comparison.
+fn rows<'a>(plan: &'a RunPlan, data: &'a HumanData) -> impl Fn(Comparison) -> ComparisonRow + 'a {
     let study = &plan.study;
     let facets: BTreeMap<&str, &BTreeMap<String, String>> =
         study.items.iter().map(|item| (item.id.as_str(), &item.facets)).collect();
     let no_facets: BTreeMap<String, String> =
         study.facets.iter().map(|facet| (facet.clone(), String::new())).collect();
-    let row = |comparison: Comparison| ComparisonRow {
+    move |comparison: Comparison| ComparisonRow {
         study: study.id.clone(),
         level: comparison.level.name().to_owned(),
         population_group: comparison.population_group,
@@ -72,8 +76,7 @@ fn rows(plan: &RunPlan, data: &HumanData, comparisons: Vec<Comparison>) -> Vec<C
         p_value: comparison.p_value,
         adjusted_p_value: comparison.adjusted_p_value,
         told_apart_share: comparison.told_apart_share,
-    };
-    comparisons.into_iter().map(row).collect()
+    }
 }
 
 fn agreement_card(found: MeanAgreement) -> MeanAgreementCard {

@@ -72,10 +72,14 @@ pub fn finish(
     let (group_rows, compared) = match &plan.human_data {
         None => Default::default(),
         Some(data) => stages.run(Stage::Compare, 0, || {
-            let mut compared = compared_run(plan, data, &finished.units)?;
             let mut writer = ComparisonWriter::create(&folder.comparisons_path(), &plan.study.facets)?;
-            let group_rows = compared.rows.iter().filter(|row| row.level == "group").cloned().collect();
-            writer.write_all(std::mem::take(&mut compared.rows))?;
+            let mut group_rows = Vec::new();
+            let compared = compared_run(plan, data, &finished.units, &mut |row| {
+                if row.level == "group" {
+                    group_rows.push(row.clone());
+                }
+                writer.write(row)
+            })?;
             writer.finish()?;
             Ok((group_rows, compared))
         })?,

@@ -77,7 +77,7 @@ type Place<'a> = (&'a str, &'a str, &'a str, &'a str);
 /// Every condition that was asked, by subject, and in it by language and format in the order given.
 pub fn asked_conditions<'a>(
     tables: &'a RunTables,
-    readouts: &[&Readout<'a>],
+    readouts: &[Readout<'a>],
     subjects: &[Subject],
     (languages, formats): (&[String], &[String]),
     has_people: impl Fn(&str, &str) -> bool,

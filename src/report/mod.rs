@@ -10,6 +10,7 @@ mod html;
 mod number;
 mod run;
 mod tables;
+mod token_tally;
 mod view;
 
 use crate::error::{Error, Result};

@@ -27,7 +27,7 @@ pub struct ReportedItem {
     pub values: Vec<f64>,
 }
 
-/// One cell at one temperature.
+/// One cell at the reported temperature.
 #[derive(Debug, Clone)]
 pub struct Readout<'a> {
     /// Any of its rows: what all of them share.
@@ -47,8 +47,9 @@ pub struct Run<'a> {
     pub languages: Vec<String>,
     pub formats: Vec<String>,
     pub temperatures: Vec<f64>,
-    /// The temperature that is reported unless another is named: 1, or the nearest to it that was asked for.
+    /// The one that is reported unless another is named.
     pub temperature: f64,
+    /// At the reported temperature.
     pub readouts: Vec<Readout<'a>>,
     /// Every condition asked about items with people, whether or not anything of it is usable. Empty without people.
     pub conditions: Vec<AskedCondition<'a>>,
@@ -63,21 +64,14 @@ impl<'a> Run<'a> {
     pub fn new(tables: &'a RunTables) -> Result<Self> {
         let readouts = readouts(&tables.cells);
         let people = people(tables);
-        let mut temperatures = distinct(tables.cells.iter().map(|row| row.temperature.to_bits()))
-            .into_iter()
-            .map(f64::from_bits)
-            .collect::<Vec<f64>>();
-        temperatures.sort_by(f64::total_cmp);
-        let temperature =
-            temperatures.iter().copied().min_by(|a, b| (a - 1.0).abs().total_cmp(&(b - 1.0).abs()));
         let mut run = Run {
             tables,
             subjects: subjects(tables),
             items: items(&readouts),
             languages: distinct(tables.cells.iter().map(|row| row.language.clone())),
             formats: distinct(tables.cells.iter().map(|row| row.elicitation_format.clone())),
-            temperature: temperature.unwrap_or(1.0),
-            temperatures,
+            temperature: tables.temperature,
+            temperatures: tables.temperatures.clone(),
             readouts,
             conditions: Vec::new(),
             people,
@@ -85,7 +79,7 @@ impl<'a> Run<'a> {
         };
         run.conditions = asked_conditions(
             tables,
-            &run.reported().collect::<Vec<_>>(),
+            &run.readouts,
             &run.subjects,
             (&run.languages, &run.formats),
             |group, item| run.people(group, item).is_some(),
@@ -94,16 +88,12 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// The readouts at the reported temperature.
-    pub fn reported(&self) -> impl Iterator<Item = &Readout<'a>> {
-        self.readouts.iter().filter(|readout| readout.cell.temperature == self.temperature)
-    }
-
     /// The mixture of one subject's usable responses to one item at the reported temperature, over languages, formats
     /// and option orders, and how many cells it is made of.
     pub fn model_mixture(&self, subject: &Subject, item: &str) -> Option<(Vec<f64>, usize)> {
         let distributions: Vec<&[f64]> = self
-            .reported()
+            .readouts
+            .iter()
             .filter(|readout| readout.is_of(subject) && readout.cell.item == item)
             .filter_map(|readout| readout.probabilities.as_deref())
             .collect();
@@ -217,10 +207,10 @@ pub fn distinct<T: Clone + Eq + std::hash::Hash>(values: impl IntoIterator<Item 
 
 /// Rows are put together by what they say they are, not by where they stand: shards may have been merged.
 fn readouts(cells: &[CellRow]) -> Vec<Readout<'_>> {
-    let mut positions: HashMap<(&str, u64), usize> = HashMap::new();
+    let mut positions: HashMap<&str, usize> = HashMap::new();
     let mut readouts: Vec<Readout> = Vec::new();
     for cell in cells {
-        let position = *positions.entry((&cell.cell_id, cell.temperature.to_bits())).or_insert_with(|| {
+        let position = *positions.entry(&cell.cell_id).or_insert_with(|| {
             readouts.push(Readout { cell, options: Vec::new(), probabilities: None });
             readouts.len() - 1
         });

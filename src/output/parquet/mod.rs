@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::output::records::{CellRow, ComparisonRow, PromptRow, TokenRow};
 use std::path::Path;
 
-pub use table::TableWriter;
+pub use table::{TableWriter, each_row};
 
 /// Writes `cells.parquet`.
 pub type CellWriter = TableWriter<CellRow>;

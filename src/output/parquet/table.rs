@@ -16,10 +16,11 @@ use parquet::file::properties::WriterProperties;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Rows encoded at a time. Fixed, so that the bytes do not depend on how rows were handed in.
+/// Rows encoded, or decoded, at a time. Fixed, so that the bytes do not depend on how rows were handed in.
 const CHUNK_ROW_COUNT: usize = 4096;
 /// Rows per row group, which is what a reader can skip or load alone.
 const ROW_GROUP_ROW_COUNT: usize = 65_536;
@@ -128,6 +129,19 @@ impl<R: TableRow> TableWriter<R> {
 
 /// Reads a whole table.
 pub fn read_rows<R: TableRow>(path: &Path) -> Result<Vec<R>> {
+    let mut rows = Vec::new();
+    each_row(path, |row| {
+        rows.push(row);
+        ControlFlow::Continue(())
+    })?;
+    Ok(rows)
+}
+
+/// Shows the rows of a table one after the other, in file order, until it is told to break. Holds a chunk of them at a time.
+///
+/// # Errors
+/// Kind `Output` when the file is missing, is not Parquet, or lacks a column or has it in another type.
+pub fn each_row<R: TableRow>(path: &Path, mut visit: impl FnMut(R) -> ControlFlow<()>) -> Result<()> {
     let file = File::open(path).map_err(|source| match source.kind() {
         ErrorKind::NotFound => Error::output("this file is missing from the result folder").at(path),
         _ => Error::output("cannot open this file").at(path).because(source),
@@ -136,13 +150,16 @@ pub fn read_rows<R: TableRow>(path: &Path) -> Result<Vec<R>> {
         |source: ParquetError| Error::output("cannot read this as Parquet").at(path).because(source);
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(not_parquet)?;
     refuse_other_versions(&builder).map_err(|error| error.at(path))?;
-    let reader = builder.with_batch_size(ROW_GROUP_ROW_COUNT).build().map_err(not_parquet)?;
-    let mut rows = Vec::new();
+    let reader = builder.with_batch_size(CHUNK_ROW_COUNT).build().map_err(not_parquet)?;
     for batch in reader {
         let batch = batch.map_err(|source| not_parquet(source.into()))?;
-        rows.extend(R::decode(&Columns::new(&batch)).map_err(|error| error.at(path))?);
+        for row in R::decode(&Columns::new(&batch)).map_err(|error| error.at(path))? {
+            if visit(row).is_break() {
+                return Ok(());
+            }
+        }
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn properties() -> WriterProperties {

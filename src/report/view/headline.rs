@@ -165,7 +165,7 @@ fn key_figures(run: &Run, distances: &[&ComparisonRow], ratios: &[&ComparisonRow
     if let Some(average) = mean(ratios.iter().map(|row| row.value)) {
         figures.push(figure(fixed(average, 2), "mean entropy ratio", spread(ratios, 2)));
     }
-    let masses: Vec<f64> = run.reported().map(|readout| readout.cell.answer_mass).collect();
+    let masses: Vec<f64> = run.readouts.iter().map(|readout| readout.cell.answer_mass).collect();
     let (lowest, _) = range(masses.iter().copied()).unwrap_or_default();
     let middle = median(masses).unwrap_or_default();
     figures.push(figure(percent(middle, 1), "median answer mass", format!("lowest {}", percent(lowest, 1))));

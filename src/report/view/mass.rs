@@ -1,14 +1,14 @@
 //! How much of the probability went to the options at all, and what took the rest where much of it did not.
 
 use super::{Drawing, Table, TableCell};
-use crate::output::records::TokenRow;
+use crate::output::records::CellRow;
 use crate::report::arithmetic::{median, range};
 use crate::report::charts::{Figure, HistogramChart, histogram};
 use crate::report::number::{grouped, percent, plain};
 use crate::report::run::{Readout, Run};
+use crate::report::tables::least_answered;
 use serde::Serialize;
 
-const WORST_COUNT: usize = 8;
 const TOKEN_COUNT: usize = 5;
 
 #[derive(Debug, Clone, Serialize)]
@@ -36,7 +36,7 @@ pub struct OffOptionToken {
 
 pub fn mass(run: &Run) -> MassView {
     let histogram_of = |(index, format): (usize, &String)| {
-        let of_format = run.reported().filter(|readout| readout.cell.elicitation_format == *format);
+        let of_format = run.readouts.iter().filter(|readout| readout.cell.elicitation_format == *format);
         let values: Vec<f64> = of_format.map(|readout| readout.cell.answer_mass).collect();
         let figure = Figure {
             id: format!("mass-{index}"),
@@ -65,7 +65,7 @@ fn mass_table(run: &Run) -> Table {
         let of_pair = |readout: &&Readout| {
             readout.cell.elicitation_format == *format && readout.cell.language == *language
         };
-        let readouts: Vec<&Readout> = run.reported().filter(of_pair).collect();
+        let readouts: Vec<&Readout> = run.readouts.iter().filter(of_pair).collect();
         let masses: Vec<f64> = readouts.iter().map(|readout| readout.cell.answer_mass).collect();
         let (lowest, _) = range(masses.iter().copied())?;
         let middle = median(masses)?;
@@ -92,32 +92,18 @@ fn mass_table(run: &Run) -> Table {
 }
 
 fn worst_cells(run: &Run) -> Vec<WorstCell> {
-    let mut readouts: Vec<&Readout> = run.reported().collect();
-    readouts.sort_by(|a, b| {
-        let by_mass = a.cell.answer_mass.total_cmp(&b.cell.answer_mass);
-        by_mass.then_with(|| a.cell.cell_id.cmp(&b.cell.cell_id))
-    });
-    readouts.truncate(WORST_COUNT);
-    let worst = |readout: &&Readout| {
-        // of a verbalised distribution the prompt about the first option
-        let mut rows = run.tables.tokens.iter();
-        let row = rows.find(|row| row.cell_id == readout.cell.cell_id && row.temperature == run.temperature);
-        WorstCell {
-            cell_id: readout.cell.cell_id.clone(),
-            answer_mass: percent(readout.cell.answer_mass, 1),
-            status: readout.cell.status.replace('_', " "),
-            tokens: row.map(off_option_tokens).unwrap_or_default(),
-        }
-    };
-    readouts.iter().map(worst).collect()
-}
-
-fn off_option_tokens(row: &TokenRow) -> Vec<OffOptionToken> {
-    let shown = |(token, log_prob): (&String, &f64)| OffOptionToken {
+    let shown = |(token, log_prob): &(String, f64)| OffOptionToken {
         text: visible(token),
         share: percent(log_prob.exp(), 1),
     };
-    row.off_tokens.iter().zip(&row.off_log_probs).take(TOKEN_COUNT).map(shown).collect()
+    let worst = |cell: &CellRow| WorstCell {
+        cell_id: cell.cell_id.clone(),
+        answer_mass: percent(cell.answer_mass, 1),
+        status: cell.status.replace('_', " "),
+        // of a verbalised distribution the prompt about the first option
+        tokens: run.tables.tokens.off_tokens_of(&cell.cell_id).iter().take(TOKEN_COUNT).map(shown).collect(),
+    };
+    least_answered(&run.tables.cells).into_iter().map(worst).collect()
 }
 
 /// A token's text with its white space and control characters as signs.

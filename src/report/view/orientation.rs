@@ -176,7 +176,7 @@ fn of_people(run: &Run, subject: &Subject, variable: Option<&str>) -> Option<Con
 fn of_model(run: &Run, subject: &Subject, variable: Option<&str>) -> Option<Contrast> {
     let expected = |side: &str, condition: Option<(&String, &String)>| {
         let of_item = |item: &ReportedItem| {
-            let readouts = run.reported().filter(|readout| {
+            let readouts = run.readouts.iter().filter(|readout| {
                 let cell = readout.cell;
                 let in_condition = condition.is_none_or(|(language, format)| {
                     cell.language == *language && cell.elicitation_format == *format

@@ -257,7 +257,7 @@ fn stages(manifest: &RunManifest) -> Vec<Stage> {
 }
 
 fn example(run: &Run) -> Option<Example> {
-    run.tables.prompts.first().map(|prompt| Example {
+    run.tables.prompt.as_ref().map(|prompt| Example {
         cell_id: prompt.cell_id.clone(),
         text: prompt.rendered_text.clone(),
         token_count: prompt.token_ids.len(),

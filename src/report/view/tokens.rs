@@ -3,12 +3,11 @@
 
 use super::mass::visible;
 use super::{Table, TableCell};
-use crate::output::records::TokenRow;
-use crate::report::arithmetic::{mean, median, range};
+use crate::report::arithmetic::{median, range};
 use crate::report::number::{fixed, grouped, percent, plain};
 use crate::report::run::Run;
+use crate::report::token_tally::{AtTemperature, Spread};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 const FORM_COUNT: usize = 6;
 const OFF_TOKEN_COUNT: usize = 8;
@@ -24,13 +23,11 @@ pub struct TokensView {
 }
 
 pub fn tokens(run: &Run) -> TokensView {
-    let rows = &run.tables.tokens;
-    let reported: Vec<&TokenRow> = rows.iter().filter(|row| row.temperature == run.temperature).collect();
     TokensView {
-        by_format: by_format(run, &reported),
-        by_temperature: by_temperature(run, rows),
-        forms: forms(run, &reported),
-        off_option: off_option(run, rows),
+        by_format: by_format(run),
+        by_temperature: by_temperature(run),
+        forms: forms(run),
+        off_option: off_option(run),
     }
 }
 
@@ -43,26 +40,25 @@ fn strings<const N: usize>(names: [&str; N]) -> Vec<String> {
 }
 
 /// Entropy, nucleus, and the best token's probability: what both tables have.
-fn spread_cells(rows: &[&TokenRow]) -> Option<Vec<TableCell>> {
-    let nuclei: Vec<f64> = rows.iter().map(|row| row.nucleus_size as f64).collect();
+fn spread_cells(spread: &Spread) -> Option<Vec<TableCell>> {
+    let nuclei: Vec<f64> = spread.nucleus_sizes.iter().map(|size| f64::from(*size)).collect();
     let (_, largest) = range(nuclei.iter().copied())?;
-    let best = mean(rows.iter().map(|row| row.best_token_log_prob.exp()))?;
+    let mean = |sum: f64| sum / spread.count as f64;
     Some(vec![
-        TableCell::text(fixed(bits(mean(rows.iter().map(|row| row.vocabulary_entropy))?), 2)),
+        TableCell::text(fixed(bits(mean(spread.entropy_sum)), 2)),
         TableCell::text(plain(median(nuclei)?)),
         TableCell::text(grouped(largest as u64)),
-        TableCell::with_bar(percent(best, 1), best, 1.0),
+        TableCell::with_bar(percent(mean(spread.best_sum), 1), mean(spread.best_sum), 1.0),
     ])
 }
 
-fn by_format(run: &Run, reported: &[&TokenRow]) -> Table {
+fn by_format(run: &Run) -> Table {
     let row = |format: &String| {
-        let of_format: Vec<&TokenRow> =
-            reported.iter().filter(|row| row.elicitation_format == *format).copied().collect();
-        let ranks: Vec<f64> = of_format.iter().map(|row| row.best_token_rank as f64).collect();
+        let found = run.tables.tokens.of_format(format)?;
+        let ranks: Vec<f64> = found.best_ranks.iter().map(|rank| f64::from(*rank)).collect();
         let first = ranks.iter().filter(|rank| **rank == 1.0).count() as f64 / ranks.len() as f64;
         let mut cells = vec![TableCell::text(format.clone())];
-        cells.extend(spread_cells(&of_format)?);
+        cells.extend(spread_cells(&found.spread)?);
         cells.push(TableCell::text(plain(median(ranks)?)));
         cells.push(TableCell::with_bar(percent(first, 0), first, 1.0));
         Some(cells)
@@ -82,11 +78,10 @@ fn by_format(run: &Run, reported: &[&TokenRow]) -> Table {
     }
 }
 
-fn by_temperature(run: &Run, rows: &[TokenRow]) -> Table {
+fn by_temperature(run: &Run) -> Table {
     let row = |&temperature: &f64| {
-        let at: Vec<&TokenRow> = rows.iter().filter(|row| row.temperature == temperature).collect();
         let mut cells = vec![TableCell::text(plain(temperature))];
-        cells.extend(spread_cells(&at)?);
+        cells.extend(spread_cells(&run.tables.tokens.at(temperature)?.spread)?);
         Some(cells)
     };
     Table {
@@ -102,36 +97,15 @@ fn by_temperature(run: &Run, rows: &[TokenRow]) -> Table {
     }
 }
 
-/// Mean probability of each text, most first. What a row does not list counts as nothing.
-fn mean_by_text<'a>(
-    rows: &[&'a TokenRow],
-    listed: impl Fn(&'a TokenRow) -> Vec<(&'a str, f64)>,
-) -> Vec<(String, f64)> {
-    let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
-    for row in rows {
-        for (text, probability) in listed(row) {
-            *sums.entry(text).or_default() += probability;
-        }
-    }
-    let count = rows.len() as f64;
-    let mut means: Vec<(String, f64)> =
-        sums.into_iter().map(|(text, sum)| (text.to_owned(), sum / count)).collect();
-    means.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    means
-}
-
-fn forms(run: &Run, reported: &[&TokenRow]) -> Option<Table> {
+fn forms(run: &Run) -> Option<Table> {
     let mut rows = Vec::new();
     for format in &run.formats {
-        let of_format: Vec<&TokenRow> =
-            reported.iter().filter(|row| row.elicitation_format == *format).copied().collect();
-        let means = mean_by_text(&of_format, |row| {
-            row.forms.iter().map(String::as_str).zip(row.form_probabilities.iter().copied()).collect()
-        });
+        let Some(found) = run.tables.tokens.of_format(format) else { continue };
+        let means = found.form_means();
         rows.extend(means.into_iter().take(FORM_COUNT).map(|(form, probability)| {
             vec![
                 TableCell::text(format.clone()),
-                TableCell::text(visible(&form)),
+                TableCell::text(visible(form)),
                 TableCell::with_bar(percent(probability, 1), probability, 1.0),
             ]
         }));
@@ -146,21 +120,17 @@ fn forms(run: &Run, reported: &[&TokenRow]) -> Option<Table> {
     })
 }
 
-fn off_option(run: &Run, rows: &[TokenRow]) -> Option<Table> {
-    let by_temperature: Vec<Vec<(String, f64)>> = run
+fn off_option(run: &Run) -> Option<Table> {
+    let by_temperature: Vec<Vec<(&str, f64)>> = run
         .temperatures
         .iter()
         .map(|&temperature| {
-            let at: Vec<&TokenRow> = rows.iter().filter(|row| row.temperature == temperature).collect();
-            mean_by_text(&at, |row| {
-                let shares = row.off_log_probs.iter().map(|log_prob| log_prob.exp());
-                row.off_tokens.iter().map(String::as_str).zip(shares).collect()
-            })
+            run.tables.tokens.at(temperature).map(AtTemperature::off_token_means).unwrap_or_default()
         })
         .collect();
     let reported = run.temperatures.iter().position(|t| *t == run.temperature)?;
-    let row = |(token, _): &(String, f64)| {
-        let share = |means: &Vec<(String, f64)>| {
+    let row = |(token, _): &(&str, f64)| {
+        let share = |means: &Vec<(&str, f64)>| {
             let found = means.iter().find(|(text, _)| text == token);
             TableCell::text(found.map_or("–".to_owned(), |(_, share)| percent(*share, 1)))
         };
