@@ -42,6 +42,8 @@ mod spanned;
 
 mod partial_file;
 
+mod system_memory;
+
 pub mod survey;
 
 pub mod prompts;

@@ -34,6 +34,7 @@ mod bad_input;
 
 // Ctrl-C.
 mod interrupt;
+mod plan;
 mod resume;
 mod shards;
 mod verify;

@@ -1,7 +1,7 @@
 //! A benchmark from settings to record: peak, check, load, warm-up, repeats, peak again.
 
 use super::events::{BenchmarkEvent, BenchmarkStep};
-use super::machine::{cpu_model, forget_peak_memory, peak_memory_bytes};
+use super::machine::cpu_model;
 use super::model::BenchmarkModel;
 use super::record::{BenchmarkRecord, MachineCard, StageCard, VerificationCard, WorkloadCard};
 use super::repeat::{Repeat, RunSettings, run_once, stopped, trie_of};
@@ -12,6 +12,7 @@ use crate::engine::{
 };
 use crate::error::Result;
 use crate::models::Quantisation;
+use crate::system_memory::{forget_peak, peak_bytes};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -84,7 +85,7 @@ impl Running<'_> {
             Ok((TilePeak::measure(self.device), read_bandwidth(self.device)))
         })?;
         let reference = if self.settings.verify { Some(self.reference()?) } else { None };
-        forget_peak_memory();
+        forget_peak();
         let read_wall_seconds = self.settings.model.read_wall_seconds(self.device)?;
         let start = Instant::now();
         let decoder = self.load(self.device)?;
@@ -102,7 +103,7 @@ impl Running<'_> {
         for number in 1..=self.settings.repeat_count {
             repeats.push(self.whole(&decoder, BenchmarkStep::Repeat(number), token_count)?);
         }
-        let peak_memory_bytes = peak_memory_bytes();
+        let peak_memory_bytes = peak_bytes();
         let peak_after = self.step(BenchmarkStep::Peak, 0, || Ok(TilePeak::measure(self.device)))?;
         let machine = machine_card(peak, peak_after, bandwidth);
         let log_probs =

@@ -1,5 +1,6 @@
 //! The command line as it is typed. Nothing is checked here beyond its form.
 
+use super::byte_size::ByteSize;
 use super::models_args::ModelsCommand;
 use crate::engine::{EngineDevice, EngineDtype, ReadoutScope};
 use crate::error::Result;
@@ -10,7 +11,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// What a run keeps from its beginning.
-const BEGUN_WITH: [&str; 23] = [
+const BEGUN_WITH: [&str; 24] = [
+    "memory",
     "model",
     "out",
     "or_resume",
@@ -75,6 +77,8 @@ pub enum Command {
     Compare(super::compare_command::CompareCommand),
     #[command(after_help = EXIT_CODES)]
     Verify(super::verify_command::VerifyCommand),
+    #[command(after_help = EXIT_CODES)]
+    Plan(super::plan_command::PlanCommand),
     #[command(after_help = EXIT_CODES)]
     Merge(super::merge_command::MergeCommand),
     #[command(after_help = EXIT_CODES)]
@@ -168,6 +172,11 @@ pub struct RunOptions {
     /// Bootstrap replicates behind each interval and noise floor.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub replicates: usize,
+
+    /// Keep within this much main memory, e.g. `8GiB`: the token budget is halved until the run is expected to fit, or it is refused before
+    /// anything is loaded. `respondent plan` tells what is expected.
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
 
     #[command(flatten)]
     pub engine: EngineOptions,

@@ -5,6 +5,7 @@ mod bench_card;
 mod bench_command;
 mod bench_progress;
 mod byte_progress;
+mod byte_size;
 mod check_command;
 mod compare_command;
 #[cfg(feature = "hub")]
@@ -17,6 +18,7 @@ mod merge_command;
 mod models_args;
 mod models_command;
 mod models_tables;
+mod plan_command;
 mod progress;
 mod run_command;
 mod score_command;
@@ -83,6 +85,7 @@ fn dispatch(args: Args) -> Result<()> {
             study_command::execute(&study)
         }
         Some(Command::Verify(verify)) => verify_command::execute(&verify, &STOP),
+        Some(Command::Plan(command)) => plan_command::execute(&command, &STOP),
         Some(Command::Merge(command)) => merge_command::execute(&command, &STOP),
         Some(Command::Slurm(command)) => slurm_command::execute(&command),
         Some(Command::Report(report)) => remake_report(&report),

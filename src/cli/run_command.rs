@@ -45,6 +45,7 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
         dtype: device.dtype(),
         kernel: options.engine.kernel.clone(),
         shard: options.shard,
+        memory_limit_bytes: options.memory.map(|size| size.0),
     };
     if let Some(path) = options.out.as_deref().filter(|path| options.or_resume && path.is_dir()) {
         match Begun::find(ResultFolder::open(path)?, &request, &model.name())? {
@@ -59,7 +60,7 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     let stem = format!("{}-{}{}", plan.study.id, model.name(), part.unwrap_or_default());
     let folder = claim(options.out.as_deref(), &stem)?;
     let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder: &folder };
-    let outcome = carry_out(&plan, place, RunStart::Anew(Box::new(request)), options, stop);
+    let outcome = carry_out(plan, place, RunStart::Anew(Box::new(request)), options, stop);
     if outcome.is_err() && !folder.journal_path().exists() {
         // Nothing was read yet, so nothing is lost with what was opened.
         folder.remove_if_nothing_was_finished();
@@ -91,11 +92,11 @@ fn resume(folder: &ResultFolder, resumed: ResumedRun, options: &RunOptions, stop
     super::set_threads(options.engine.threads)?;
     let speaker = Speaker::open(&model, &plan.settings.prompting)?;
     let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder };
-    carry_out(&plan, place, RunStart::Resumed(Box::new(resumed)), options, stop)
+    carry_out(plan, place, RunStart::Resumed(Box::new(resumed)), options, stop)
 }
 
 fn carry_out(
-    plan: &RunPlan,
+    plan: RunPlan,
     place: RunPlace<'_>,
     start: RunStart,
     options: &RunOptions,
@@ -136,6 +137,7 @@ pub fn tell_summary(folder: &ResultFolder, summary: &RunSummary, as_json: bool) 
             "folder": folder.path(),
             "report": summary.report_path,
             "manifest": summary.manifest,
+            "peak_memory_bytes": crate::system_memory::peak_bytes(),
         })),
         false => {
             let table = summary_table(&summary.manifest, &summary.group_rows);

@@ -1,44 +1,17 @@
 //! The comparison as a whole: coverage, noise floors at known sizes, rows, and independence of order and
 //! threads.
 
+mod whole;
+
 use super::condition_means::correlation;
 use super::stream::{Multinomial, stream};
 use super::*;
 use crate::error::ErrorKind;
 use crate::survey::{Marginal, ResponseDistribution};
 use std::collections::BTreeMap;
+use whole::compare;
 
 const SCALE: [f64; 4] = [1.0, 2.0, 3.0, 4.0];
-/// A comparison with all its rows at once.
-#[derive(Debug)]
-struct Whole {
-    rows: Vec<Comparison>,
-    compared: Compared,
-}
-
-impl std::ops::Deref for Whole {
-    type Target = Compared;
-
-    fn deref(&self) -> &Compared {
-        &self.compared
-    }
-}
-
-fn compare(
-    units: &[ModelUnit],
-    marginals: &[Marginal],
-    scale_values: &BTreeMap<String, Vec<f64>>,
-    run_groups: &[String],
-    plan: &ComparisonPlan,
-) -> crate::error::Result<Whole> {
-    let mut rows = Vec::new();
-    let compared = super::compare(units, marginals, scale_values, run_groups, plan, &mut |more| {
-        rows.extend(more);
-        Ok(())
-    })?;
-    Ok(Whole { rows, compared })
-}
-
 const PLAN: ComparisonPlan = ComparisonPlan { replicate_count: 400, seed: 11, tests_fit: true };
 
 fn marginal(population_group: &str, item: &str, counts: &[f64]) -> Marginal {

@@ -63,6 +63,20 @@ pub enum FeedForward {
     Experts(Experts),
 }
 
+impl FeedForward {
+    /// Values between the two products of a row, the most that are held at once.
+    pub fn width(&self) -> usize {
+        match self {
+            FeedForward::Gated { intermediate_size } | FeedForward::Plain { intermediate_size } => {
+                *intermediate_size
+            }
+            FeedForward::Experts(experts) => {
+                experts.intermediate_size.max(experts.shared_intermediate_size.unwrap_or(0))
+            }
+        }
+    }
+}
+
 /// A router's softmax over all experts picks the most probable; their shares weigh their outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Experts {

@@ -23,6 +23,11 @@ pub struct PrefillFlops {
 }
 
 impl PrefillFlops {
+    /// What the packed forward computes of a trie, the readout over the whole vocabulary.
+    pub fn foretold(config: &DecoderConfig, trie: &PrefixTrie) -> Self {
+        Self::count(config, trie, LastLayer::ReadRows)
+    }
+
     pub(super) fn count(config: &DecoderConfig, trie: &PrefixTrie, last: LastLayer) -> Self {
         let all = Rows::all(trie);
         let read = match last {

@@ -18,6 +18,7 @@ mod readout;
 mod rope;
 mod stages;
 mod weights;
+mod working_set;
 
 pub use config::{
     Activation, DecoderConfig, Experts, FeedForward, LayerConfig, Llama3Scaling, LongRopeScaling, NormKind,
@@ -35,6 +36,7 @@ pub use weights::{
     EmbeddingWeights, FeedForwardWeights, GatedWeights, LayerWeights, NormWeights, Projection, SharedExpert,
     StoredFormat, StoredMatrix, StoredRows, WeightSource,
 };
+pub use working_set::WorkingSet;
 
 impl From<candle_core::Error> for crate::error::Error {
     /// Tensor failures only arise while a model is loaded or run.

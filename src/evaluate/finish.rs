@@ -6,18 +6,18 @@ use super::events::{Stage, Stages, Stop};
 use super::hypotheses::hypothesis_cards;
 use super::prepare::Prepared;
 use super::resume::RunIdentity;
-use super::run::{RunSummary, seconds_since_epoch};
+use super::run::seconds_since_epoch;
 use super::tables::Tables;
 use super::{RunPlan, Speaker};
 use crate::error::Result;
 use crate::models::{ModelFolder, is_control};
 use crate::output::records::{
-    CertificateCard, ConcentrationCard, Counts, FORMAT_VERSION, FormatCard, HypothesisCard, ModelCard,
-    PackingCard, RunManifest, ShardCard, StudyCard,
+    CertificateCard, ComparisonRow, ConcentrationCard, Counts, FORMAT_VERSION, FormatCard, HypothesisCard,
+    MemoryEstimate, ModelCard, PackingCard, RunManifest, ShardCard, StudyCard,
 };
 use crate::output::{ComparisonWriter, Journal, ResultFolder, write_manifest};
 use crate::prompts::{ElicitationFormat, Study};
-use crate::report::write_report;
+use crate::system_memory::peak_bytes;
 use std::collections::BTreeMap;
 
 /// A run of which everything has been read.
@@ -33,6 +33,14 @@ pub struct ReadRun<'a> {
     pub shards: Vec<ShardCard>,
     /// Why no cell is to be computed again, where none is.
     pub uncertified_because: Option<&'static str>,
+    pub memory_estimate: Option<MemoryEstimate>,
+}
+
+/// A run whose folder has its manifest, before its page is made.
+pub struct SealedRun {
+    pub manifest: RunManifest,
+    /// Rows of level `group`.
+    pub group_rows: Vec<ComparisonRow>,
 }
 
 /// Makes the tables whole, finds what is to be found, and seals the folder; a journal has then had its day.
@@ -45,9 +53,9 @@ pub fn finish(
     journal: Option<Journal>,
     stages: &mut Stages<'_>,
     stop: &Stop,
-) -> Result<RunSummary> {
-    let ReadRun { plan, speaker, model, prepared, tables, identity, packing, shards, uncertified_because } =
-        run;
+) -> Result<SealedRun> {
+    let ReadRun { plan, speaker, model, prepared, tables, identity, packing, shards, .. } = run;
+    let ReadRun { uncertified_because, memory_estimate, .. } = run;
     let (finished, certified) = tables.finish()?;
     let (certificate, not_certified) = match (certified.count(), uncertified_because) {
         (0, _) => (None, None),
@@ -94,6 +102,7 @@ pub fn finish(
         counts: finished.counts,
         packing,
         shards,
+        memory_estimate,
         concentration: finished.concentration,
         compared,
         certificate,
@@ -104,13 +113,7 @@ pub fn finish(
     manifest.tables = folder.table_hashes()?;
     write_manifest(folder, &manifest)?;
     journal.map(Journal::remove).transpose()?;
-    let report_path = stages.run(Stage::Report, 0, || write_report(folder.path())).map_err(|error| {
-        error.hint(format!(
-            "the results are complete; `respondent report {}` makes the page",
-            folder.path().display()
-        ))
-    })?;
-    Ok(RunSummary { manifest, group_rows, report_path })
+    Ok(SealedRun { manifest, group_rows })
 }
 
 /// What a run found that stands in its manifest.
@@ -118,6 +121,7 @@ struct RunFindings {
     counts: Counts,
     packing: PackingCard,
     shards: Vec<ShardCard>,
+    memory_estimate: Option<MemoryEstimate>,
     concentration: Vec<ConcentrationCard>,
     /// Its rows are in their file.
     compared: ComparedRun,
@@ -176,6 +180,8 @@ fn manifest(
         not_certified: found.not_certified,
         hypotheses: found.hypotheses,
         shards: found.shards,
+        memory_estimate: found.memory_estimate,
+        memory_peak_bytes: peak_bytes(),
         stage_wall_seconds: stages.wall_seconds.clone(),
         tables: BTreeMap::new(),
         finished_at: seconds_since_epoch(),

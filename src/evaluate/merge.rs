@@ -181,6 +181,9 @@ pub fn merge(
         packing,
         shards: cards,
         uncertified_because,
+        memory_estimate: None,
     };
-    finish(run, folder, None, &mut stages, stop)
+    let sealed = finish(run, folder, None, &mut stages, stop)?;
+    drop(prepared);
+    RunSummary::with_report(sealed, folder, &mut stages)
 }

@@ -22,6 +22,8 @@ pub struct RunRequest {
     pub kernel: String,
     /// The part of the run that is to be computed; all of it where there is none.
     pub shard: Option<Shard>,
+    /// Main memory that the run was to keep within; the token budget in `settings` is what came of it.
+    pub memory_limit_bytes: Option<u64>,
 }
 
 /// What numbers depend on: as long as it is the same, two processes compute the same ones.
@@ -85,6 +87,13 @@ pub enum RunStart {
 }
 
 impl RunStart {
+    /// Notes the budget that a limit of memory came to; a run that goes on has its own.
+    pub fn set_token_budget(&mut self, token_budget: usize) {
+        if let RunStart::Anew(request) = self {
+            request.settings.token_budget = token_budget;
+        }
+    }
+
     /// The part that is computed; all of the run where there is none.
     pub fn shard(&self) -> Option<Shard> {
         match self {

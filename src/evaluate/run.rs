@@ -1,8 +1,9 @@
 //! A run from plan to report: the pipeline as one readable function.
 
 use super::events::{Event, Stage, Stages, Stop};
-use super::finish::{ReadRun, finish};
+use super::finish::{ReadRun, SealedRun, finish};
 use super::identity::{inputs, run_identity};
+use super::memory::MemoryOutlook;
 use super::prepare::Prepared;
 use super::reading::Reading;
 use super::resume::{JournalHeader, RunStart};
@@ -12,8 +13,10 @@ use super::{RunPlan, Speaker};
 use crate::engine::EngineDevice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
-use crate::output::records::{ComparisonRow, PackingCard, RunManifest, ShardCard};
+use crate::output::records::{ComparisonRow, MemoryEstimate, PackingCard, RunManifest, ShardCard};
 use crate::output::{Journal, ResultFolder, write_shard_card};
+use crate::packing::PrefixTrie;
+use crate::report::write_report;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,6 +27,23 @@ pub struct RunSummary {
     /// Rows of level `group`, for a table.
     pub group_rows: Vec<ComparisonRow>,
     pub report_path: PathBuf,
+}
+
+impl RunSummary {
+    /// Makes the page of a run. Nothing that the run was computed with should be held by then: the page reads the tables back.
+    pub(super) fn with_report(
+        run: SealedRun,
+        folder: &ResultFolder,
+        stages: &mut Stages<'_>,
+    ) -> Result<Self> {
+        let report_path = stages.run(Stage::Report, 0, || write_report(folder.path())).map_err(|error| {
+            error.hint(format!(
+                "the results are complete; `respondent report {}` makes the page",
+                folder.path().display()
+            ))
+        })?;
+        Ok(RunSummary { manifest: run.manifest, group_rows: run.group_rows, report_path })
+    }
 }
 
 /// What has been done: a run, or the part of one.
@@ -48,16 +68,16 @@ pub struct RunPlace<'a> {
 /// Whatever stops it. What was read until then stays in the folder's journal, and [`super::ResumedRun`] goes on with it. Asked to stop, it makes
 /// the cells finished so far readable and returns kind `Interrupted`. A folder without `manifest.json`, or `shard.json`, is unfinished.
 pub fn run(
-    plan: &RunPlan,
+    mut plan: RunPlan,
     place: RunPlace<'_>,
-    start: RunStart,
+    mut start: RunStart,
     events: &(dyn Fn(Event) + Sync),
     stop: &Stop,
 ) -> Result<RunOutcome> {
     let RunPlace { speaker, model, device, folder } = place;
     let (mut stages, shard) = (Stages::new(events), start.shard());
     let cell_count = plan.cells.len() as u64;
-    let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(plan, speaker, events, stop))?;
+    let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(&plan, speaker, events, stop))?;
     let config = &speaker.files.config.decoder;
     let (mut left, own) = stages.run(Stage::Trie, 0, || {
         let whole = prepared.trie(config, |_| true);
@@ -69,6 +89,12 @@ pub fn run(
             }
         })
     })?;
+    let memory_estimate = memory_estimate(&plan, place, &start, &left.trie)?;
+    if let Some(estimate) = &memory_estimate {
+        plan.settings.token_budget = estimate.token_budget as usize;
+        start.set_token_budget(plan.settings.token_budget);
+    }
+    let plan = &plan;
     let layers = config.layer_count() as u64;
     let loaded = stages.run(Stage::Weights, layers, || {
         load(model, &speaker.files.config, device, &|done, total| {
@@ -116,6 +142,7 @@ pub fn run(
         (Some(tables), _) if !is_whole => Err(tables.stopped()),
         (Some(tables), _) => {
             let read = ReadRun {
+                memory_estimate,
                 plan,
                 speaker,
                 model,
@@ -126,7 +153,10 @@ pub fn run(
                 shards: Vec::new(),
                 uncertified_because: None,
             };
-            let summary = finish(read, folder, Some(journal), &mut stages, stop)?;
+            let sealed = finish(read, folder, Some(journal), &mut stages, stop)?;
+            drop(left);
+            drop(prepared);
+            let summary = RunSummary::with_report(sealed, folder, &mut stages)?;
             Ok(RunOutcome::Whole(Box::new(summary)))
         }
         (None, Some(shard)) if is_whole => {
@@ -143,6 +173,28 @@ pub fn run(
             .at(folder.path())
             .hint(format!("`respondent run --resume {}` goes on", folder.path().display())))
         }
+    }
+}
+
+/// What memory the run will take; of one that begins within a limit, with the token budget that keeps it there.
+fn memory_estimate(
+    plan: &RunPlan,
+    place: RunPlace<'_>,
+    start: &RunStart,
+    trie: &PrefixTrie,
+) -> Result<Option<MemoryEstimate>> {
+    let config = &place.speaker.files.config.decoder;
+    let outlook = MemoryOutlook::new(plan, (place.model, place.device), config, trie)?;
+    let limit = match start {
+        RunStart::Anew(request) => request.memory_limit_bytes,
+        RunStart::Resumed(_) => None,
+    };
+    match (outlook, limit) {
+        (Some(outlook), Some(limit)) => outlook.fitting(limit).map(Some),
+        (Some(outlook), None) => Ok(Some(outlook.estimate(plan.settings.token_budget))),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(Error::usage("this system does not tell how much memory is held")
+            .hint("leave --memory out, and choose a --token-budget")),
     }
 }
 

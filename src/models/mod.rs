@@ -16,7 +16,6 @@ mod hf_cache;
 pub mod hub;
 mod import;
 mod manifest;
-mod memory;
 mod places;
 mod quantise;
 mod random;

@@ -23,7 +23,7 @@ pub fn random_decoder(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Decoder> {
     let needed_bytes = config.decoder.parameter_count() as u64 * device.bytes_per_value();
-    match super::memory::available_bytes() {
+    match crate::system_memory::available_bytes() {
         Some(available) if device.is_cpu() && needed_bytes > available => {
             return Err(Error::model(format!(
                 "weights of this shape take {:.1} GiB in {}, and {:.1} GiB of memory are free",

@@ -73,7 +73,7 @@ impl WeightStore {
     /// What does not fit would end the process without a word.
     fn refuse_too_large(&self, device: &EngineDevice) -> Result<()> {
         let needed_bytes = self.files.needed_bytes(device);
-        match super::memory::available_bytes() {
+        match crate::system_memory::available_bytes() {
             Some(available) if needed_bytes > available => Err(Error::model(format!(
                 "the weights take {:.1} GiB in {}, and {:.1} GiB of memory are free",
                 gibibytes(needed_bytes),

@@ -76,6 +76,8 @@ pub fn manifest() -> RunManifest {
             kv_row_count_max: 2300,
         },
         shards: Vec::new(),
+        memory_estimate: None,
+        memory_peak_bytes: None,
         stage_wall_seconds: vec![
             ("plan".to_owned(), 0.5),
             ("prefill".to_owned(), 4.25),

@@ -55,6 +55,11 @@ pub struct RunManifest {
     /// Those that the run was shared out among, in their order; none where one process computed it. Then stages are those of the merge.
     #[serde(default)]
     pub shards: Vec<ShardCard>,
+    /// What memory was expected to be taken, and the most that was; null where the system does not tell.
+    #[serde(default)]
+    pub memory_estimate: Option<MemoryEstimate>,
+    #[serde(default)]
+    pub memory_peak_bytes: Option<u64>,
     /// Wall time by stage, in the order in which the stages ran.
     pub stage_wall_seconds: Vec<(String, f64)>,
     /// Name to sha256 of each Parquet file.
@@ -373,6 +378,27 @@ pub struct Counts {
     pub low_mass_count: u64,
     pub unusable_count: u64,
     pub readout_count: u64,
+}
+
+/// Main memory that a run is expected to take, in bytes of the resident set; an estimate but for what was held already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryEstimate {
+    pub token_budget: u64,
+    /// Held when prompts and trie were there: measured.
+    pub prepared_bytes: u64,
+    pub weights_bytes: u64,
+    /// Keys and values, a batch's rows, logits.
+    pub working_bytes: u64,
+    pub results_bytes: u64,
+    /// Of the f32 weights by which cells are computed again, after the run's own are gone; 0 where none are.
+    pub certificate_bytes: u64,
+    /// Replicates of people, while the model is held against them.
+    pub compare_bytes: u64,
+    /// Rows that the page is made of, at the end.
+    pub page_bytes: u64,
+    /// When most is held: `prefill`, `certify`, `compare` or `report`.
+    pub peak_stage: String,
+    pub peak_bytes: u64,
 }
 
 /// What one shard of a run cost; `shard.json` in its folder.

@@ -10,6 +10,7 @@ use super::super::kernels::{Isa, PackedRows};
 use super::super::ranking::Ranking;
 use super::super::readout::{ReadoutLogits, ReadoutScope, ReadoutSettings, Sums, refuse_logit};
 use super::super::stages::EngineStage;
+use super::super::working_set::STORED_LOGIT_COUNT_MAX;
 use super::super::{DecoderConfig, ReadoutRequest};
 use super::decoder::PackedDecoder;
 use super::layer::{into_tiles, pack_normed};
@@ -22,9 +23,6 @@ const STRETCH: usize = 1024;
 
 /// Rows that share a walk over the readout matrix.
 const ROW_COUNT_MAX: usize = 240;
-
-/// Logits that are stored at once for ranking: 64 MiB.
-const STORED_COUNT_MAX: usize = 16 << 20;
 
 /// One row's part in one stretch.
 #[derive(Debug, Clone)]
@@ -164,7 +162,7 @@ impl PackedDecoder {
 /// Rows that share a walk, fewer where many are stored.
 fn row_count_max(requests: &[ReadoutRequest<'_>], vocab_size: usize) -> usize {
     match requests.iter().any(|request| request.nucleus_mass.is_some()) {
-        true => (STORED_COUNT_MAX / vocab_size).clamp(1, ROW_COUNT_MAX),
+        true => (STORED_LOGIT_COUNT_MAX / vocab_size).clamp(1, ROW_COUNT_MAX),
         false => ROW_COUNT_MAX,
     }
 }

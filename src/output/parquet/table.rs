@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Rows encoded, or decoded, at a time. Fixed, so that the bytes do not depend on how rows were handed in.
-const CHUNK_ROW_COUNT: usize = 4096;
+const CHUNK_ROW_COUNT: usize = 1024;
 /// Rows per row group, which is what a reader can skip or load alone.
 const ROW_GROUP_ROW_COUNT: usize = 65_536;
 /// Key of the file's own metadata that says which version of the rows it holds.

@@ -1,0 +1,175 @@
+//! How much main memory a run will take at its peak: what it holds once its prompts are prepared is measured, the rest is foretold. Bytes are those
+//! of the resident set; shares of it were fitted to runs, and docs/reliability.md holds the sum against what runs took.
+
+use super::RunPlan;
+use crate::engine::{DecoderConfig, EngineDevice, EngineDtype, WorkingSet};
+use crate::error::{Error, Result};
+use crate::models::{MemoryCard, ModelCard, ModelFolder};
+use crate::output::records::MemoryEstimate;
+use crate::packing::PrefixTrie;
+use crate::prompts::Cell;
+use crate::system_memory::resident_bytes;
+
+/// What libraries, threads and a process keep besides, once work has begun.
+const BASE_BYTES: u64 = 10 << 20;
+/// What a process of this program holds before it does anything; the rest of what is held with prompts and trie is theirs.
+const PROCESS_BYTES: u64 = 17 << 20;
+/// Writers of tables once each has a whole group of rows, and how many rows of cells that is.
+const WRITER_BYTES: u64 = 24 << 20;
+const WRITER_ROW_COUNT: u64 = 65_536;
+/// Of a cell at one temperature: its shares, what is summed over them, what contrasts keep.
+const READING_BYTES: u64 = 560;
+/// Of an item's people at one bootstrap replicate: three numbers for each metric.
+const REPLICATE_BYTES: u64 = 24 * COMPARISON_COUNT;
+/// The page's rows: of a cell's option at the reported temperature, or of a comparison there.
+const ROW_BYTES: u64 = 2000;
+/// What candle's operations pack of weights at once, at the most.
+const CANDLE_BYTES: u64 = 16 << 20;
+/// What they hold of the cell that they compute again, for each of its tokens and values of the widest layer.
+const ALONE_FACTOR: u64 = 6;
+/// Rows of a unit beside people: one for each metric.
+const COMPARISON_COUNT: u64 = crate::compare::Metric::ALL.len() as u64;
+
+/// A token budget below this makes the linear layers slow.
+const TOKEN_BUDGET_MIN: usize = 64;
+
+/// What is known of a run before its weights are loaded.
+pub struct MemoryOutlook<'a> {
+    plan: &'a RunPlan,
+    config: &'a DecoderConfig,
+    trie: &'a PrefixTrie,
+    prepared_bytes: u64,
+    weights: MemoryCard,
+    is_bf16: bool,
+    is_on_cpu: bool,
+}
+
+impl<'a> MemoryOutlook<'a> {
+    /// `None` where the system does not say how much memory is held.
+    ///
+    /// # Errors
+    /// Kind `Model` when the weights' headers cannot be read.
+    pub fn new(
+        plan: &'a RunPlan,
+        (model, device): (&ModelFolder, &EngineDevice),
+        config: &'a DecoderConfig,
+        trie: &'a PrefixTrie,
+    ) -> Result<Option<Self>> {
+        let Some(prepared_bytes) = resident_bytes() else { return Ok(None) };
+        Ok(Some(MemoryOutlook {
+            plan,
+            config,
+            trie,
+            prepared_bytes,
+            weights: ModelCard::read(model)?.weights_memory_bytes,
+            is_bf16: device.dtype() == EngineDtype::Bf16,
+            is_on_cpu: device.is_cpu(),
+        }))
+    }
+
+    /// With a token budget.
+    pub fn estimate(&self, token_budget: usize) -> MemoryEstimate {
+        let settings = &self.plan.settings;
+        let threads = rayon::current_num_threads();
+        let set = WorkingSet::estimate(self.config, self.trie, token_budget, threads);
+        let (weights_bytes, working_bytes) = match (self.is_on_cpu, self.is_bf16) {
+            // Both are in the device's memory then.
+            (false, _) => (0, 0),
+            (true, true) => (self.weights.bf16, set.bytes()),
+            (true, false) => (self.weights.f32, set.bytes()),
+        };
+        let study = &self.plan.study;
+        let cell_count = self.plan.cells.len() as u64;
+        let options_of = |cell: &Cell| study.scales[study.items[cell.item_index].scale_index].options.len();
+        let option_count: u64 = self.plan.cells.iter().map(|cell| options_of(cell) as u64).sum();
+        let temperature_count = settings.temperatures.len() as u64;
+        let reading_bytes = READING_BYTES * cell_count * temperature_count;
+        let writer_bytes =
+            WRITER_BYTES * (option_count * temperature_count).min(WRITER_ROW_COUNT) / WRITER_ROW_COUNT;
+        let compare_bytes = match self.plan.human_data {
+            Some(_) => REPLICATE_BYTES * (study.items.len() * settings.bootstrap_replicate_count) as u64,
+            None => 0,
+        };
+        let results_bytes = BASE_BYTES + writer_bytes + reading_bytes;
+        let certificate_bytes = match settings.certified_cell_count {
+            Some(0) => 0,
+            _ => self.weights.f32 + CANDLE_BYTES.min(self.weights.f32) + self.alone_bytes(),
+        };
+        let orders = study.option_orders.len().max(1) as u64;
+        let compared_count = match self.plan.human_data {
+            Some(_) => COMPARISON_COUNT * cell_count / orders,
+            None => 0,
+        };
+        let page_bytes = ROW_BYTES * (option_count + compared_count);
+        let held = self.prepared_bytes + results_bytes;
+        let prefill = held + weights_bytes + working_bytes;
+        let certificate = if certificate_bytes == 0 { 0 } else { held + working_bytes + certificate_bytes };
+        // Prompts and writers are gone by then; of their memory about a quarter is used again.
+        let gone = (self.prepared_bytes.saturating_sub(PROCESS_BYTES) + writer_bytes) / 4;
+        let page = held - gone + page_bytes;
+        let stages = [
+            ("prefill", prefill),
+            ("certify", certificate),
+            ("compare", held + compare_bytes),
+            ("report", page),
+        ];
+        let (peak_stage, peak_bytes) =
+            stages.into_iter().max_by_key(|(_, bytes)| *bytes).unwrap_or(("prefill", prefill));
+        MemoryEstimate {
+            token_budget: token_budget as u64,
+            prepared_bytes: self.prepared_bytes,
+            weights_bytes,
+            working_bytes,
+            results_bytes,
+            certificate_bytes,
+            compare_bytes,
+            page_bytes,
+            peak_stage: peak_stage.to_owned(),
+            peak_bytes,
+        }
+    }
+
+    /// Of the longest prompt, by candle's operations.
+    fn alone_bytes(&self) -> u64 {
+        let ends =
+            self.trie.segments().iter().map(|segment| segment.start_position + segment.tokens.len() as u32);
+        let len = u64::from(ends.max().unwrap_or(0));
+        let width = self.config.layers.iter().map(|layer| layer.feed_forward.width()).max().unwrap_or(0);
+        let row = ALONE_FACTOR * (width + self.config.hidden_size) as u64;
+        size_of::<f32>() as u64 * len * (row + self.config.head_count as u64 * len)
+    }
+
+    /// The largest token budget, the plan's own or a half, a quarter, ... of it, with which the run keeps within a limit.
+    ///
+    /// # Errors
+    /// Kind `Usage` that names the smallest limit that would do.
+    pub fn fitting(&self, limit_bytes: u64) -> Result<MemoryEstimate> {
+        let asked = self.plan.settings.token_budget;
+        let halves = std::iter::successors(Some(asked), |budget| Some(budget / 2));
+        let budgets = halves.take_while(|budget| *budget >= TOKEN_BUDGET_MIN.min(asked));
+        let mut least: Option<MemoryEstimate> = None;
+        for budget in budgets {
+            let estimate = self.estimate(budget);
+            if estimate.peak_bytes <= limit_bytes {
+                return Ok(estimate);
+            }
+            if least.as_ref().is_none_or(|known| estimate.peak_bytes < known.peak_bytes) {
+                least = Some(estimate);
+            }
+        }
+        let least = least.unwrap_or_else(|| self.estimate(asked));
+        let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
+        let hint = match least.peak_stage.as_str() {
+            "certify" => "or leave the certificate out with --certify 0, or share the run out with --shard",
+            "prefill" => "or take a smaller dtype, model or selection, or share the run out with --shard",
+            _ => "or take a smaller selection",
+        };
+        Err(Error::usage(format!(
+            "the run would take about {} MiB at its peak ({}), and may take {} MiB",
+            mebibytes(least.peak_bytes),
+            least.peak_stage,
+            limit_bytes >> 20
+        ))
+        .hint(format!("--memory {}MiB would do; {hint}", mebibytes(least.peak_bytes))))
+    }
+}
