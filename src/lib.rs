@@ -38,6 +38,8 @@ pub mod error;
 
 mod data_folder;
 
+mod guard;
+
 mod spanned;
 
 mod partial_file;

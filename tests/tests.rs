@@ -31,6 +31,7 @@ mod readme;
 
 // Broken models, studies and places: exit code, message, nothing half written.
 mod bad_input;
+mod hostile;
 
 // Ctrl-C.
 mod interrupt;

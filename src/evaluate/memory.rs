@@ -22,7 +22,10 @@ const READING_BYTES: u64 = 560;
 /// Of an item's people at one bootstrap replicate: three numbers for each metric.
 const REPLICATE_BYTES: u64 = 24 * COMPARISON_COUNT;
 /// The page's rows: of a cell's option at the reported temperature, or of a comparison there.
-const ROW_BYTES: u64 = 2000;
+const ROW_BYTES: u64 = 700;
+/// What facets add to it: a map, and each of them.
+const FACETS_BYTES: u64 = 1000;
+const FACET_BYTES: u64 = 100;
 /// What candle's operations pack of weights at once, at the most.
 const CANDLE_BYTES: u64 = 16 << 20;
 /// What they hold of the cell that they compute again, for each of its tokens and values of the widest layer.
@@ -100,7 +103,11 @@ impl<'a> MemoryOutlook<'a> {
             Some(_) => COMPARISON_COUNT * cell_count / orders,
             None => 0,
         };
-        let page_bytes = ROW_BYTES * (option_count + compared_count);
+        let facet_bytes = match study.facets.len() as u64 {
+            0 => 0,
+            count => FACETS_BYTES + FACET_BYTES * count,
+        };
+        let page_bytes = (ROW_BYTES + facet_bytes) * (option_count + compared_count);
         let held = self.prepared_bytes + results_bytes;
         let prefill = held + weights_bytes + working_bytes;
         let certificate = if certificate_bytes == 0 { 0 } else { held + working_bytes + certificate_bytes };

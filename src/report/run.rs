@@ -38,6 +38,9 @@ pub struct Readout<'a> {
     pub probabilities: Option<Vec<f64>>,
 }
 
+/// Places in a run's readouts by persona, group and item.
+type Places<'a> = HashMap<&'a str, HashMap<&'a str, HashMap<&'a str, Vec<usize>>>>;
+
 /// Everything the sections are made from.
 #[derive(Debug)]
 pub struct Run<'a> {
@@ -54,6 +57,7 @@ pub struct Run<'a> {
     /// Every condition asked about items with people, whether or not anything of it is usable. Empty without people.
     pub conditions: Vec<AskedCondition<'a>>,
     people: BTreeMap<(&'a str, &'a str), &'a HumanItemCard>,
+    places: Places<'a>,
     /// Of the comparisons those at level `group`, which are few and asked for often.
     group_rows: Vec<&'a ComparisonRow>,
 }
@@ -64,6 +68,12 @@ impl<'a> Run<'a> {
     pub fn new(tables: &'a RunTables) -> Result<Self> {
         let readouts = readouts(&tables.cells);
         let people = people(tables);
+        let mut places = Places::new();
+        for (place, cell) in readouts.iter().map(|readout| readout.cell).enumerate() {
+            let of_persona = places.entry(&cell.persona).or_default();
+            let of_subject = of_persona.entry(&cell.population_group).or_default();
+            of_subject.entry(&cell.item).or_default().push(place);
+        }
         let mut run = Run {
             tables,
             subjects: subjects(tables),
@@ -75,6 +85,7 @@ impl<'a> Run<'a> {
             readouts,
             conditions: Vec::new(),
             people,
+            places,
             group_rows: tables.comparisons.iter().filter(|row| row.level == "group").collect(),
         };
         run.conditions = asked_conditions(
@@ -88,15 +99,19 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
+    /// One subject's readouts of one item, in the study's order.
+    pub fn of<'s>(&'s self, subject: &Subject, item: &str) -> impl Iterator<Item = &'s Readout<'a>> {
+        let of_persona = self.places.get(subject.persona.as_str());
+        let of_subject = of_persona.and_then(|of_persona| of_persona.get(subject.population_group.as_str()));
+        let places = of_subject.and_then(|of_subject| of_subject.get(item));
+        places.into_iter().flatten().map(|&place| &self.readouts[place])
+    }
+
     /// The mixture of one subject's usable responses to one item at the reported temperature, over languages, formats
     /// and option orders, and how many cells it is made of.
     pub fn model_mixture(&self, subject: &Subject, item: &str) -> Option<(Vec<f64>, usize)> {
-        let distributions: Vec<&[f64]> = self
-            .readouts
-            .iter()
-            .filter(|readout| readout.is_of(subject) && readout.cell.item == item)
-            .filter_map(|readout| readout.probabilities.as_deref())
-            .collect();
+        let distributions: Vec<&[f64]> =
+            self.of(subject, item).filter_map(|readout| readout.probabilities.as_deref()).collect();
         let cell_count = distributions.len();
         mixture(distributions).map(|distribution| (distribution, cell_count))
     }
@@ -190,12 +205,6 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
-    }
-}
-
-impl Readout<'_> {
-    pub fn is_of(&self, subject: &Subject) -> bool {
-        self.cell.persona == subject.persona && self.cell.population_group == subject.population_group
     }
 }
 

@@ -148,18 +148,28 @@ pub fn each_row<R: TableRow>(path: &Path, mut visit: impl FnMut(R) -> ControlFlo
     })?;
     let not_parquet =
         |source: ParquetError| Error::output("cannot read this as Parquet").at(path).because(source);
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(not_parquet)?;
+    let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?.map_err(not_parquet)?;
     refuse_other_versions(&builder).map_err(|error| error.at(path))?;
-    let reader = builder.with_batch_size(CHUNK_ROW_COUNT).build().map_err(not_parquet)?;
-    for batch in reader {
+    let mut reader =
+        guarded(path, || builder.with_batch_size(CHUNK_ROW_COUNT).build())?.map_err(not_parquet)?;
+    while let Some(batch) = guarded(path, || reader.next())? {
         let batch = batch.map_err(|source| not_parquet(source.into()))?;
-        for row in R::decode(&Columns::new(&batch)).map_err(|error| error.at(path))? {
+        let rows = guarded(path, || R::decode(&Columns::new(&batch)))?;
+        for row in rows.map_err(|error| error.at(path))? {
             if visit(row).is_break() {
                 return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// A damaged file makes the library panic in places; after that it is not asked again.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> T) -> Result<T> {
+    crate::guard::guarded(
+        |panic| Error::output(format!("cannot read this as Parquet: {panic}")).at(path),
+        work,
+    )
 }
 
 fn properties() -> WriterProperties {

@@ -155,9 +155,7 @@ fn spread(run: &Run, subject: &Subject, measure: fn(&[f64]) -> f64) -> Spread {
     // people over the items that the model is shown over, and over all where there are none
     let items = || asked().filter(|item| !any_usable || is_usable(&item.id));
     let per_prompt = |item: &str| {
-        let of_item =
-            run.readouts.iter().filter(|readout| readout.is_of(subject) && readout.cell.item == item);
-        mean(of_item.filter_map(|readout| readout.probabilities.as_deref()).map(measure))
+        mean(run.of(subject, item).filter_map(|readout| readout.probabilities.as_deref()).map(measure))
     };
     let mixture =
         |item: &str| run.model_mixture(subject, item).map(|(distribution, _)| measure(&distribution));

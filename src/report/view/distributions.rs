@@ -8,6 +8,9 @@ use crate::report::run::{ReportedItem, Run, Subject, distinct};
 
 /// Up to this many items stand side by side; more stand below each other.
 const COLUMN_COUNT_MAX: usize = 8;
+/// A page of more panels would be looked at by nobody.
+const PANEL_COUNT_MAX: usize = 1000;
+const SUBJECT_COUNT_MAX: usize = 50;
 
 pub fn distributions(run: &Run) -> Vec<Drawing> {
     let variables = run.facet_values("variable");
@@ -25,15 +28,17 @@ pub fn distributions(run: &Run) -> Vec<Drawing> {
     grids.map(|(index, (heading, items))| grid(run, index, heading, &items)).collect()
 }
 
-fn grid(run: &Run, index: usize, heading: String, items: &[&ReportedItem]) -> Drawing {
+fn grid(run: &Run, index: usize, heading: String, all_items: &[&ReportedItem]) -> Drawing {
+    let subjects = &run.subjects[..run.subjects.len().min(SUBJECT_COUNT_MAX)];
+    let items = &all_items[..all_items.len().min(PANEL_COUNT_MAX / subjects.len().max(1))];
     let item_labels = item_labels(run, items);
-    let subject_labels: Vec<String> = run.subjects.iter().map(|subject| subject.name.clone()).collect();
+    let subject_labels: Vec<String> = subjects.iter().map(|subject| subject.name.clone()).collect();
     let row_of_subject = |subject: &Subject| items.iter().map(|item| panel(run, subject, item)).collect();
     let row_of_item =
-        |item: &&ReportedItem| run.subjects.iter().map(|subject| panel(run, subject, item)).collect();
+        |item: &&ReportedItem| subjects.iter().map(|subject| panel(run, subject, item)).collect();
     let (column_labels, row_labels, panels): (_, _, Vec<Vec<Option<Panel>>>) =
         if items.len() <= COLUMN_COUNT_MAX {
-            (item_labels, subject_labels, run.subjects.iter().map(row_of_subject).collect())
+            (item_labels, subject_labels, subjects.iter().map(row_of_subject).collect())
         } else {
             (subject_labels, item_labels, items.iter().map(row_of_item).collect())
         };
@@ -43,13 +48,13 @@ fn grid(run: &Run, index: usize, heading: String, items: &[&ReportedItem]) -> Dr
         description: format!(
             "{} by {}. Bars are people’s shares with 95 % intervals, joined dots are the model’s probabilities.",
             counted(items.len(), "item"),
-            counted(run.subjects.len(), "group"),
+            counted(subjects.len(), "group"),
         ),
     };
     let rows = row_labels.into_iter().zip(panels).collect();
     Drawing {
         heading,
-        note: scale_note(items),
+        note: [part_note(run, subjects.len(), (items.len(), all_items.len())), scale_note(items)].concat(),
         svg: distribution_grid(&DistributionGrid { figure, column_labels, rows }),
     }
 }
@@ -63,6 +68,18 @@ fn item_labels(run: &Run, items: &[&ReportedItem]) -> Vec<String> {
     } else {
         items.iter().map(|item| item.id.clone()).collect()
     }
+}
+
+/// What is not drawn; empty where all is.
+fn part_note(run: &Run, subject_count: usize, (item_count, all_count): (usize, usize)) -> String {
+    if subject_count == run.subjects.len() && item_count == all_count {
+        return String::new();
+    }
+    format!(
+        "the first {item_count} of {} and {subject_count} of {}; all are in cells.parquet · ",
+        counted(all_count, "item"),
+        counted(run.subjects.len(), "group"),
+    )
 }
 
 /// What the codes mean, where all items of the grid agree on it.

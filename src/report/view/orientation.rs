@@ -176,12 +176,11 @@ fn of_people(run: &Run, subject: &Subject, variable: Option<&str>) -> Option<Con
 fn of_model(run: &Run, subject: &Subject, variable: Option<&str>) -> Option<Contrast> {
     let expected = |side: &str, condition: Option<(&String, &String)>| {
         let of_item = |item: &ReportedItem| {
-            let readouts = run.readouts.iter().filter(|readout| {
+            let readouts = run.of(subject, &item.id).filter(|readout| {
                 let cell = readout.cell;
-                let in_condition = condition.is_none_or(|(language, format)| {
+                condition.is_none_or(|(language, format)| {
                     cell.language == *language && cell.elicitation_format == *format
-                });
-                readout.is_of(subject) && cell.item == item.id && in_condition
+                })
             });
             let mixture = mixture(readouts.filter_map(|readout| readout.probabilities.as_deref()))?;
             Some(expected_response(&mixture, &item.values))

@@ -67,7 +67,8 @@ fn order_table(run: &Run) -> Option<Table> {
 /// Mean total variation over all pairs of usable responses that differ in the factor `varied` and in nothing else.
 fn movement(run: &Run, subject: &Subject, varied: usize, keep: impl Fn(&CellRow) -> bool) -> Option<f64> {
     let mut alike: BTreeMap<Vec<&str>, Vec<&[f64]>> = BTreeMap::new();
-    let of_subject = run.readouts.iter().filter(|readout| readout.is_of(subject) && keep(readout.cell));
+    let of_subject = run.items.iter().flat_map(|item| run.of(subject, &item.id));
+    let of_subject = of_subject.filter(|readout| keep(readout.cell));
     for Readout { cell, probabilities, .. } in of_subject {
         let Some(probabilities) = probabilities else { continue };
         let fixed_factors = FACTORS.iter().enumerate().filter(|(index, _)| *index != varied);
