@@ -54,6 +54,7 @@ mod offline;
 mod tidy;
 
 // GGUF files: values to the bit, and refusals.
+mod cluster_chapter;
 mod formats;
 mod gguf;
 mod human_moments;

@@ -87,7 +87,7 @@ fn dispatch(args: Args) -> Result<()> {
         Some(Command::Verify(verify)) => verify_command::execute(&verify, &STOP),
         Some(Command::Plan(command)) => plan_command::execute(&command, &STOP),
         Some(Command::Merge(command)) => merge_command::execute(&command, &STOP),
-        Some(Command::Slurm(command)) => slurm_command::execute(&command),
+        Some(Command::Slurm(command)) => slurm_command::execute(&command, &STOP),
         Some(Command::Report(report)) => remake_report(&report),
     }
 }

@@ -1,11 +1,12 @@
 //! `respondent slurm`: a study on a cluster, as an array of shards and a merge.
 
 use super::args::{Args, Command, RunOptions};
+use super::progress::StageProgress;
 use super::run_command::settings;
 use super::slurm_scripts::{SlurmJob, quoted};
 use super::streams::print_out;
 use crate::error::{Error, Result};
-use crate::evaluate::{RunPlan, Shard};
+use crate::evaluate::{RunPlan, Shard, Speaker, Stop, outlook};
 use crate::models::ModelFolder;
 use crate::output::ResultFolder;
 use clap::Parser;
@@ -42,7 +43,7 @@ pub struct SlurmCommand {
     #[arg(long, value_name = "COUNT")]
     pub gpus: Option<usize>,
 
-    /// Memory of a task, as Slurm has it, e.g. 16G.
+    /// Memory of a task, as Slurm has it, e.g. 16G. Default: what `respondent plan` expects of the whole run, and 15 % more.
     #[arg(long, value_name = "SIZE")]
     pub mem: Option<String>,
 
@@ -71,22 +72,22 @@ pub struct SlurmCommand {
     pub run_options: Vec<String>,
 }
 
-pub fn execute(command: &SlurmCommand) -> Result<()> {
+pub fn execute(command: &SlurmCommand, stop: &Stop) -> Result<()> {
     Shard::new(1, command.shards)?;
     let options = run_options(command)?;
-    RunPlan::new(settings(Some(&command.study), &options))?;
+    let plan = RunPlan::new(settings(Some(&command.study), &options))?;
     let models = named_models(&command.model)?;
+    let mem = match &command.mem {
+        Some(mem) => mem.clone(),
+        None => expected_memory(&plan, &options, command, stop)?,
+    };
     let failed = |source| Error::output("this directory is not to be found").because(source);
     let working_directory = std::env::current_dir().map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     let folder = working_directory.join(&command.out);
     let mut directives = vec![format!("--cpus-per-task={}", command.cpus)];
-    let named = [
-        ("time", &command.time),
-        ("partition", &command.partition),
-        ("account", &command.account),
-        ("mem", &command.mem),
-    ];
+    directives.push(format!("--mem={mem}"));
+    let named = [("time", &command.time), ("partition", &command.partition), ("account", &command.account)];
     directives.extend(named.iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?))));
     directives.extend(command.sbatch.iter().cloned());
     let gpus = command.gpus.map(|count| format!("--gpus-per-task={count}"));
@@ -125,6 +126,34 @@ pub fn execute(command: &SlurmCommand) -> Result<()> {
         command.out.display(),
         quoted(&command.out.join("submit.sh").to_string_lossy())
     ))
+}
+
+/// The most that any of the models is expected to take, and some more, in Slurm's `M`.
+fn expected_memory(
+    plan: &RunPlan,
+    options: &RunOptions,
+    command: &SlurmCommand,
+    stop: &Stop,
+) -> Result<String> {
+    let by_hand = |error: Error| match error.hint_text() {
+        Some(_) => error,
+        None => error.hint("say how much memory a task may take with --mem"),
+    };
+    let device = options.engine.open_device().map_err(by_hand)?;
+    let progress = StageProgress::new(options.quiet);
+    let mut most = None;
+    for model in &command.model {
+        let model = ModelFolder::find(model)?;
+        let speaker = Speaker::open(&model, &plan.settings.prompting)?;
+        let wanted = (Some(command.shards), options.memory.map(|size| size.0));
+        let found =
+            outlook(plan, (&speaker, &model, &device), wanted, &|event| progress.on_event(event), stop)?;
+        most = most.max(found.memory.map(|memory| memory.peak_bytes));
+    }
+    let most =
+        most.ok_or_else(|| by_hand(Error::usage("this system does not tell how much memory is held")))?;
+    // In 64 MiB, as schedulers like round numbers.
+    Ok(format!("{}M", (most * 115 / 100).div_ceil(64 << 20) * 64))
 }
 
 fn make_folder(path: &Path) -> Result<()> {
