@@ -41,3 +41,32 @@ fn finished_cells_survive_an_interrupt() {
     assert!(finished.into_iter().eq(prompts.iter().map(|row| row.cell_id.as_str()).collect::<BTreeSet<_>>()));
     assert!(!out.join("manifest.json").exists(), "an unfinished folder has no manifest");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_shard_that_a_scheduler_ends_goes_on() {
+    let place = tempfile::tempdir().unwrap();
+    let job =
+        ["run", "isear", "--full", "--shard", "1/2", "--token-budget", "256", "--out", "out", "--or-resume"];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_respondent"))
+        .args(job)
+        .current_dir(place.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let journal = place.path().join("out/journal");
+    while std::fs::metadata(&journal).map_or(0, |found| found.len()) < 50_000 {
+        assert!(child.try_wait().unwrap().is_none(), "the shard ended before it could be stopped");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");
+    assert!(told.contains("readouts") && told.contains("`respondent run --resume out` goes on"), "{told}");
+    let again = super::harness::respondent(place.path(), &[&job[..], &["--quiet", "--json"]].concat());
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    let card: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    assert!(card["shard"]["resumed_readout_count"].as_u64().unwrap() > 0, "{card}");
+}

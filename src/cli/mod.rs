@@ -88,7 +88,11 @@ fn dispatch(args: Args) -> Result<()> {
         Some(Command::Plan(command)) => plan_command::execute(&command, &STOP),
         Some(Command::Merge(command)) => merge_command::execute(&command, &STOP),
         Some(Command::Slurm(command)) => slurm_command::execute(&command, &STOP),
-        Some(Command::Report(report)) => remake_report(&report),
+        Some(Command::Report(report)) => {
+            // The page gets its name once it is whole.
+            STOP.set_idle(true);
+            remake_report(&report)
+        }
     }
 }
 

@@ -24,6 +24,8 @@ use std::sync::Arc;
 const CHUNK_ROW_COUNT: usize = 1024;
 /// Rows per row group, which is what a reader can skip or load alone.
 const ROW_GROUP_ROW_COUNT: usize = 65_536;
+/// Far more than any table has.
+const ROWS_PER_BYTE_MAX: u64 = 64;
 /// Key of the file's own metadata that says which version of the rows it holds.
 const VERSION_KEY: &str = "respondent.format_version";
 
@@ -148,8 +150,10 @@ pub fn each_row<R: TableRow>(path: &Path, mut visit: impl FnMut(R) -> ControlFlo
     })?;
     let not_parquet =
         |source: ParquetError| Error::output("cannot read this as Parquet").at(path).because(source);
+    let file_len = file.metadata().map_or(0, |metadata| metadata.len());
     let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?.map_err(not_parquet)?;
     refuse_other_versions(&builder).map_err(|error| error.at(path))?;
+    refuse_lying_counts(&builder, file_len).map_err(|error| error.at(path))?;
     let mut reader =
         guarded(path, || builder.with_batch_size(CHUNK_ROW_COUNT).build())?.map_err(not_parquet)?;
     while let Some(batch) = guarded(path, || reader.next())? {
@@ -206,6 +210,29 @@ fn refuse_other_versions(builder: &ParquetRecordBatchReaderBuilder<File>) -> Res
         .hint("use the release that wrote them"));
     }
     Ok(())
+}
+
+/// No table of ours has so many rows in so few bytes: each row has numbers of its own. A damaged count would have the library make up rows, or
+/// buffers, until the memory is full.
+fn refuse_lying_counts(builder: &ParquetRecordBatchReaderBuilder<File>, file_len: u64) -> Result<()> {
+    let is_within = |count: i64, most: u64| u64::try_from(count).is_ok_and(|count| count <= most);
+    let row_count_max = file_len.saturating_mul(ROWS_PER_BYTE_MAX);
+    let groups = builder.metadata().row_groups();
+    let row_count = groups.iter().fold(0_i64, |sum, group| sum.saturating_add(group.num_rows()));
+    let mut columns = groups.iter().flat_map(|group| group.columns());
+    let is_true = is_within(builder.metadata().file_metadata().num_rows(), row_count_max)
+        && is_within(row_count, row_count_max)
+        && groups.iter().all(|group| is_within(group.num_rows(), row_count_max))
+        && columns.all(|column| {
+            is_within(column.num_values(), row_count_max)
+                && is_within(column.compressed_size(), file_len)
+                && is_within(column.data_page_offset(), file_len)
+                && is_within(column.dictionary_page_offset().unwrap_or(0), file_len)
+        });
+    match is_true {
+        true => Ok(()),
+        false => Err(Error::output("the file's counts of rows and bytes cannot be true: it is damaged")),
+    }
 }
 
 fn cannot_write(path: &Path, source: ParquetError) -> Error {
