@@ -72,8 +72,14 @@ fn bench(criterion: &mut Criterion) {
     benches.sample_size(10);
     benches.bench_function(format!("{} units", units.len()), |bencher| {
         bencher.iter(|| {
-            let rows = compare(black_box(&units), &people, &scale_values, &run_groups, &PLAN);
-            rows.expect("the units fit").rows.len()
+            let mut row_count = 0;
+            let mut take = |rows: Vec<_>| {
+                row_count += black_box(rows).len();
+                Ok(())
+            };
+            let compared = compare(black_box(&units), &people, &scale_values, &run_groups, &PLAN, &mut take);
+            compared.expect("the units fit");
+            row_count
         })
     });
     benches.bench_function("people of one group and item", |bencher| {

@@ -185,7 +185,7 @@ fn named_models(models: &[String]) -> Result<Vec<(String, String)>> {
     let name = |model: &String| {
         let safe = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
         let stem: String = ModelFolder::find(model)?.name().chars().map(safe).collect();
-        let stem = format!("{}", stem.trim_start_matches(['.', '-']));
+        let stem = stem.trim_start_matches(['.', '-']).to_owned();
         let numbered = (2..).map(|number| format!("{stem}-{number}"));
         let free = std::iter::once(stem.clone()).chain(numbered).find(|name| taken.insert(name.clone()));
         Ok((model.clone(), free.unwrap_or(stem)))

@@ -52,7 +52,7 @@ impl ShardSet {
                 .at(found.folder.path()));
             }
         }
-        for pair in shards.windows(2).filter(|pair| pair[0].shard == pair[1].shard) {
+        if let Some(pair) = shards.windows(2).find(|pair| pair[0].shard == pair[1].shard) {
             let other = pair[0].folder.path().display();
             return Err(Error::usage(format!("shard {} is here twice, also as {other}", pair[1].shard))
                 .at(pair[1].folder.path()));
