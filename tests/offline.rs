@@ -33,10 +33,13 @@ fn toml_file(path: &str) -> toml::Table {
 /// Names of what the manifest depends on, for tests and benches too; optional ones only where they are asked for.
 fn direct_dependencies(with_optional: bool) -> Vec<String> {
     let manifest = toml_file("Cargo.toml");
-    assert!(!manifest.contains_key("target"), "dependencies of some platforms have to be walked too");
+    // Those of some platforms are walked for all.
+    let platforms =
+        manifest["target"].as_table().unwrap().values().map(|platform| platform.as_table().unwrap());
     let mut names = Vec::new();
-    for table in ["dependencies", "dev-dependencies"] {
-        for (name, detail) in manifest[table].as_table().unwrap() {
+    for tables in [&manifest].into_iter().chain(platforms) {
+        let tables = ["dependencies", "dev-dependencies"].into_iter().filter_map(|name| tables.get(name));
+        for (name, detail) in tables.flat_map(|table| table.as_table().unwrap()) {
             assert!(detail.get("package").is_none(), "{name} is renamed, and the walk goes by names");
             let optional = detail.get("optional").is_some_and(|optional| optional.as_bool().unwrap());
             if with_optional || !optional {
