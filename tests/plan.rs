@@ -76,6 +76,17 @@ fn a_limit_is_kept_or_refused_before_anything_is_loaded() {
         refused.stderr
     );
     assert!(!place.path().join("none").exists());
+    // A shard makes no tables, certificate or page, and is not refused for what they would take.
+    let needed = |part: &[&str]| {
+        let many = ["isear", "--full", "--quiet", "--out", "shard", "--memory", "5MiB"];
+        let refused = respondent(place.path(), &[&["run"], &many[..], part].concat());
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        let (_, told) = refused.stderr.split_once("--memory ").unwrap();
+        (told.split_once("MiB").unwrap().0.parse::<u64>().unwrap(), refused.stderr)
+    };
+    let ((whole, told_of_whole), (shard, told_of_shard)) = (needed(&[]), needed(&["--shard", "1/4"]));
+    assert!(shard * 2 < whole, "{told_of_whole} {told_of_shard}");
+    assert!(told_of_whole.contains("(report)") && told_of_shard.contains("(prefill)"), "{told_of_shard}");
     let wrong = respondent(place.path(), &["plan", "--memory", "8 gallons"]);
     assert!(wrong.code == 2 && wrong.stderr.contains("no size in bytes"), "{}", wrong.stderr);
 }
@@ -106,6 +117,8 @@ fn a_job_that_is_started_again_goes_on_or_finds_itself_finished() {
         "{}",
         other.stderr
     );
+    let part = job(&["--shard", "1/2"]);
+    assert!(part.code == 2 && part.stderr.contains("shard was null and is \"1/2\""), "{}", part.stderr);
     std::fs::create_dir(place.path().join("letters")).unwrap();
     std::fs::write(place.path().join("letters/mine"), "x").unwrap();
     let foreign = respondent(place.path(), &[&study[..], &["--out", "letters", "--or-resume"]].concat());

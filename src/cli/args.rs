@@ -173,8 +173,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub replicates: usize,
 
-    /// Keep within this much main memory, e.g. `8GiB`: the token budget is halved until the run is expected to fit, or it is refused before
-    /// anything is loaded. `respondent plan` tells what is expected.
+    /// Main memory to keep within, as far as can be foretold, e.g. `8GiB`: the token budget is halved until the run is expected to fit, or it is
+    /// refused before anything is loaded. `respondent plan` tells what is expected.
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
 

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 /// Tell what a run will be: cells, readouts, tokens, arithmetic, the memory that it will take at its peak, and how it could be shared out.
 ///
-/// Takes what `respondent run` takes. Prompts are rendered and encoded; of the model no weight is read, only its headers. With --memory it tells the token
+/// Takes what `respondent run` takes. Memory is an estimate for the packed kernels of a CPU, fitted to runs; docs/reliability.md holds it against what runs took. Prompts are rendered and encoded; of the model no weight is read, only its headers. With --memory it tells the token
 /// budget that fits, or what would do.
 #[derive(Debug, clap::Args)]
 pub struct PlanCommand {

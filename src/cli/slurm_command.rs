@@ -135,9 +135,8 @@ fn expected_memory(
     command: &SlurmCommand,
     stop: &Stop,
 ) -> Result<String> {
-    let by_hand = |error: Error| match error.hint_text() {
-        Some(_) => error,
-        None => error.hint("say how much memory a task may take with --mem"),
+    let by_hand = |error: Error| {
+        error.hint("what a task takes cannot be worked out on this machine: say it with --mem")
     };
     let device = options.engine.open_device().map_err(by_hand)?;
     let progress = StageProgress::new(options.quiet);

@@ -1,6 +1,7 @@
 //! What an earlier process left of a run, for a job that may be started again: nothing, a part, or all of it.
 
-use super::resume::{JournalHeader, ResumedRun, RunRequest, differences};
+use super::changes::{as_json, refuse_changes};
+use super::resume::{JournalHeader, ResumedRun, RunRequest};
 use crate::error::{Error, Result};
 use crate::output::{FoundJournal, ResultFolder, read_manifest};
 use serde_json::{Value, json};
@@ -19,38 +20,39 @@ impl Begun {
     /// Kind `Usage` for a folder that something else was asked of; kind `Output` when another process is at work on it, or it is no run's.
     pub fn find(folder: ResultFolder, request: &RunRequest, model_name: &str) -> Result<Self> {
         let path = folder.path().to_owned();
-        // A budget that was chosen to fit a limit stays what it was.
-        let budget = |begun: usize| match request.memory_limit_bytes {
-            Some(_) => begun,
-            None => request.settings.token_budget,
+        let same = |begun: Value, asked: Value| {
+            refuse_changes(&begun, &asked, "another run is in this folder")
+                .map_err(|error| error.at(&path).hint("choose another --out"))
         };
-        let asked = |header: &JournalHeader| {
-            let mut request = request.clone();
-            request.settings.token_budget = budget(header.request.settings.token_budget);
-            as_json(&request)
+        let same_request = |header: &JournalHeader| {
+            same(
+                as_json(&header.request)?,
+                as_json(&with_budget_of(request, header.request.settings.token_budget))?,
+            )
         };
         if folder.is_finished() {
             let manifest = read_manifest(&folder)?;
-            // The manifest does not know how device and model were asked for, but what they came to.
-            let begun =
-                json!({ "model": manifest.model.name, "dtype": manifest.dtype, "plan": manifest.plan });
-            let mut settings = request.settings.clone();
-            let begun_budget = manifest.plan["token_budget"].as_u64().unwrap_or(0);
-            settings.token_budget = budget(begun_budget as usize);
-            let settings = as_json(&settings)?;
-            let asked = json!({ "model": model_name, "dtype": request.dtype.to_string(), "plan": settings });
-            same(&begun, &asked).map_err(|error| error.at(&path))?;
+            let budget = manifest.plan["token_budget"].as_u64().unwrap_or(0);
+            let settings = with_budget_of(request, budget as usize).settings;
+            // The manifest does not know how model and device were asked for, but what they came to.
+            let begun = json!({
+                "model": manifest.model.name, "device": manifest.device, "dtype": manifest.dtype,
+                "plan": manifest.plan, "shard": null,
+            });
+            let asked = json!({
+                "model": model_name, "device": request.device, "dtype": request.dtype.to_string(),
+                "plan": settings, "shard": request.shard.map(|shard| shard.to_string()),
+            });
+            same(begun, asked)?;
             return Ok(Begun::Finished(folder));
         }
         if folder.shard_path().is_file() {
-            let header = JournalHeader::of(&FoundJournal::open_to_read(&folder.journal_path())?)?;
-            same(&as_json(&header.request)?, &asked(&header)?).map_err(|error| error.at(&path))?;
+            same_request(&JournalHeader::of(&FoundJournal::open_to_read(&folder.journal_path())?)?)?;
             return Ok(Begun::Finished(folder));
         }
         if folder.journal_path().is_file() {
             let resumed = ResumedRun::open(&folder)?;
-            same(&as_json(&resumed.header.request)?, &asked(&resumed.header)?)
-                .map_err(|error| error.at(&path))?;
+            same_request(&resumed.header)?;
             return Ok(Begun::Unfinished(folder, Box::new(resumed)));
         }
         folder.remove_if_nothing_was_finished();
@@ -63,17 +65,11 @@ impl Begun {
     }
 }
 
-fn as_json(value: &impl serde::Serialize) -> Result<Value> {
-    serde_json::to_value(value)
-        .map_err(|source| Error::output("the run cannot be written as JSON").because(source))
-}
-
-fn same(begun: &Value, asked: &Value) -> Result<()> {
-    let mut changed = Vec::new();
-    differences("", begun, asked, &mut changed);
-    match changed.is_empty() {
-        true => Ok(()),
-        false => Err(Error::usage(format!("another run is in this folder: {}", changed.join("; ")))
-            .hint("choose another --out")),
+/// A token budget that was chosen to fit a limit of memory stays what it was.
+fn with_budget_of(request: &RunRequest, begun: usize) -> RunRequest {
+    let mut request = request.clone();
+    if request.memory_limit_bytes.is_some() {
+        request.settings.token_budget = begun;
     }
+    request
 }

@@ -1,10 +1,11 @@
 //! What the numbers of a run depend on, gathered: hashes of inputs, settings, device, versions.
 
+use super::changes::as_json;
 use super::prepare::Prepared;
 use super::resume::RunIdentity;
 use super::{RunPlan, Speaker};
 use crate::engine::EngineDevice;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::models::LoadedModel;
 use crate::output::records::{FORMAT_VERSION, Identity};
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ pub(super) fn run_identity(
         inputs,
         parameter_count: loaded.parameter_count,
         stored_dtype: loaded.stored_dtype.clone(),
-        plan: plan_value(plan)?,
+        plan: as_json(&plan.settings)?,
         device: device.name(),
         dtype: device.dtype().to_string(),
         kernel: device.kernel_name(),
@@ -46,15 +47,6 @@ pub(super) fn run_identity(
         cell_count: plan.cells.len(),
         readout_count: prepared.readout_count(),
     })
-}
-
-/// Settings as they are recorded.
-///
-/// # Errors
-/// As [`run_identity`].
-pub(super) fn plan_value(plan: &RunPlan) -> Result<serde_json::Value> {
-    serde_json::to_value(&plan.settings)
-        .map_err(|source| Error::output("the run plan cannot be written as JSON").because(source))
 }
 
 /// This program's version, and those of the libraries that numbers depend on, as locked.

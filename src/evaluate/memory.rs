@@ -36,6 +36,14 @@ const COMPARISON_COUNT: u64 = crate::compare::Metric::ALL.len() as u64;
 /// A token budget below this makes the linear layers slow.
 const TOKEN_BUDGET_MIN: usize = 64;
 
+/// What of a run a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Whole,
+    /// Reading alone: no tables, certificate, comparison or page.
+    Shard,
+}
+
 /// What is known of a run before its weights are loaded.
 pub struct MemoryOutlook<'a> {
     plan: &'a RunPlan,
@@ -45,6 +53,7 @@ pub struct MemoryOutlook<'a> {
     weights: MemoryCard,
     is_bf16: bool,
     is_on_cpu: bool,
+    part: Part,
 }
 
 impl<'a> MemoryOutlook<'a> {
@@ -57,6 +66,7 @@ impl<'a> MemoryOutlook<'a> {
         (model, device): (&ModelFolder, &EngineDevice),
         config: &'a DecoderConfig,
         trie: &'a PrefixTrie,
+        part: Part,
     ) -> Result<Option<Self>> {
         let Some(prepared_bytes) = resident_bytes() else { return Ok(None) };
         Ok(Some(MemoryOutlook {
@@ -67,6 +77,7 @@ impl<'a> MemoryOutlook<'a> {
             weights: ModelCard::read(model)?.weights_memory_bytes,
             is_bf16: device.dtype() == EngineDtype::Bf16,
             is_on_cpu: device.is_cpu(),
+            part,
         }))
     }
 
@@ -75,6 +86,7 @@ impl<'a> MemoryOutlook<'a> {
         let settings = &self.plan.settings;
         let threads = rayon::current_num_threads();
         let set = WorkingSet::estimate(self.config, self.trie, token_budget, threads);
+        let is_whole = self.part == Part::Whole;
         let (weights_bytes, working_bytes) = match (self.is_on_cpu, self.is_bf16) {
             // Both are in the device's memory then.
             (false, _) => (0, 0),
@@ -89,13 +101,16 @@ impl<'a> MemoryOutlook<'a> {
         let reading_bytes = READING_BYTES * cell_count * temperature_count;
         let writer_bytes =
             WRITER_BYTES * (option_count * temperature_count).min(WRITER_ROW_COUNT) / WRITER_ROW_COUNT;
-        let compare_bytes = match self.plan.human_data {
-            Some(_) => REPLICATE_BYTES * (study.items.len() * settings.bootstrap_replicate_count) as u64,
-            None => 0,
+        let compare_bytes = match &self.plan.human_data {
+            Some(_) if is_whole => {
+                REPLICATE_BYTES * (study.items.len() * settings.bootstrap_replicate_count) as u64
+            }
+            _ => 0,
         };
-        let results_bytes = BASE_BYTES + writer_bytes + reading_bytes;
+        let results_bytes = BASE_BYTES + if is_whole { writer_bytes + reading_bytes } else { 0 };
         let certificate_bytes = match settings.certified_cell_count {
             Some(0) => 0,
+            _ if !is_whole => 0,
             _ => self.weights.f32 + CANDLE_BYTES.min(self.weights.f32) + self.alone_bytes(),
         };
         let orders = study.option_orders.len().max(1) as u64;
@@ -107,13 +122,14 @@ impl<'a> MemoryOutlook<'a> {
             0 => 0,
             count => FACETS_BYTES + FACET_BYTES * count,
         };
-        let page_bytes = (ROW_BYTES + facet_bytes) * (option_count + compared_count);
+        let row_count = if is_whole { option_count + compared_count } else { 0 };
+        let page_bytes = (ROW_BYTES + facet_bytes) * row_count;
         let held = self.prepared_bytes + results_bytes;
         let prefill = held + weights_bytes + working_bytes;
         let certificate = if certificate_bytes == 0 { 0 } else { held + working_bytes + certificate_bytes };
         // Prompts and writers are gone by then; of their memory about a quarter is used again.
         let gone = (self.prepared_bytes.saturating_sub(PROCESS_BYTES) + writer_bytes) / 4;
-        let page = held - gone + page_bytes;
+        let page = if is_whole { held - gone + page_bytes } else { 0 };
         let stages = [
             ("prefill", prefill),
             ("certify", certificate),
@@ -166,9 +182,11 @@ impl<'a> MemoryOutlook<'a> {
         }
         let least = least.unwrap_or_else(|| self.estimate(asked));
         let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
+        // What is held already is measured, and not the same to the last page the next time.
+        let enough = least.peak_bytes + least.peak_bytes / 50;
         let hint = match least.peak_stage.as_str() {
             "certify" => "or leave the certificate out with --certify 0, or share the run out with --shard",
-            "prefill" => "or take a smaller dtype, model or selection, or share the run out with --shard",
+            "prefill" => "or take a smaller dtype, model or selection",
             _ => "or take a smaller selection",
         };
         Err(Error::usage(format!(
@@ -177,6 +195,6 @@ impl<'a> MemoryOutlook<'a> {
             least.peak_stage,
             limit_bytes >> 20
         ))
-        .hint(format!("--memory {}MiB would do; {hint}", mebibytes(least.peak_bytes))))
+        .hint(format!("--memory {}MiB would do; {hint}", mebibytes(enough))))
     }
 }

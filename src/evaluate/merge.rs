@@ -1,8 +1,9 @@
 //! The shards of a run to the run: proves that all of them are there, once each, of one plan, and writes what one process would have written.
 
+use super::changes::{as_json, changes, refuse_changes};
 use super::events::{Event, Stage, Stages, Stop};
 use super::finish::{ReadRun, finish};
-use super::identity::{inputs, plan_value, versions};
+use super::identity::{inputs, versions};
 use super::prepare::Prepared;
 use super::reading::Reading;
 use super::resume::RunIdentity;
@@ -38,7 +39,7 @@ impl ShardSet {
         };
         let count = first.shard.count();
         for found in &shards {
-            let mut changed = first.header.identity.differences(&found.header.identity)?;
+            let mut changed = changes(&first.header.identity, &found.header.identity)?;
             if found.shard.count() != count {
                 changed.insert(0, format!("it is one of {} shards, not of {count}", found.shard.count()));
             }
@@ -83,21 +84,14 @@ impl ShardSet {
         let here = RunIdentity {
             format_version: FORMAT_VERSION,
             inputs: inputs(plan, speaker, &of_shards.inputs.weights_sha256),
-            plan: plan_value(plan)?,
+            plan: as_json(&plan.settings)?,
             versions: versions(),
             cell_count: plan.cells.len(),
             readout_count: prepared.readout_count(),
             ..of_shards.clone()
         };
-        let changed = of_shards.differences(&here)?;
-        match changed.is_empty() {
-            true => Ok(()),
-            false => Err(Error::usage(format!(
-                "this is not what the shards were computed from: {}",
-                changed.join("; ")
-            ))
-            .hint("merge where study, people and tokenizer are those of the shards")),
-        }
+        refuse_changes(of_shards, &here, "this is not what the shards were computed from")
+            .map_err(|error| error.hint("merge where study, people and tokenizer are those of the shards"))
     }
 }
 

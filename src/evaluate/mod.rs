@@ -3,6 +3,7 @@
 
 mod begun;
 mod certificate;
+mod changes;
 mod check;
 mod compared;
 mod events;

@@ -2,11 +2,12 @@
 //! encoded, for nothing less tells the number of tokens.
 
 use super::events::{Event, Stage, Stages, Stop};
-use super::memory::MemoryOutlook;
+use super::memory::{MemoryOutlook, Part};
 use super::prepare::Prepared;
+use super::shard::shards_of;
 use super::{RunPlan, Speaker};
 use crate::engine::{EngineDevice, PrefillFlops};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::models::ModelFolder;
 use crate::output::records::MemoryEstimate;
 use serde::Serialize;
@@ -47,17 +48,14 @@ pub fn outlook(
     let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(plan, speaker, events, stop))?;
     let config = &speaker.files.config.decoder;
     let whole = stages.run(Stage::Trie, 0, || Ok(prepared.trie(config, |_| true)))?;
-    let memory = MemoryOutlook::new(plan, (model, device), config, &whole.trie)?;
+    let memory = MemoryOutlook::new(plan, (model, device), config, &whole.trie, Part::Whole)?;
     let memory = memory.map(|memory| match memory_limit_bytes {
         Some(limit) => memory.fitting(limit),
         None => Ok(memory.estimate(plan.settings.token_budget)),
     });
     let shards = match shard_count {
         None => Vec::new(),
-        Some(count) => whole.trie.shards(count).ok_or_else(|| {
-            let readouts = whole.numbers.len();
-            Error::usage(format!("the run has {readouts} readouts, too few for {count} shards"))
-        })?,
+        Some(count) => shards_of(&whole, count)?,
     };
     Ok(RunOutlook {
         study: plan.study.id.clone(),

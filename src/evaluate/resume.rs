@@ -1,6 +1,7 @@
 //! How a run begins: anew, or where an earlier process ended. What was begun and what is to go on must be one run, to the last hash.
 
 use super::RunSettings;
+use super::changes::refuse_changes;
 use super::shard::Shard;
 use crate::engine::EngineDtype;
 use crate::error::{Error, Result};
@@ -131,44 +132,7 @@ impl ResumedRun {
     /// # Errors
     /// Kind `Usage` that names what is not as it was.
     pub fn check(&self, identity: &RunIdentity) -> Result<()> {
-        let changed = self.header.identity.differences(identity)?;
-        match changed.is_empty() {
-            true => Ok(()),
-            false => {
-                Err(Error::usage(format!("this is no longer the run that was begun: {}", changed.join("; ")))
-                    .hint("bring it back as it was, or start the run again with another --out"))
-            }
-        }
-    }
-}
-
-impl RunIdentity {
-    /// What another one has otherwise, each as a sentence; empty for one run.
-    ///
-    /// # Errors
-    /// Kind `Output`; never for what runs are made of.
-    pub fn differences(&self, other: &RunIdentity) -> Result<Vec<String>> {
-        let value = |identity: &RunIdentity| {
-            serde_json::to_value(identity)
-                .map_err(|source| Error::output("the run cannot be written as JSON").because(source))
-        };
-        let mut changed = Vec::new();
-        differences("", &value(self)?, &value(other)?, &mut changed);
-        Ok(changed)
-    }
-}
-
-/// Every leaf that is not the same, by its path.
-pub(super) fn differences(path: &str, begun: &Value, now: &Value, found: &mut Vec<String>) {
-    let (Value::Object(a), Value::Object(b)) = (begun, now) else {
-        if begun != now {
-            found.push(format!("{path} was {begun} and is {now}"));
-        }
-        return;
-    };
-    let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-    for key in keys {
-        let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        differences(&inner, a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), found);
+        refuse_changes(&self.header.identity, identity, "this is no longer the run that was begun")
+            .map_err(|error| error.hint("bring it back as it was, or start the run again with another --out"))
     }
 }

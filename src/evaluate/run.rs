@@ -3,7 +3,7 @@
 use super::events::{Event, Stage, Stages, Stop};
 use super::finish::{ReadRun, SealedRun, finish};
 use super::identity::{inputs, run_identity};
-use super::memory::MemoryOutlook;
+use super::memory::{MemoryOutlook, Part};
 use super::prepare::Prepared;
 use super::reading::Reading;
 use super::resume::{JournalHeader, RunStart};
@@ -184,7 +184,8 @@ fn memory_estimate(
     trie: &PrefixTrie,
 ) -> Result<Option<MemoryEstimate>> {
     let config = &place.speaker.files.config.decoder;
-    let outlook = MemoryOutlook::new(plan, (place.model, place.device), config, trie)?;
+    let part = if start.shard().is_some() { Part::Shard } else { Part::Whole };
+    let outlook = MemoryOutlook::new(plan, (place.model, place.device), config, trie, part)?;
     let limit = match start {
         RunStart::Anew(request) => request.memory_limit_bytes,
         RunStart::Resumed(_) => None,

@@ -6,6 +6,7 @@ use super::resume::JournalHeader;
 use crate::error::{Error, Result};
 use crate::output::records::ShardCard;
 use crate::output::{FoundJournal, ResultFolder, read_shard_card};
+use crate::packing::TrieShard;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -45,17 +46,25 @@ impl Shard {
     /// # Errors
     /// Kind `Usage` when the run has fewer readouts than shards.
     pub fn readouts(&self, whole: &ReadoutTrie<'_>) -> Result<Vec<bool>> {
-        let shards = whole.trie.shards(self.count).ok_or_else(|| {
-            let readouts = whole.numbers.len();
-            Error::usage(format!("the run has {readouts} readouts, too few for {} shards", self.count))
-                .hint("take fewer shards")
-        })?;
+        let shards = shards_of(whole, self.count)?;
         let mut is_own = vec![false; whole.numbers.len()];
         for &sequence in &shards[self.index - 1].sequences {
             is_own[whole.numbers[sequence as usize]] = true;
         }
         Ok(is_own)
     }
+}
+
+/// All shards of a run.
+///
+/// # Errors
+/// Kind `Usage` when the run has fewer readouts than shards.
+pub fn shards_of(whole: &ReadoutTrie<'_>, count: usize) -> Result<Vec<TrieShard>> {
+    whole.trie.shards(count).ok_or_else(|| {
+        let readouts = whole.numbers.len();
+        Error::usage(format!("the run has {readouts} readouts, too few for {count} shards"))
+            .hint("take fewer shards")
+    })
 }
 
 impl fmt::Display for Shard {

@@ -2,9 +2,9 @@
 //! the kernel that made them. On the packed kernels every number comes back to the bit.
 
 use super::certificate::alone;
+use super::changes::refuse_changes;
 use super::identity::inputs;
 use super::prepare::Prepared;
-use super::resume::differences;
 use super::{Event, RunPlan, RunSettings, Speaker, Stage, Stop};
 use crate::engine::{EngineDevice, EngineDtype};
 use crate::error::{Error, ErrorKind, Result};
@@ -96,7 +96,8 @@ pub fn verify_sample(
     plan.cells = chosen.into_iter().map(|index| plan.cells[index]).collect();
     let speaker = Speaker::open(model, &plan.settings.prompting)?;
     let loaded = load(model, &speaker.files.config, &device, &|_, _| ())?;
-    check_inputs(&manifest, &inputs(&plan, &speaker, &loaded.weights_sha256))?;
+    let now = inputs(&plan, &speaker, &loaded.weights_sha256);
+    refuse_changes(&manifest.identity, &now, "this is not what the run was made from")?;
     let prepared = Prepared::new(&plan, &speaker, &|_| (), stop)?;
     let rows = read_cells(&folder.cells_path())?;
     let mut by_cell: BTreeMap<&str, Vec<&CellRow>> = BTreeMap::new();
@@ -134,19 +135,6 @@ fn device(manifest: &RunManifest) -> Result<EngineDevice> {
         Error::usage(format!("{} computed the run, and is not to be had here", manifest.kernel))
             .hint("verify it on such a machine; without --model its files alone are verified")
     })
-}
-
-fn check_inputs(manifest: &RunManifest, now: &crate::output::records::Identity) -> Result<()> {
-    let value = |identity| {
-        serde_json::to_value(identity)
-            .map_err(|source| Error::output("hashes cannot be written as JSON").because(source))
-    };
-    let mut changed = Vec::new();
-    differences("", &value(&manifest.identity)?, &value(now)?, &mut changed);
-    match changed.is_empty() {
-        true => Ok(()),
-        false => Err(Error::usage(format!("this is not what the run was made from: {}", changed.join("; ")))),
-    }
 }
 
 impl SampleReport {
