@@ -33,7 +33,10 @@ mod readme;
 mod bad_input;
 mod hostile;
 
-// Ctrl-C.
+// A study too large to be drawn.
+mod large_page;
+
+// A run that is ended, killed, gone on with, shared out, foretold, computed again.
 mod interrupt;
 mod plan;
 mod resume;
