@@ -2,7 +2,7 @@
 //! Synthetic distributions: the work does not depend on what the numbers are.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use respondent::compare::{ComparisonPlan, HumanResample, ModelUnit, compare};
+use respondent::compare::{ComparisonPlan, HumanResample, ModelUnit, People, compare};
 use respondent::survey::{Marginal, ResponseDistribution};
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -77,7 +77,8 @@ fn bench(criterion: &mut Criterion) {
                 row_count += black_box(rows).len();
                 Ok(())
             };
-            let compared = compare(black_box(&units), &people, &scale_values, &run_groups, &PLAN, &mut take);
+            let held = People { marginals: &people, participants: &[] };
+            let compared = compare(black_box(&units), held, &scale_values, &run_groups, &PLAN, &mut take);
             compared.expect("the units fit");
             row_count
         })

@@ -79,12 +79,20 @@ impl DataFolder {
     /// # Errors
     /// When it leads out of the folder, is not a regular file, is over 4 MiB, or is not UTF-8.
     pub fn read(&self, name: &str) -> Result<Option<TextFile>> {
+        self.read_up_to(name, MAX_FILE_BYTES)
+    }
+
+    /// As [`DataFolder::read`], for a file that may be larger.
+    ///
+    /// # Errors
+    /// As there, with the size that is given.
+    pub fn read_up_to(&self, name: &str, bytes_max: u64) -> Result<Option<TextFile>> {
         let path = self.path_of(name);
         let text = match &self.origin {
             Origin::Embedded(folder) => {
                 folder.files.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned())
             }
-            Origin::Disk { resolved, .. } => read_inside(resolved, name, &path, self.kind)?,
+            Origin::Disk { resolved, .. } => read_inside(resolved, name, &path, self.kind, bytes_max)?,
         };
         Ok(text.map(|text| TextFile { path, text, kind: self.kind }))
     }
@@ -99,7 +107,13 @@ impl DataFolder {
     }
 }
 
-fn read_inside(folder: &Path, name: &str, shown: &Path, kind: ErrorKind) -> Result<Option<String>> {
+fn read_inside(
+    folder: &Path,
+    name: &str,
+    shown: &Path,
+    kind: ErrorKind,
+    bytes_max: u64,
+) -> Result<Option<String>> {
     let refuse = |message: &str| Error::new(kind, message).at(shown);
     let resolved = match folder.join(name).canonicalize() {
         Ok(resolved) => resolved,
@@ -115,9 +129,9 @@ fn read_inside(folder: &Path, name: &str, shown: &Path, kind: ErrorKind) -> Resu
     let unreadable = |source: std::io::Error| refuse("cannot be read").because(source);
     let mut text = String::new();
     let file = fs::File::open(&resolved).map_err(unreadable)?;
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(refuse(&format!("is larger than {} MiB", MAX_FILE_BYTES >> 20)));
+    file.take(bytes_max + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > bytes_max {
+        return Err(refuse(&format!("is larger than {} MiB", bytes_max >> 20)));
     }
     Ok(Some(text))
 }

@@ -8,7 +8,7 @@ use respondent::engine::EngineDevice;
 use respondent::evaluate::{ImportSource, LmEvalSettings, import_study};
 use respondent::human_data::{ImportSettings, find_human_data, import_people};
 use respondent::models::gguf::GgufFile;
-use respondent::models::{ModelConfig, ModelFolder, read_weight_files};
+use respondent::models::{ModelConfig, ModelFolder, read_weight_files, sha256_hex};
 use respondent::output::{
     FoundJournal, ResultFolder, read_cells, read_comparisons, read_manifest, read_prompts, read_shard_card,
     read_tokens,
@@ -167,13 +167,53 @@ fn studies_and_people() {
         study.put(name, &repository(&format!("prompts/skeleton/{name}")));
     }
     let people = Folder::of(&repository("human_data/isear"));
-    for name in ["counts.tsv", "provenance.toml"] {
-        hold(name.split('.').next().unwrap(), name, &[seed(&format!("human_data/isear/{name}"))], |path| {
-            let _ = find_human_data(&people.put(name, path).to_string_lossy());
+    let provenance = seed("human_data/isear/provenance.toml");
+    hold("provenance", "provenance.toml", &[provenance], |path| {
+        let _ = find_human_data(&people.put("provenance.toml", path).to_string_lossy());
+    });
+    people.put("provenance.toml", &repository("human_data/isear/provenance.toml"));
+    // The hash is made to fit, or nothing behind it would be read.
+    for (name, whole) in [("counts.tsv", COUNTS), ("responses.tsv", RESPONSES)] {
+        hold(name.split('.').next().unwrap(), name, &[whole.into()], |path| {
+            let folder = people.put(name, path);
+            let other =
+                if name == "counts.tsv" { ("responses.tsv", RESPONSES) } else { ("counts.tsv", COUNTS) };
+            fs::write(folder.join(other.0), other.1).unwrap();
+            let hash = |name: &str| sha256_hex(&fs::read(folder.join(name)).unwrap());
+            let text = format!(
+                "{PROVENANCE}[counts]\nsha256 = \"{}\"\n[responses]\nsha256 = \"{}\"\n",
+                hash("counts.tsv"),
+                hash("responses.tsv")
+            );
+            fs::write(folder.join("provenance.toml"), text).unwrap();
+            let _ = find_human_data(&folder.to_string_lossy());
         });
-        people.put(name, &repository(&format!("human_data/isear/{name}")));
     }
 }
+
+const PROVENANCE: &str = r#"schema_version = 1
+id = "mood"
+title = "Mood"
+citation = "nobody"
+counted = "by hand"
+licence = "none"
+kind = "weighted"
+[source]
+description = "made up"
+[columns]
+population_group = "population_group"
+item = ["item"]
+valid = "n_valid"
+missing = "n_missing"
+counts = ["option_1", "option_2", "option_3"]
+"#;
+
+const COUNTS: &str = "population_group\titem\tn_valid\tn_missing\toption_1\toption_2\toption_3\n\
+    north\tcalm\t2\t1\t2.0\t0.0\t0.0\nnorth\tcontent\t3\t0\t1.0\t2.0\t0.0\n\
+    south\tcalm\t2\t0\t0.0\t0.294117647\t1.176470588\nsouth\tcontent\t2\t0\t0.0\t0.0\t1.470588235\n";
+
+const RESPONSES: &str = "population_group\tweight\tcalm\tcontent\nnorth\t1\t\t2\nnorth\t1\t1\t1\nnorth\t1\t1\t2\n\
+    south\t0.5\t2\t3\nsouth\t2\t3\t3\n";
 
 #[test]
 fn tables_of_people_and_tasks() {

@@ -3,6 +3,7 @@
 use super::harness::ImportPlace;
 use respondent::human_data::find_human_data;
 use respondent::output::read_comparisons;
+use respondent::output::records::ComparisonRow;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -208,8 +209,25 @@ fn a_run_is_held_against_imported_people() {
     let book = CODEBOOK.replace("[items.calm]\ncolumn = \"q2\"\nscale = \"agreement\"\nreverse = true\n", "");
     let place = place(&book, PEOPLE);
     place.imported(&[]);
+    let rows = held_against(&place, "counts");
+    assert!(rows.iter().any(|row| row.predictor == "model" && row.n == 3.0));
+    let page = fs::read_to_string(place.path("counts/report.html")).unwrap();
+    assert!(rows.iter().all(|row| row.split_half.is_none()) && !page.contains("people’s halves"));
+
+    fs::write(place.path("book.toml"), book.replace("id = \"pid\"", "id = \"pid\"\nkeep = true")).unwrap();
+    place.imported(&["--force"]);
+    let rows = held_against(&place, "people");
+    // A distance between the halves of three people: 1 against 1 2 or the like.
+    let row = rows.iter().find(|row| row.level == "group" && row.metric == "total_variation").unwrap();
+    assert!((0.5..=1.0).contains(&row.split_half.unwrap()), "{row:?}");
+    let page = fs::read_to_string(place.path("people/report.html")).unwrap();
+    assert!(page.contains("people’s halves") && page.contains("People are drawn whole"));
+}
+
+/// Of a run of one item on the control.
+fn held_against(place: &ImportPlace, out: &str) -> Vec<ComparisonRow> {
     let study = place.path("study");
-    fs::create_dir(&study).unwrap();
+    fs::create_dir_all(&study).unwrap();
     fs::write(
         study.join("study.toml"),
         r#"schema_version = 1
@@ -254,10 +272,9 @@ n = "You live in the north."
     )
     .unwrap();
     let outcome =
-        place.run(&["run", "./study", "--quiet", "--unusable-mass", "0", "--low-mass", "0", "--out", "out"]);
+        place.run(&["run", "./study", "--quiet", "--unusable-mass", "0", "--low-mass", "0", "--out", out]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    let rows = read_comparisons(&place.path("out/comparisons.parquet")).unwrap();
-    assert!(rows.iter().any(|row| row.predictor == "model" && row.n == 3.0));
+    read_comparisons(&place.path(out).join("comparisons.parquet")).unwrap()
 }
 
 /// The example of `human_data/README.md`.
@@ -274,4 +291,74 @@ fn the_readme_s_codebook_is_one() {
     // 1.5 at the lowest, "yes" reversed, and 0.5 at the highest: 4 / 2.5 people.
     let counts = counts(&place, "north", "calm");
     assert!((counts[0] - 1.2).abs() < 1e-8 && (counts[2] - 0.4).abs() < 1e-8, "{counts:?}");
+}
+
+const KEEP: [(&str, &str); 1] = [("id = \"pid\"", "id = \"pid\"\nkeep = true\nweight = \"w\"")];
+
+#[test]
+fn participants_are_kept_without_their_names() {
+    let book = CODEBOOK.replace(KEEP[0].0, KEEP[0].1);
+    let place = place(&book, PEOPLE);
+    let report = place.imported(&[]);
+    assert_eq!((&report["kept_count"], &report["kind"]), (&5.into(), &"weighted".into()));
+    let text = fs::read_to_string(place.path("human_data/mood/responses.tsv")).unwrap();
+    // Reversed as in the counts, in the order of what they say.
+    assert_eq!(
+        text,
+        "population_group\tweight\tcalm\tcontent\nnorth\t1\t\t2\nnorth\t1\t1\t1\nnorth\t1\t1\t2\nsouth\t0.5\t2\t3\nsouth\t2\t3\t3\n"
+    );
+    let folder = place.path("human_data/mood");
+    let data = find_human_data(folder.to_str().unwrap()).unwrap();
+    assert_eq!(data.participants_of("north").unwrap().count(), 3);
+    let shown = place.run(&["humans", "inspect", "mood"]);
+    assert!(shown.stdout.contains("one by one"), "{}", shown.stdout);
+
+    let provenance = fs::read_to_string(folder.join("provenance.toml")).unwrap();
+    let stated = data.responses_sha256.unwrap();
+    let refuse = |old: &str, new: &str, message: &str| {
+        let altered = text.replacen(old, new, 1);
+        assert_ne!(altered, text, "{old}");
+        let hash = respondent::models::sha256_hex(altered.as_bytes());
+        fs::write(folder.join("responses.tsv"), altered).unwrap();
+        let shown = place.run(&["humans", "inspect", "mood"]);
+        assert!(shown.code == 5 && shown.stderr.contains("has the sha256"), "{}", shown.stderr);
+        fs::write(folder.join("provenance.toml"), provenance.replace(&stated, &hash)).unwrap();
+        let shown = place.run(&["humans", "inspect", "mood"]);
+        assert!(shown.code == 5 && shown.stderr.contains(message), "no `{message}`: {}", shown.stderr);
+        fs::write(folder.join("provenance.toml"), &provenance).unwrap();
+    };
+    refuse("\t1\t2\n", "\t1\t3\n", "responses.tsv:1: the responses of `north` to `content` do not add up");
+    refuse("\t3\t3\n", "\t3\t4\n", "responses.tsv:6: `4` is none of 3 options");
+    refuse("\t1\t1\n", "\t1\n", "responses.tsv:3: there are 3 cells below 4 columns");
+    refuse("south\t2", "south\t-2", "responses.tsv:6: the weight `-2` is not a positive number");
+    refuse("calm", "warm", "responses.tsv:1: `warm` is no item of the counts");
+    refuse("calm", "content", "responses.tsv:1: the column `content` is there twice");
+    refuse("weight", "weights", "responses.tsv:1: the columns are population_group, weight");
+    fs::remove_file(folder.join("responses.tsv")).unwrap();
+    let shown = place.run(&["humans", "inspect", "mood"]);
+    assert!(shown.code == 5 && shown.stderr.contains("there is no responses.tsv"), "{}", shown.stderr);
+}
+
+#[test]
+fn rows_of_one_participant_have_to_agree_where_people_are_kept() {
+    let book = format!("{CODEBOOK}\n[long]\nitem = \"item\"\nresponse = \"response\"\n");
+    let book = book.replace(KEEP[0].0, KEEP[0].1);
+    let mut people =
+        "pid,land,w,item,response\na,1,1,q1,2\na,1,1,q2,1\nb,2,2,q1,3\nb,1,2,q2,3\nc,1,1,q1,1\nc,1,2,q2,1\n"
+            .to_owned();
+    for index in 0..100 {
+        people += &format!("p{index},2,1,q1,2\n");
+    }
+    let place = place(&book, &people);
+    let report = place.imported(&[]);
+    let reasons: Vec<&str> =
+        report["bad_rows"].as_array().unwrap().iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "the participant `b` was of another group before, `south`",
+            "the participant `c` had another weight before, 1"
+        ]
+    );
+    assert_eq!(report["kept_count"], 103);
 }

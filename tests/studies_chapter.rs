@@ -52,6 +52,7 @@ fn the_chapter_takes_one_from_a_spreadsheet_to_a_report() {
     assert_eq!((file_count, command_count), (5, 8));
     let page = fs::read_to_string(place.path().join("moods-on-control/report.html")).unwrap();
     assert!(page.contains("Mood of students and retired people"));
+    assert!(page.contains("People are drawn whole"));
     let counts = fs::read_to_string(place.path().join("human_data/mood/counts.tsv")).unwrap();
     assert!(counts.contains("student\ttense\t5\t1\t1\t1\t1\t1\t1\n"), "{counts}");
 }

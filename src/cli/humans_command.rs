@@ -61,7 +61,7 @@ pub struct InspectCommand {
 /// already. The codebook, a TOML file, says which column is what: participants, weights, groups (a column or an expression), items
 /// with their scales, reversed items, what stands for no response; human_data/README.md has all of it. Of a table of means and SDs people are reconstructed, and marked so everywhere. A row that cannot be read so is left out whole, and told with its line in
 /// bad_rows.tsv; more than 5 % of such rows are refused. Participants' names and texts stay in the file: counts leave it, with the
-/// file's sha256. Weighted people count as shares times their effective number (Kish).
+/// file's sha256, and with `keep = true` each one's responses without the name, so that people can be drawn whole. Weighted people count as shares times their effective number (Kish).
 #[derive(Debug, clap::Args)]
 pub struct ImportCommand {
     /// A CSV or TSV file of participants, of counts, or of means and SDs.
@@ -142,6 +142,15 @@ fn import_lines(report: &ImportReport) -> String {
         report.item_count,
         report.kind
     );
+    match (report.kept_count, report.participant_count) {
+        (0, Some(_)) => text.push_str(
+            "counts alone are kept: with keep = true in [participants] intervals would know what goes together in people\n",
+        ),
+        (0, None) => {}
+        (kept, _) => {
+            let _ = writeln!(text, "responses of {} participants are kept, without their ids", count(kept));
+        }
+    }
     let _ = writeln!(
         text,
         "{} rows of no group or item, {} bad rows left out{}",
@@ -166,7 +175,8 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     }
 }
 
-fn people((fewest, most): (f64, f64)) -> String {
+/// People behind an item, over items.
+pub(super) fn fewest_to_most((fewest, most): (f64, f64)) -> String {
     if fewest == most { format!("{most:.0}") } else { format!("{fewest:.0} to {most:.0}") }
 }
 
@@ -180,7 +190,7 @@ fn list_table(entries: &[HumanEntry]) -> String {
             entry.kind.unwrap_or_default().to_owned(),
             entry.group_count.to_string(),
             entry.item_count.to_string(),
-            entry.n.map(people).unwrap_or_default(),
+            entry.n.map(fewest_to_most).unwrap_or_default(),
             printable(&place),
         ]);
     }
@@ -209,16 +219,20 @@ fn set_lines(set: &HumanSet) -> String {
         printable(&set.licence),
         set.sha256
     );
-    let mut table = plain(&["group", "items", "people per item", "missing"]);
+    if let Some(hash) = &set.responses_sha256 {
+        let _ = writeln!(text, "responses one by one: sha256 {hash}\n");
+    }
+    let mut table = plain(&["group", "items", "people per item", "one by one", "missing"]);
     for group in &set.groups {
         table.add_row([
             printable(&group.population_group),
             group.item_count.to_string(),
-            people((group.n_least, group.n_most)),
+            fewest_to_most((group.n_least, group.n_most)),
+            group.participant_count.map_or("-".to_owned(), |count| count.to_string()),
             format!("{:.1} %", 100.0 * group.missing_share),
         ]);
     }
-    align_right(&mut table, 1..4);
+    align_right(&mut table, 1..5);
     let _ = writeln!(text, "{}", table.trim_fmt());
     for caveat in &set.caveats {
         let _ = writeln!(text, "- {}", printable(caveat));

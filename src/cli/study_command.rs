@@ -1,6 +1,7 @@
 //! `respondent study`: which studies there are, a new one, and whether one can be run.
 
 use super::args::EXIT_CODES;
+use super::humans_command::fewest_to_most;
 use super::streams::{print_json, print_out, printable};
 use super::study_import_command::{self, ImportStudyCommand};
 use crate::error::Result;
@@ -169,8 +170,8 @@ fn lines(study: &StudySummary) -> String {
     row(
         "people",
         study.people.as_ref().map_or("none".to_owned(), |people| {
-            let (least, most) = (people.n_least, people.n_most);
-            format!("{}: {} groups, {least:.0} to {most:.0} people an item", people.id, people.group_count)
+            let n = fewest_to_most((people.n_least, people.n_most));
+            format!("{}: {} groups, {n} people an item", people.id, people.group_count)
         }),
     );
     let cells = |count: usize| HumanCount(count as u64);

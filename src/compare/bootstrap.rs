@@ -1,10 +1,11 @@
 //! What the size of the human sample does to a metric: basic bootstrap intervals and the noise floor.
 //! One [`HumanResample`] per group and item, drawn once and used for every predictor.
 
+use super::draws::{Draws, Halves};
+use super::halves::BetweenHalves;
 use super::metric::Metric;
 use super::quantile::quantile;
 use super::replicates::Replicates;
-use super::stream::{Multinomial, stream};
 use super::unit::ComparisonPlan;
 use crate::error::{Error, Result};
 use crate::survey::Marginal;
@@ -39,8 +40,9 @@ pub struct Noise {
 /// floor** is for: pairs of replicates are compared with each other, and 95 % of those distances lie below the
 /// floor. A distance under it shows nothing.
 ///
-/// Weighted counts are resampled as the rounded number of people that they sum to, not by an effective sample
-/// size.
+/// Where participants are known they are drawn whole, each with all responses and with the weight, which is one draw for all items of a
+/// group. Else every item has a sample of its own, of as many people as the counts sum to, rounded: weighted ones are stored as their
+/// effective number (Kish).
 #[derive(Debug, Clone)]
 pub struct HumanResample {
     n: f64,
@@ -51,40 +53,47 @@ pub struct HumanResample {
     /// Numerators of each metric between pairs of replicates; \[metric\]\[R\].
     null_numerators: Vec<Vec<f64>>,
     noise: Vec<Noise>,
+    halves: Option<BetweenHalves>,
 }
 
 impl HumanResample {
-    /// Draws `plan.replicate_count` pairs of samples of n people. The stream is keyed by the plan's seed, the
-    /// group and the item; its first draws are the same whatever the number of replicates. `values` are the
-    /// scale's, one per count.
+    /// Draws `plan.replicate_count` pairs of samples of n people from the counts. `values` are the scale's, one per count.
     ///
     /// # Errors
     /// Kind `HumanData` when counts are negative, not finite, sum to less than one person or do not fit
     /// `values`, or when `values` do not increase; `Usage` when the plan cannot show an interval.
     pub fn draw(marginal: &Marginal, values: &[f64], plan: &ComparisonPlan) -> Result<Self> {
         plan.check()?;
+        check_counts(marginal, values.len())?;
+        Self::from_draws(marginal, values, &Draws::of_counts(marginal, plan), None)
+    }
+
+    /// From samples of these people, and halves where there are any.
+    ///
+    /// # Errors
+    /// As [`HumanResample::draw`].
+    pub(super) fn from_draws(
+        marginal: &Marginal,
+        values: &[f64],
+        draws: &Draws,
+        halves: Option<&Halves>,
+    ) -> Result<Self> {
         let positions =
             positions(values).ok_or_else(|| refuse(marginal, "needs a scale of increasing values"))?;
         let n = check_counts(marginal, values.len())?;
         let observed: Vec<f64> = marginal.counts.iter().map(|count| count / n).collect();
-        let survey = Multinomial::new(&marginal.counts, n.round() as usize);
-        let mut rng = stream(plan.seed, &marginal.population_group, &marginal.item);
-        let mut rows = vec![0.0; plan.replicate_count * values.len()];
-        let mut twin = vec![0.0; values.len()];
-        let mut null_numerators = vec![Vec::with_capacity(plan.replicate_count); Metric::ALL.len()];
-        for row in rows.chunks_exact_mut(values.len()) {
-            survey.draw(&mut rng, row);
-            survey.draw(&mut rng, &mut twin);
-            for (metric, numerators) in Metric::ALL.into_iter().zip(&mut null_numerators) {
-                numerators.push(metric.numerator(&twin, row, &positions));
-            }
-        }
-        let replicates = Replicates::new(&positions, &rows);
+        let numerators_of = |metric: Metric| {
+            let pairs = draws.twins.chunks_exact(values.len()).zip(draws.rows.chunks_exact(values.len()));
+            pairs.map(|(twin, row)| metric.numerator(twin, row, &positions)).collect::<Vec<f64>>()
+        };
+        let null_numerators: Vec<Vec<f64>> = Metric::ALL.into_iter().map(numerators_of).collect();
+        let replicates = Replicates::new(&positions, &draws.rows);
+        let halves = halves.map(|halves| BetweenHalves::new(halves, &positions));
         let noise_of = |(metric, numerators): (Metric, &Vec<f64>)| {
             noise_between(metric, numerators, replicates.denominators(metric))
         };
         let noise = Metric::ALL.into_iter().zip(&null_numerators).map(noise_of).collect();
-        Ok(HumanResample { n, observed, positions, replicates, null_numerators, noise })
+        Ok(HumanResample { n, observed, positions, replicates, null_numerators, noise, halves })
     }
 
     /// People behind the distribution.
@@ -113,6 +122,11 @@ impl HumanResample {
     /// What the metric shows between two samples of n people from this distribution.
     pub fn noise(&self, metric: Metric) -> Noise {
         self.noise[metric as usize]
+    }
+
+    /// People against people, half against half; `None` where participants are not known.
+    pub(super) fn halves(&self) -> Option<&BetweenHalves> {
+        self.halves.as_ref()
     }
 
     pub(super) fn positions(&self) -> &[f64] {

@@ -3,12 +3,13 @@
 use super::baselines::HumanTable;
 use super::bootstrap::HumanResample;
 use super::condition_means::{CultureContrast, MeanAgreement, PeopleMeans, condition_means};
+use super::draws::{Draws, Halves};
 use super::fit::{Fit, fits, p_value};
 use super::persona_swap::{AskedPersonas, PersonaSwap, Steerability, steerability};
 use super::profile::{Condition, Entry, Group, Profile};
-use super::unit::{Comparison, ComparisonPlan, ModelUnit, Predictor};
+use super::unit::{Comparison, ComparisonPlan, ModelUnit, People, Predictor};
 use crate::error::{Error, Result};
-use crate::survey::Marginal;
+use crate::survey::{Marginal, Participants};
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ pub struct Compared {
 /// Holds every unit, and the baselines, against the people of its population group.
 ///
 /// `scale_values` has the option values of every item's scale; `run_groups` are the groups that `other_group`
-/// may be made of, `pooled` is made of all that `marginals` has. A unit without people (no marginal, or
+/// may be made of, `pooled` is made of all marginals. A unit without people (no marginal, or
 /// nobody responded) has no rows; one without a distribution has none of its own but is counted in its
 /// group's. A group row averages the items that its predictor has a distribution for.
 ///
@@ -41,19 +42,19 @@ pub struct Compared {
 /// or does not fit its scale; `Usage` when the plan cannot show an interval; and what `take` ends with.
 pub fn compare(
     units: &[ModelUnit],
-    marginals: &[Marginal],
+    people: People,
     scale_values: &BTreeMap<String, Vec<f64>>,
     run_groups: &[String],
     plan: &ComparisonPlan,
     take: &mut dyn FnMut(Vec<Comparison>) -> Result<()>,
 ) -> Result<Compared> {
     plan.check()?;
-    let table = HumanTable::new(marginals, scale_values)?;
+    let table = HumanTable::new(people.marginals, scale_values)?;
     let ordered = tested(in_order(units, scale_values)?, &table, plan);
     let personas = AskedPersonas::new(units);
-    let (mut people, mut swaps) = (BTreeMap::new(), Vec::new());
+    let (mut means, mut swaps) = (BTreeMap::new(), Vec::new());
     for of_group in ordered.chunk_by(|a, b| a.unit.population_group == b.unit.population_group) {
-        let group = draw_group(of_group, &table, scale_values, plan)?;
+        let group = draw_group(of_group, &table, people.participants, scale_values, plan)?;
         let mut profiles: Vec<Profile> = of_group
             .chunk_by(|a, b| compare_conditions(a.unit, b.unit) == Ordering::Equal)
             .map(|of_condition| model_profile(of_condition, &group))
@@ -69,10 +70,10 @@ pub fn compare(
         let samples = group.items.iter().copied().zip(&group.people).collect();
         swaps.extend(personas.swaps(group.population_group, &samples));
         for (item, sample) in group.items.iter().zip(&group.people) {
-            people.insert((group.population_group, *item), PeopleMeans::new(sample));
+            means.insert((group.population_group, *item), PeopleMeans::new(sample));
         }
     }
-    let (mean_agreements, culture_contrasts) = condition_means(units, &people);
+    let (mean_agreements, culture_contrasts) = condition_means(units, &means);
     Ok(Compared {
         mean_agreements,
         culture_contrasts,
@@ -85,6 +86,7 @@ pub fn compare(
 fn draw_group<'a>(
     units: &[TestedUnit<'a>],
     table: &HumanTable,
+    participants: &[Participants],
     scale_values: &BTreeMap<String, Vec<f64>>,
     plan: &ComparisonPlan,
 ) -> Result<Group<'a>> {
@@ -93,13 +95,42 @@ fn draw_group<'a>(
     items.sort_unstable();
     items.dedup();
     items.retain(|item| table.marginal(population_group, item).is_some());
-    let draw = |item: &&str| {
-        let marginal =
-            table.marginal(population_group, item).expect("items without people were left out above");
-        HumanResample::draw(marginal, &scale_values[*item], plan)
+    let marginals: Vec<&Marginal> = items
+        .iter()
+        .map(|item| table.marginal(population_group, item).expect("items without people were left out above"))
+        .collect();
+    let one_by_one = participants.iter().find(|people| people.population_group == population_group);
+    let people = match one_by_one {
+        Some(participants) => draw_people(participants, &marginals, scale_values, plan)?,
+        None => {
+            let draw =
+                |marginal: &&Marginal| HumanResample::draw(marginal, &scale_values[&marginal.item], plan);
+            marginals.par_iter().map(draw).collect::<Result<Vec<HumanResample>>>()?
+        }
     };
-    let people = items.par_iter().map(draw).collect::<Result<Vec<HumanResample>>>()?;
     Ok(Group { population_group, items, people })
+}
+
+/// One group's items from people who are drawn whole.
+fn draw_people(
+    people: &Participants,
+    marginals: &[&Marginal],
+    scale_values: &BTreeMap<String, Vec<f64>>,
+    plan: &ComparisonPlan,
+) -> Result<Vec<HumanResample>> {
+    if let Some(without) = marginals.iter().find(|marginal| !people.has_responses(&marginal.item)) {
+        let (group, item) = (&people.population_group, &without.item);
+        return Err(Error::human_data(format!("none of the participants of {group} responded to {item}")));
+    }
+    let items: Vec<(&str, usize)> =
+        marginals.iter().map(|marginal| (marginal.item.as_str(), marginal.counts.len())).collect();
+    let draws = Draws::of_people(people, &items, plan);
+    let halves = Halves::of_people(people, &items, plan);
+    let drawn = marginals.par_iter().zip(draws).zip(halves);
+    let sample = |((marginal, draws), halves): ((&&Marginal, Draws), Halves)| {
+        HumanResample::from_draws(marginal, &scale_values[&marginal.item], &draws, Some(&halves))
+    };
+    drawn.map(sample).collect()
 }
 
 /// A unit with the test of its fit, where it has one.

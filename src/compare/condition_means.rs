@@ -2,6 +2,7 @@
 //! range, so that scales can be put beside each other.
 
 use super::bootstrap::{HumanResample, Interval, basic_interval};
+use super::halves::stepped_up;
 use super::metric::Metric;
 use super::quantile::quantile;
 use super::replicates::mean;
@@ -31,6 +32,9 @@ pub struct MeanAgreement {
     pub interval: Option<Interval>,
     /// Median of r between two samples of the same people: no model can be expected to do better.
     pub ceiling: Option<f64>,
+    /// Where participants are known: r between the means of one half of the people and the other, the median over splits, stepped up to all of
+    /// them by Spearman and Brown's formula.
+    pub split_half: Option<f64>,
 }
 
 /// What sets one group apart from another, by the model and by people, in one condition.
@@ -64,6 +68,8 @@ pub(super) struct PeopleMeans {
     /// Of samples drawn from them; \[R\], and a second time.
     replicates: Vec<f64>,
     twins: Vec<f64>,
+    /// Of halves of them, where participants are known; \[S\].
+    halves: Vec<Option<[f64; 2]>>,
 }
 
 impl PeopleMeans {
@@ -75,6 +81,7 @@ impl PeopleMeans {
             observed: mean(people.observed(), people.positions()),
             replicates: replicates.to_vec(),
             twins: replicates.iter().zip(apart).map(|(mean, apart)| mean + apart).collect(),
+            halves: people.halves().map_or(Vec::new(), |halves| halves.means().to_vec()),
         }
     }
 }
@@ -138,6 +145,13 @@ fn agreement(condition: &Condition, people: &People) -> MeanAgreement {
     let mut between: Vec<f64> = (0..replicate_count)
         .filter_map(|r| correlation(&each(&|means| means.twins[r]), &each(&|means| means.replicates[r])))
         .collect();
+    let split_count = of_people.first().map_or(0, |means| means.halves.len());
+    let between_halves = |split: usize| {
+        let pairs: Vec<[f64; 2]> = of_people.iter().filter_map(|means| means.halves[split]).collect();
+        let [first, second] = [0, 1].map(|half| pairs.iter().map(|pair| pair[half]).collect::<Vec<f64>>());
+        correlation(&first, &second)
+    };
+    let mut halves: Vec<f64> = (0..split_count).filter_map(between_halves).collect();
     MeanAgreement {
         population_group: unit.population_group.clone(),
         persona: unit.persona.clone(),
@@ -147,6 +161,7 @@ fn agreement(condition: &Condition, people: &People) -> MeanAgreement {
         correlation: value,
         interval: value.and_then(|value| basic_interval(value, &mut drawn, (-1.0, 1.0))),
         ceiling: quantile(&mut between, 0.5),
+        split_half: stepped_up(&mut halves),
     }
 }
 

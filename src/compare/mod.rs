@@ -3,7 +3,7 @@
 //!
 //! [`compare`] makes every row: each of the [`Metric`]s for the model and four baselines, item by item and as
 //! the mean over a group's items, with a 95 % bootstrap interval over the human sample and a noise floor at
-//! its size ([`HumanResample`]); tests that people were drawn from the model; whether means go together; and what personas are worth.
+//! its size ([`HumanResample`]), person by person where each one's responses are known; tests that people were drawn from the model; whether means go together; and what personas are worth.
 
 pub mod distances;
 
@@ -18,6 +18,10 @@ mod metric;
 mod quantile;
 
 mod stream;
+
+mod draws;
+
+mod halves;
 
 mod replicates;
 
@@ -49,7 +53,7 @@ pub use diversity::{Diversity, DiversityTally, FACTOR_COUNT, SHARP_MASS};
 pub use fit::FALSE_DISCOVERY_RATE;
 pub use metric::Metric;
 pub use persona_swap::{PersonaSwap, Steerability};
-pub use unit::{Comparison, ComparisonPlan, Level, ModelUnit, Predictor};
+pub use unit::{Comparison, ComparisonPlan, Level, ModelUnit, People, Predictor};
 
 #[cfg(test)]
 mod tests;

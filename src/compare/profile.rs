@@ -2,6 +2,7 @@
 
 use super::bootstrap::{HumanResample, Interval, Noise, interval_of, noise_between};
 use super::fit::{Fit, told_apart_share};
+use super::halves::Ratios;
 use super::metric::Metric;
 use super::quantile::quantile;
 use super::unit::{Comparison, Level, Predictor};
@@ -49,9 +50,9 @@ impl Profile<'_> {
     /// Rows of each item in the order of the entries, then those of the group; metrics in the order of
     /// [`Metric::ALL`].
     ///
-    /// At the level of the group replicate r of every item makes one replicate of the mean, as if each item
-    /// had been put to people of its own. Where the same people responded to all items, which marginals
-    /// cannot show, their responses may go together, and then the true interval is wider.
+    /// At the level of the group replicate r of every item makes one replicate of the mean. Where participants are known these are the same
+    /// people; else it is as if each item had been put to people of its own, and where the same people responded to all items, which
+    /// marginals cannot show, their responses may go together: then the true interval is wider.
     pub(super) fn compare(&self, group: &Group) -> Vec<Comparison> {
         let mut rows = Vec::with_capacity(Metric::ALL.len() * (self.entries.len() + 1));
         let mut totals: Vec<Tally> = Vec::new();
@@ -119,6 +120,7 @@ impl Profile<'_> {
             interval: estimate.interval,
             noise_floor: estimate.noise.floor,
             noise_mean: estimate.noise.mean,
+            split_half: estimate.split_half,
             n: 0.0,
             cell_count: 0,
             unusable_count: 0,
@@ -140,6 +142,8 @@ pub(super) struct Tally {
     denominators: Vec<f64>,
     /// Between two samples of people; over the same denominators; \[R\].
     null_numerators: Vec<f64>,
+    /// Between halves of the people, where participants are known.
+    halves: Option<Ratios>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +151,7 @@ struct Estimate {
     value: f64,
     interval: Interval,
     noise: Noise,
+    split_half: Option<f64>,
 }
 
 impl Tally {
@@ -166,6 +171,7 @@ impl Tally {
             numerators,
             denominators: replicates.denominators(metric).to_vec(),
             null_numerators: people.null_numerators(metric).to_vec(),
+            halves: people.halves().map(|halves| halves.ratios(metric).clone()),
         }
     }
 
@@ -178,6 +184,9 @@ impl Tally {
         add(&mut self.numerators, &other.numerators);
         add(&mut self.denominators, &other.denominators);
         add(&mut self.null_numerators, &other.null_numerators);
+        if let (Some(total), Some(terms)) = (&mut self.halves, &other.halves) {
+            total.add(terms);
+        }
     }
 
     pub(super) fn metric(&self) -> Metric {
@@ -202,7 +211,8 @@ impl Tally {
         let interval = interval_of(self.metric, value, &self.numerators, &self.denominators)?;
         let noise =
             noise.unwrap_or_else(|| noise_between(self.metric, &self.null_numerators, &self.denominators));
-        Some(Estimate { value, interval, noise })
+        let split_half = self.halves.as_ref().and_then(|halves| halves.distance(self.metric));
+        Some(Estimate { value, interval, noise, split_half })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The comparison as a whole: coverage, noise floors at known sizes, rows, and independence of order and
 //! threads.
 
+mod participants;
 mod whole;
 
 use super::condition_means::correlation;

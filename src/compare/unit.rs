@@ -3,7 +3,7 @@
 use super::bootstrap::Interval;
 use super::metric::Metric;
 use crate::error::{Error, Result};
-use crate::survey::ResponseDistribution;
+use crate::survey::{Marginal, Participants, ResponseDistribution};
 
 /// A model's distribution for one persona and item in one language, format and temperature: the mean over
 /// option orders.
@@ -21,6 +21,15 @@ pub struct ModelUnit {
     pub cell_count: u32,
     /// Cells left out because they were unusable.
     pub unusable_count: u32,
+}
+
+/// The people that models are held against.
+#[derive(Debug, Clone, Copy)]
+pub struct People<'a> {
+    /// One per population group × item.
+    pub marginals: &'a [Marginal],
+    /// The same people one by one, for the groups in which that is known.
+    pub participants: &'a [Participants],
 }
 
 /// How uncertainty is worked out.
@@ -133,6 +142,10 @@ pub struct Comparison {
     pub noise_floor: f64,
     /// Mean of that distance.
     pub noise_mean: f64,
+    /// Mean of the metric's distance from "no difference" between one half of the people and the other, over random splits; `None` where
+    /// participants are not known, and for a metric that compares nothing. A half is half as many people: of itself this is wider than the
+    /// noise of all of them.
+    pub split_half: Option<f64>,
     /// People behind the human distribution; at [`Level::Group`] the median over the items that are averaged.
     pub n: f64,
     /// Cells averaged into the model's distribution, at [`Level::Group`] over all items; 0 for baselines.

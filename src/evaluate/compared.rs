@@ -2,7 +2,8 @@
 
 use super::RunPlan;
 use crate::compare::{
-    Comparison, ComparisonPlan, CultureContrast, MeanAgreement, ModelUnit, PersonaSwap, Steerability, compare,
+    Comparison, ComparisonPlan, CultureContrast, MeanAgreement, ModelUnit, People, PersonaSwap, Steerability,
+    compare,
 };
 use crate::error::Result;
 use crate::human_data::HumanData;
@@ -37,7 +38,8 @@ pub fn compared_run(
     let settings = ComparisonPlan { tests_fit: data.kind.knows_responses(), ..plan.settings.comparison() };
     let row = rows(plan, data);
     let mut take = |comparisons: Vec<Comparison>| comparisons.into_iter().map(&row).try_for_each(&mut *take);
-    let found = compare(units, &data.marginals, &values, &run_groups(plan), &settings, &mut take)?;
+    let people = People { marginals: &data.marginals, participants: &data.participants };
+    let found = compare(units, people, &values, &run_groups(plan), &settings, &mut take)?;
     Ok(ComparedRun {
         mean_agreements: found.mean_agreements.into_iter().map(agreement_card).collect(),
         culture_contrasts: found.culture_contrasts.into_iter().map(contrast_card).collect(),
@@ -69,6 +71,7 @@ fn rows<'a>(plan: &'a RunPlan, data: &'a HumanData) -> impl Fn(Comparison) -> Co
         interval_low: comparison.interval.low,
         interval_high: comparison.interval.high,
         noise_floor: comparison.noise_floor,
+        split_half: comparison.split_half,
         n: comparison.n,
         human_kind: data.kind.name().to_owned(),
         cell_count: comparison.cell_count,
@@ -90,6 +93,7 @@ fn agreement_card(found: MeanAgreement) -> MeanAgreementCard {
         interval_low: found.interval.map(|interval| interval.low),
         interval_high: found.interval.map(|interval| interval.high),
         ceiling: found.ceiling,
+        split_half: found.split_half,
     }
 }
 
@@ -151,7 +155,11 @@ pub fn human_card(plan: &RunPlan, data: &HumanData) -> HumanDataCard {
             counts: marginal.counts.clone(),
             missing_count: marginal.missing_count,
         });
-        HumanGroupCard { items: items.collect(), population_group: group }
+        HumanGroupCard {
+            participant_count: data.participants_of(&group).map(|people| people.count() as u64),
+            items: items.collect(),
+            population_group: group,
+        }
     };
     HumanDataCard {
         id: data.id.clone(),

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::human_data::{HumanData, find_human_data};
+use crate::survey::Participants;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ pub struct HumanSet {
     pub kind: &'static str,
     pub caveats: Vec<String>,
     pub sha256: String,
+    /// Of the people one by one, where they are kept.
+    pub responses_sha256: Option<String>,
     pub groups: Vec<GroupSummary>,
 }
 
@@ -22,6 +25,8 @@ pub struct HumanSet {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupSummary {
     pub population_group: String,
+    /// People known one by one; null where counts are all that is known.
+    pub participant_count: Option<usize>,
     pub item_count: usize,
     /// Fewest and most people who responded to an item; effective numbers where people are weighted.
     pub n_least: f64,
@@ -44,6 +49,7 @@ pub fn human_set(name_or_path: &str) -> Result<HumanSet> {
         kind: data.kind.name(),
         caveats: data.caveats,
         sha256: data.sha256,
+        responses_sha256: data.responses_sha256,
         groups,
     })
 }
@@ -57,9 +63,9 @@ fn group_summaries(data: &HumanData) -> Vec<GroupSummary> {
     }
     let summary =
         |(group, (item_count, n_least, n_most, missing, valid)): (&str, (usize, f64, f64, f64, f64))| {
-            let population_group = group.to_owned();
             GroupSummary {
-                population_group,
+                population_group: group.to_owned(),
+                participant_count: data.participants_of(group).map(Participants::count),
                 item_count,
                 n_least,
                 n_most,

@@ -120,22 +120,27 @@ fn signs(hypothesis: &Hypothesis) -> Vec<f64> {
 }
 
 /// The cells of one contrast.
-struct Chosen {
+struct Chosen<'a> {
     /// Of the strata, by index; empty for a single one.
     labels: Vec<String>,
     cells: Vec<ContrastCell>,
-    people: Vec<PeopleSample>,
+    people: Vec<PeopleSample<'a>>,
 }
 
-impl Chosen {
+impl<'a> Chosen<'a> {
     fn new(
-        plan: &RunPlan,
-        people: Option<&HumanData>,
-        responses: &[CellResponse],
-        hypothesis: &Hypothesis,
+        plan: &'a RunPlan,
+        people: Option<&'a HumanData>,
+        responses: &'a [CellResponse],
+        hypothesis: &'a Hypothesis,
     ) -> Self {
-        let mut builder =
-            Builder { plan, hypothesis, samples: people_samples(people), chosen: BTreeMap::new() };
+        let mut builder = Builder {
+            plan,
+            hypothesis,
+            data: people,
+            samples: people_samples(people),
+            chosen: BTreeMap::new(),
+        };
         let all_temperatures = speaks_of_temperature(hypothesis);
         let asked = || responses.iter().filter(move |one| all_temperatures || one.temperature == 1.0);
         let pairs = pairs(plan, hypothesis, asked());
@@ -189,6 +194,7 @@ fn people_samples(people: Option<&HumanData>) -> People<'_> {
 struct Builder<'a> {
     plan: &'a RunPlan,
     hypothesis: &'a Hypothesis,
+    data: Option<&'a HumanData>,
     samples: People<'a>,
     /// Stratum to cells.
     chosen: BTreeMap<String, Vec<Placed<'a>>>,
@@ -266,7 +272,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Strata with a cell on every side, numbered.
-    fn finish(self) -> Chosen {
+    fn finish(self) -> Chosen<'a> {
         let side_count = signs(self.hypothesis).len();
         let study = &self.plan.study;
         let mut prompts = BTreeMap::new();
@@ -285,7 +291,11 @@ impl<'a> Builder<'a> {
                 let situation = number(&mut situations, situation(item));
                 let sample = placed.people.map(|key| {
                     *people.entry(key).or_insert_with(|| {
-                        found.people.push(PeopleSample { counts: self.samples[&key].to_vec() });
+                        let participants = self.data.and_then(|data| data.participants_of(key.0));
+                        found.people.push(PeopleSample {
+                            counts: self.samples[&key].to_vec(),
+                            participants: participants.map(|people| (people, key.1)),
+                        });
                         found.people.len() - 1
                     })
                 });

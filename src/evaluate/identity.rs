@@ -20,6 +20,7 @@ pub(super) fn inputs(plan: &RunPlan, speaker: &Speaker, weights_sha256: &str) ->
         template_sha256: speaker.template_sha256.clone(),
         study_sha256: plan.study.sha256.clone(),
         human_data_sha256: plan.human_data.as_ref().map(|data| data.sha256.clone()),
+        human_responses_sha256: plan.human_data.as_ref().and_then(|data| data.responses_sha256.clone()),
     }
 }
 

@@ -7,19 +7,22 @@ mod import;
 mod list;
 mod max_entropy;
 mod new;
+mod participants;
 mod provenance;
 #[cfg(test)]
 mod tests;
 
 use crate::data_folder::{DataFolder, EmbeddedFolder};
 use crate::error::{ErrorKind, Result};
-use crate::survey::Marginal;
+use crate::survey::{Marginal, Participants};
 use std::path::{Path, PathBuf};
 
 pub use import::{BadRow, ImportReport, ImportSettings, codebook_schema, import_people};
 pub use list::{HumanEntry, list_human_data};
 pub use new::{NewHumanData, NewRow, NewSource, Target};
 pub use provenance::HumanKind;
+
+use participants::RESPONSES_FILE;
 
 const PROVENANCE_FILE: &str = "provenance.toml";
 const COUNTS_FILE: &str = "counts.tsv";
@@ -43,8 +46,12 @@ pub struct HumanData {
     pub kind: HumanKind,
     /// One per population group × item.
     pub marginals: Vec<Marginal>,
+    /// The people one by one, by group; none where the data set keeps counts alone.
+    pub participants: Vec<Participants>,
     /// Of the counts file, hex.
     pub sha256: String,
+    /// Of the file of responses, where there is one.
+    pub responses_sha256: Option<String>,
     pub title: String,
     /// What was counted, and from what.
     pub counted: String,
@@ -62,6 +69,11 @@ impl HumanData {
         let wanted =
             |marginal: &&Marginal| marginal.population_group == population_group && marginal.item == item;
         self.marginals.iter().find(wanted)
+    }
+
+    /// A group's people one by one, where that is known.
+    pub fn participants_of(&self, population_group: &str) -> Option<&Participants> {
+        self.participants.iter().find(|group| group.population_group == population_group)
     }
 }
 
@@ -82,9 +94,24 @@ pub fn find_human_data(name_or_path: &str) -> Result<HumanData> {
     let file = folder.require(PROVENANCE_FILE)?;
     let provenance = provenance::read(&file)?;
     let counts_file = folder.require(COUNTS_FILE)?;
-    provenance.check_hash(&file, &counts_file)?;
-    let (marginals, marginal_lines) =
+    provenance.counts.check_hash(&file, &counts_file)?;
+    let (marginals, marginal_lines): (Vec<Marginal>, _) =
         counts::read(&counts_file, &provenance.columns, provenance.kind)?.into_iter().unzip();
+    let responses = match &provenance.responses {
+        Some(stated) => {
+            let responses = folder.read_up_to(RESPONSES_FILE, participants::BYTES_MAX)?;
+            let missing =
+                || file.refuse(stated.sha256.span(), format!("there is no {RESPONSES_FILE} beside this"));
+            let responses = responses.ok_or_else(missing)?;
+            stated.check_hash(&file, &responses)?;
+            Some(responses)
+        }
+        None => None,
+    };
+    let participants = match &responses {
+        Some(responses) => participants::read(responses, &marginals, provenance.kind)?,
+        None => Vec::new(),
+    };
     Ok(HumanData {
         id: provenance.id.into_inner(),
         title: provenance.title.into_inner(),
@@ -95,6 +122,8 @@ pub fn find_human_data(name_or_path: &str) -> Result<HumanData> {
         kind: provenance.kind,
         marginals,
         marginal_lines,
+        participants,
+        responses_sha256: responses.map(|responses| responses.sha256()),
         sha256: counts_file.sha256(),
         path: counts_file.path,
     })

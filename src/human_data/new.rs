@@ -1,9 +1,11 @@
 //! A data set's folder: counts, provenance, and whatever goes with them. Written aside, and put in place whole.
 
+use super::participants::text_of;
 use super::provenance::HumanKind;
-use super::{COUNTS_FILE, PROVENANCE_FILE};
+use super::{COUNTS_FILE, PROVENANCE_FILE, RESPONSES_FILE};
 use crate::data_folder::sha256;
 use crate::error::{Error, Result};
+use crate::survey::Participants;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,6 +68,8 @@ pub struct NewHumanData {
     /// The file that it was made from.
     pub source: NewSource,
     pub rows: Vec<NewRow>,
+    /// The same people one by one; none where they are not known, or not to be kept.
+    pub participants: Vec<Participants>,
 }
 
 pub struct NewSource {
@@ -98,8 +102,12 @@ impl NewHumanData {
     /// Kind `Output`.
     pub fn write(&self, target: &Target, more: &[(&str, &str)]) -> Result<()> {
         let counts = self.counts_text();
-        let provenance = self.provenance_text(&counts)?;
-        target.put(&[&[(COUNTS_FILE, counts.as_str()), (PROVENANCE_FILE, &provenance)], more].concat())
+        let responses = (!self.participants.is_empty()).then(|| text_of(&self.participants));
+        let provenance = self.provenance_text(&counts, responses.as_deref())?;
+        let mut files = vec![(COUNTS_FILE, counts.as_str()), (PROVENANCE_FILE, &provenance)];
+        files.extend(responses.as_deref().map(|text| (RESPONSES_FILE, text)));
+        files.extend(more);
+        target.put(&files)
     }
 
     fn columns(&self) -> Vec<String> {
@@ -124,7 +132,7 @@ impl NewHumanData {
         text
     }
 
-    fn provenance_text(&self, counts: &str) -> Result<String> {
+    fn provenance_text(&self, counts: &str, responses: Option<&str>) -> Result<String> {
         let text = |text: &str| Value::String(text.to_owned());
         let texts = |texts: &[String]| Value::Array(texts.iter().map(|one| text(one)).collect());
         let entries = [
@@ -156,7 +164,12 @@ impl NewHumanData {
                 ]),
             ),
         ];
-        toml::to_string(&table(entries))
+        let mut entries = table(entries);
+        if let (Some(responses), Value::Table(entries)) = (responses, &mut entries) {
+            let hash = table([("sha256", text(&sha256(responses.as_bytes())))]);
+            entries.insert("responses".to_owned(), hash);
+        }
+        toml::to_string(&entries)
             .map_err(|source| Error::output("the provenance cannot be written").because(source))
     }
 }

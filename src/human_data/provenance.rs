@@ -24,7 +24,9 @@ pub(super) struct Provenance {
     pub caveats: Vec<String>,
     /// What was counted; kept for the reader, who may hold the same file.
     pub source: Source,
-    pub counts: Counts,
+    pub counts: FileHash,
+    /// Of `responses.tsv`, where people are known one by one.
+    pub responses: Option<FileHash>,
     pub columns: Columns,
 }
 
@@ -70,7 +72,7 @@ pub(super) struct Source {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Counts {
+pub(super) struct FileHash {
     pub sha256: Spanned<String>,
 }
 
@@ -94,17 +96,20 @@ impl Columns {
     }
 }
 
-impl Provenance {
+impl FileHash {
+    /// `file` is the provenance.
+    ///
     /// # Errors
-    /// When the counts are not those that were described.
-    pub fn check_hash(&self, file: &TextFile, counts_file: &TextFile) -> Result<()> {
-        let (stated, found) = (self.counts.sha256.as_ref(), counts_file.sha256());
+    /// When what was described is not what is there.
+    pub fn check_hash(&self, file: &TextFile, described: &TextFile) -> Result<()> {
+        let (stated, found) = (self.sha256.as_ref(), described.sha256());
         if *stated == found {
             return Ok(());
         }
-        let message = format!("counts.tsv has the sha256 {found}, not the {stated} stated here");
-        Err(file.refuse(self.counts.sha256.span(), message).hint(
-            "the counts were altered, or their line endings were: restore the file, or if the change was meant, state its new hash",
+        let name = described.path.file_name().unwrap_or_default().to_string_lossy();
+        let message = format!("{name} has the sha256 {found}, not the {stated} stated here");
+        Err(file.refuse(self.sha256.span(), message).hint(
+            "the file was altered, or their line endings were: restore the file, or if the change was meant, state its new hash",
         ))
     }
 }
@@ -117,13 +122,15 @@ pub(super) fn read(file: &TextFile) -> Result<Provenance> {
         let message = format!("this program reads schema_version {SCHEMA_VERSION}");
         return Err(file.refuse(provenance.schema_version.span(), message));
     }
-    let Provenance { id, title, citation, counted, licence, source, counts, columns, .. } = &provenance;
+    let Provenance { id, title, citation, counted, licence, source, counts, responses, columns, .. } =
+        &provenance;
     let texts = [id, title, citation, counted, licence, &source.description];
     if let Some(empty) = texts.into_iter().chain(columns.names()).find(|text| text.as_ref().trim().is_empty())
     {
         return Err(file.refuse(empty.span(), "this text is empty"));
     }
-    for hash in [&counts.sha256].into_iter().chain(&source.sha256) {
+    let responses = responses.as_ref().map(|responses| &responses.sha256);
+    for hash in [&counts.sha256].into_iter().chain(&source.sha256).chain(responses) {
         let lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if hash.as_ref().len() != 64 || !hash.as_ref().bytes().all(lower_hex) {
             return Err(file.refuse(hash.span(), "a sha256 is 64 lower-case hexadecimal digits"));

@@ -17,6 +17,7 @@ pub fn manifest() -> RunManifest {
             template_sha256: hash("d"),
             study_sha256: hash("e"),
             human_data_sha256: Some(hash("f")),
+            human_responses_sha256: None,
         },
         versions: BTreeMap::from([("respondent".to_owned(), "0.1.0".to_owned())]),
         model: ModelCard {
@@ -96,6 +97,7 @@ fn human_data() -> HumanDataCard {
     };
     let group = |name: &str, counts: &[f64]| HumanGroupCard {
         population_group: name.to_owned(),
+        participant_count: None,
         items: vec![item("anger_intensity", counts), item("shame_intensity", counts)],
     };
     HumanDataCard {

@@ -1,4 +1,4 @@
-//! The rows and the manifest of a result folder, version 5. Plain data: no Arrow, no Parquet.
+//! The rows and the manifest of a result folder, version 6. Plain data: no Arrow, no Parquet.
 
 mod rows;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when the meaning or the name of a column changes.
-pub const FORMAT_VERSION: u32 = 5;
+pub const FORMAT_VERSION: u32 = 6;
 
 /// `manifest.json`: written last; a folder without it is unfinished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,7 +81,11 @@ pub struct Identity {
     /// Of the chat template's text; of the empty string for a model without one.
     pub template_sha256: String,
     pub study_sha256: String,
+    /// Of the counts.
     pub human_data_sha256: Option<String>,
+    /// Of the responses of people one by one, where they are known.
+    #[serde(default)]
+    pub human_responses_sha256: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,6 +191,8 @@ fn counted() -> String {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HumanGroupCard {
     pub population_group: String,
+    /// People known one by one, who are drawn whole; null where counts are all that is known.
+    pub participant_count: Option<u64>,
     pub items: Vec<HumanItemCard>,
 }
 
@@ -285,6 +291,8 @@ pub struct MeanAgreementCard {
     pub interval_high: Option<f64>,
     /// Median of r between two samples of the same people.
     pub ceiling: Option<f64>,
+    /// Between halves of the participants, stepped up to all (Spearman-Brown); null where they are not known.
+    pub split_half: Option<f64>,
 }
 
 /// See `compare::CultureContrast`. Means are shares of each scale's range.

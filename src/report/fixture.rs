@@ -178,6 +178,7 @@ fn manifest(shape: &Shape) -> RunManifest {
     };
     let groups = GROUPS.iter().enumerate().map(|(index, (name, _))| HumanGroupCard {
         population_group: (*name).to_owned(),
+        participant_count: None,
         items: items().map(|of| item(index, of)).collect(),
     });
     if let Some(data) = &mut manifest.study.human_data {
@@ -343,6 +344,7 @@ fn group_row(group: usize, predictor: &str, metric: &str, value: f64) -> Compari
         interval_low: value - half * wide,
         interval_high: value + half * wide,
         noise_floor: if metric == "mean_difference" { 0.022 } else { 0.058 },
+        split_half: None,
         n: GROUPS[group].1,
         human_kind: "counted".to_owned(),
         cell_count: 0,

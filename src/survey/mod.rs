@@ -4,9 +4,11 @@
 mod distribution;
 mod hypothesis;
 mod instrument;
+mod participants;
 mod scale;
 
 pub use distribution::{Marginal, ResponseDistribution};
 pub use hypothesis::{Between, Factor, Hypothesis, Prediction, Quantity, Reach, Selector};
 pub use instrument::{Item, Language, Persona};
+pub use participants::Participants;
 pub use scale::{ResponseOption, ResponseScale};

@@ -62,7 +62,7 @@ pub struct ContrastEstimate {
 ///
 /// A model asked once more says the same, so what is uncertain is what could have been asked instead, and which people responded.
 /// Variables, situations and prompts are crossed. Each is drawn again by itself, whole levels at a time among those on the same sides
-/// (see the resampler), and so are people within group and item; the variances of the four add up. That is the cluster-robust
+/// (see the resampler), and so are people within group, and item unless participants are known; the variances of the four add up. That is the cluster-robust
 /// variance in three ways (Cameron, Gelbach & Miller 2011, doi:10.1198/jbes.2010.07136) without the terms that it takes off for
 /// what two factors share, which makes it too wide rather than too narrow. The interval is Student's around the estimate less the
 /// bias that drawing people shows, with the degrees of freedom of Satterthwaite (1946, doi:10.2307/3002019): a factor of n levels on
@@ -79,7 +79,7 @@ pub struct ContrastEstimate {
 pub fn contrast(
     plan: &ContrastPlan,
     cells: &[ContrastCell],
-    people: &[PeopleSample],
+    people: &[PeopleSample<'_>],
 ) -> Result<Vec<ContrastEstimate>> {
     check_people(cells, people)?;
     let kept = averaged(cells);

@@ -3,13 +3,15 @@
 use super::ContrastCell;
 use crate::compare::concentration::{modal_mass, normalised_entropy};
 use crate::compare::distances::wasserstein_1;
-use crate::survey::Quantity;
+use crate::survey::{Participants, Quantity};
 
 /// The people behind one group and item.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PeopleSample {
+pub struct PeopleSample<'a> {
     /// People per option, in scale order, with a positive sum.
     pub counts: Vec<f64>,
+    /// The group's people one by one and the item, where that is known: people are then drawn whole, once for all items.
+    pub participants: Option<(&'a Participants, &'a str)>,
 }
 
 /// `None` where a quantity that needs people has none.

@@ -1,8 +1,9 @@
 //! What a bootstrap replicate is made of: each factor drawn again by itself, and people.
 
 use super::{ContrastCell, ContrastPlan, PeopleSample};
+use crate::compare::draws::times_drawn;
 use crate::compare::stream::{Multinomial, stream};
-use crate::survey::Factor;
+use crate::survey::{Factor, Participants};
 use rand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,14 +22,22 @@ pub(super) struct Resampler<'a> {
     contrast: &'a str,
     /// Those that are drawn, each with its groups.
     factors: BTreeMap<Factor, Vec<Group>>,
-    people: Vec<(Multinomial, usize)>,
+    people: Vec<Drawn<'a>>,
+}
+
+/// How the people of one group and item are drawn.
+enum Drawn<'a> {
+    /// By themselves.
+    Counts(Multinomial, usize),
+    /// With all of the group, and then over again from those who responded where none of them did.
+    Participants { people: &'a Participants, item: &'a str, counts: &'a [f64] },
 }
 
 impl<'a> Resampler<'a> {
-    pub fn new(plan: &'a ContrastPlan, cells: &[ContrastCell], people: &[PeopleSample]) -> Self {
-        let people = people.iter().map(|sample| {
-            let n = sample.counts.iter().sum::<f64>().round().max(1.0) as usize;
-            (Multinomial::new(&sample.counts, n), sample.counts.len())
+    pub fn new(plan: &'a ContrastPlan, cells: &[ContrastCell], people: &'a [PeopleSample<'a>]) -> Self {
+        let people = people.iter().map(|sample| match sample.participants {
+            Some((people, item)) => Drawn::Participants { people, item, counts: &sample.counts },
+            None => Drawn::Counts(survey_of(&sample.counts), sample.counts.len()),
         });
         let drawn = Factor::ALL.into_iter().filter(|factor| !plan.fixed.contains(factor));
         Resampler {
@@ -79,13 +88,32 @@ impl<'a> Resampler<'a> {
     /// Shares of the options among as many people as responded, by index of the people.
     pub fn draw_people(&self, index: usize) -> Vec<Vec<f64>> {
         let mut random = stream(self.seed, self.contrast, &format!("people {index}"));
-        let mut draw = |(survey, option_count): &(Multinomial, usize)| {
-            let mut shares = vec![0.0; *option_count];
-            survey.draw(&mut random, &mut shares);
-            shares
+        let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        let mut draw = |drawn: &Drawn<'a>| {
+            let mut alone = |survey: &Multinomial, option_count: usize| {
+                let mut shares = vec![0.0; option_count];
+                survey.draw(&mut random, &mut shares);
+                shares
+            };
+            match drawn {
+                Drawn::Counts(survey, option_count) => alone(survey, *option_count),
+                Drawn::Participants { people, item, counts } => {
+                    let times = times.entry(&people.population_group).or_insert_with(|| {
+                        let what = format!("people {index}");
+                        times_drawn(people.count(), &mut stream(self.seed, &people.population_group, &what))
+                    });
+                    let shares = people.shares(item, counts.len(), times);
+                    shares.unwrap_or_else(|| alone(&survey_of(counts), counts.len()))
+                }
+            }
         };
         self.people.iter().map(&mut draw).collect()
     }
+}
+
+/// As many people as the counts sum to.
+fn survey_of(counts: &[f64]) -> Multinomial {
+    Multinomial::new(counts, counts.iter().sum::<f64>().round().max(1.0) as usize)
 }
 
 fn groups(cells: &[ContrastCell], factor: Factor) -> Vec<Group> {

@@ -118,7 +118,7 @@ fn unusable_cells_are_counted_and_too_many_decide_nothing() {
 fn misfit_is_of_the_people_and_their_number_widens_it() {
     let cells = |people| ContrastCell { people: Some(people), ..two_sides(&mut |_, _| 0.5)[0].clone() };
     let of = |count: f64| {
-        let people = [PeopleSample { counts: vec![count, 0.0, 0.0, count] }];
+        let people = [PeopleSample { counts: vec![count, 0.0, 0.0, count], participants: None }];
         contrast(&plan(Quantity::Misfit, &[1.0]), &[cells(0)], &people).unwrap().remove(0)
     };
     let (few, many) = (of(10.0), of(1000.0));
@@ -126,7 +126,7 @@ fn misfit_is_of_the_people_and_their_number_widens_it() {
     assert!((few.value.unwrap() - 1.0 / 3.0).abs() < 1e-12);
     let width = |found: &ContrastEstimate| found.interval.map(|found| found.high - found.low).unwrap();
     assert!(width(&few) > 5.0 * width(&many), "{few:?} {many:?}");
-    let others = [PeopleSample { counts: vec![1.0, 1.0] }];
+    let others = [PeopleSample { counts: vec![1.0, 1.0], participants: None }];
     assert!(contrast(&plan(Quantity::Misfit, &[1.0]), &[cells(0)], &others).is_err());
 }
 

@@ -1,6 +1,6 @@
 //! A comparison as tests look at it: all its rows at hand.
 
-use crate::compare::{Compared, Comparison, ComparisonPlan, ModelUnit};
+use crate::compare::{Compared, Comparison, ComparisonPlan, ModelUnit, People};
 use crate::survey::Marginal;
 use std::collections::BTreeMap;
 
@@ -27,8 +27,19 @@ pub fn compare(
     run_groups: &[String],
     plan: &ComparisonPlan,
 ) -> crate::error::Result<Whole> {
+    compare_people(units, People { marginals, participants: &[] }, scale_values, run_groups, plan)
+}
+
+/// With participants, where there are any.
+pub fn compare_people(
+    units: &[ModelUnit],
+    people: People,
+    scale_values: &BTreeMap<String, Vec<f64>>,
+    run_groups: &[String],
+    plan: &ComparisonPlan,
+) -> crate::error::Result<Whole> {
     let mut rows = Vec::new();
-    let compared = super::super::compare(units, marginals, scale_values, run_groups, plan, &mut |more| {
+    let compared = super::super::compare(units, people, scale_values, run_groups, plan, &mut |more| {
         rows.extend(more);
         Ok(())
     })?;

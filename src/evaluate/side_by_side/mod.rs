@@ -147,7 +147,7 @@ impl FinishedRun {
         let (own, theirs) = (&self.manifest, &other.manifest);
         let asked = [
             ("study", own.identity.study_sha256 != theirs.identity.study_sha256),
-            ("human data", own.identity.human_data_sha256 != theirs.identity.human_data_sha256),
+            ("human data", people(own) != people(theirs)),
         ];
         if let Some((what, _)) = asked.iter().find(|(_, differs)| *differs && !allow_different) {
             return Err(Error::usage(format!("this run has another {what} than {}", self.folder.display()))
@@ -264,4 +264,10 @@ fn response_distances(run: usize, own: &[ModelUnit], theirs: &[ModelUnit]) -> Ru
         largest_unit: largest.map(|(_, name)| name.clone()),
         differences: Vec::new(),
     }
+}
+
+/// Hashes of the people that a run was held against.
+fn people(manifest: &RunManifest) -> [Option<&String>; 2] {
+    let identity = &manifest.identity;
+    [identity.human_data_sha256.as_ref(), identity.human_responses_sha256.as_ref()]
 }

@@ -253,5 +253,6 @@ fn human_data(settings: &OpinionsSettings, id: &str, rows: &[Row], source: NewSo
         kind: HumanKind::AssumedN,
         source,
         rows: rows.iter().flat_map(row).collect(),
+        participants: Vec::new(),
     }
 }

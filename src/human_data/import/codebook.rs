@@ -3,6 +3,7 @@
 use crate::data_folder::TextFile;
 use crate::error::{Error, Result};
 use crate::spanned::Spanned;
+use crate::survey;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -67,6 +68,10 @@ pub struct Participants {
     pub groups: Option<BTreeMap<String, String>>,
     /// An expression; rows for which it is false are left out.
     pub filter: Option<Spanned<String>>,
+    /// Keep each participant's group, weight and responses, without the id, besides the counts: intervals then know what goes together in
+    /// people.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -227,11 +232,21 @@ impl Codebook {
             (None, None) => {
                 Err(file.refuse(self.id.span(), "`participants` says neither `group` nor `group_expression`"))
             }
+            (group, expression) if people.keep && self.has_long_scale() => {
+                let place = group.as_ref().or(expression.as_ref()).map_or(self.id.span(), Spanned::span);
+                let most = survey::Participants::OPTION_COUNT_MAX;
+                Err(file.refuse(place, format!("`keep` is for scales of up to {most} codes")))
+            }
             (None, Some(expression)) if people.groups.is_some() => {
                 Err(file.refuse(expression.span(), "`groups` goes with `group`, not with an expression"))
             }
             _ => Ok(()),
         }
+    }
+
+    fn has_long_scale(&self) -> bool {
+        let most = survey::Participants::OPTION_COUNT_MAX;
+        self.scales.values().any(|scale| scale.codes.as_ref().len() > most)
     }
 
     fn check_counts(&self, file: &TextFile, counts: &CountsTable) -> Result<()> {

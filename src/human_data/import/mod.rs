@@ -3,6 +3,7 @@
 
 mod codebook;
 mod counted;
+mod kept;
 mod moments;
 mod rows;
 mod table;
@@ -46,6 +47,8 @@ pub struct ImportReport {
     pub row_count: u64,
     /// None of a table of counts, which does not tell people apart.
     pub participant_count: Option<u64>,
+    /// Participants whose responses are kept one by one.
+    pub kept_count: u64,
     /// Rows of no group, that the filter leaves out, or about items that the codebook does not name.
     pub left_out_count: u64,
     pub bad_rows: Vec<BadRow>,
@@ -87,6 +90,7 @@ pub fn import_people(settings: &ImportSettings, progress: &dyn Fn(u64, u64)) -> 
         kind: kind.name(),
         row_count: found.row_count,
         participant_count: found.participant_count,
+        kept_count: found.people.count(),
         left_out_count: found.left_out_count,
         group_count: groups.len(),
         item_count: items.len(),

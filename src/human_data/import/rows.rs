@@ -2,6 +2,7 @@
 //! the reason; nothing in it is guessed.
 
 use super::codebook::{Codebook, ItemColumn, Participants};
+use super::kept::KeptPeople;
 use super::table;
 use super::tally::Tally;
 use crate::error::{Error, Result};
@@ -32,6 +33,8 @@ pub struct ReadRows {
     pub bad: Vec<BadRow>,
     /// Distinct participants among the rows that were read; a table of counts does not tell them apart.
     pub participant_count: Option<u64>,
+    /// Who is kept one by one.
+    pub people: KeptPeople,
 }
 
 /// Reads all rows.
@@ -64,6 +67,12 @@ pub fn read_rows(
                 // A wide row has all of a participant's items, a long one has one of them.
                 let key =
                     (row.participant.clone(), if codebook.long.is_some() { row.responses[0].0 } else { 0 });
+                if people.keep
+                    && let Err(reason) = found.people.check(&row.participant, &row.group, row.weight)
+                {
+                    found.bad.push(BadRow { line, reason });
+                    continue;
+                }
                 if !seen.insert(key) {
                     let reason =
                         format!("the participant `{}` is there twice", row.participant.escape_debug());
@@ -73,6 +82,12 @@ pub fn read_rows(
                 for (item, response) in &row.responses {
                     let (id, scale) = (&columns.items[*item].id, columns.items[*item].codes.len());
                     found.tally.add(&row.group, id, scale, *response, row.weight);
+                }
+                if people.keep {
+                    let responses = row.responses.iter();
+                    let named =
+                        responses.map(|(item, response)| (columns.items[*item].id.as_str(), *response));
+                    found.people.add(&row.participant, &row.group, row.weight, named);
                 }
                 participants.insert(row.participant);
             }

@@ -55,6 +55,7 @@ pub fn write(
         kind,
         source: NewSource::new(format!("{what} {}", file_name(&settings.file)), &bytes, found.row_count),
         rows: rows(found),
+        participants: found.people.by_group(),
     };
     data.write(target, &[(BAD_ROWS_FILE, &bad)])?;
     Ok(kind)

@@ -30,6 +30,7 @@ impl TableRow for ComparisonRow {
         columns.number("interval_low", |row| row.interval_low)?;
         columns.number("interval_high", |row| row.interval_high)?;
         columns.number("noise_floor", |row| row.noise_floor)?;
+        columns.optional_number("split_half", |row| row.split_half)?;
         columns.number("n", |row| row.n)?;
         columns.text("human_kind", |row| &row.human_kind);
         columns.count("cell_count", |row| row.cell_count);
@@ -51,6 +52,7 @@ impl TableRow for ComparisonRow {
         let (metric, value) = (columns.text("metric")?, columns.number("value")?);
         let (low, high) = (columns.number("interval_low")?, columns.number("interval_high")?);
         let (noise_floor, n) = (columns.number("noise_floor")?, columns.number("n")?);
+        let split_half = columns.optional_number("split_half")?;
         let human_kind = columns.text("human_kind")?;
         let (cell_count, unusable_count) = (columns.count("cell_count")?, columns.count("unusable_count")?);
         let p_value = columns.optional_number("p_value")?;
@@ -72,6 +74,7 @@ impl TableRow for ComparisonRow {
             interval_low: low.value(index),
             interval_high: high.value(index),
             noise_floor: noise_floor.value(index),
+            split_half: number_at(split_half, index),
             n: n.value(index),
             human_kind: human_kind.value(index).to_owned(),
             cell_count: cell_count.value(index),

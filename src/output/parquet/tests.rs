@@ -238,7 +238,7 @@ prop_compose! {
             study: "isear".to_owned(), level: "item".to_owned(), population_group: "USA".to_owned(), item,
             facets: facets(&facet, ""), predictor: "model".to_owned(), language: persona.clone(), persona,
             elicitation_format: None, temperature, metric: "wasserstein_1".to_owned(), value,
-            interval_low: -value, interval_high: value, noise_floor, n: 58.0, human_kind: "counted".to_owned(), cell_count, unusable_count: 0,
+            interval_low: -value, interval_high: value, noise_floor, split_half: temperature, n: 58.0, human_kind: "counted".to_owned(), cell_count, unusable_count: 0,
             p_value: Some(0.25),
             adjusted_p_value: Some(0.5),
             told_apart_share: None,

@@ -117,6 +117,8 @@ pub struct ComparisonRow {
     /// 95th percentile of the metric's distance from "no difference" between two samples of size `n` from the human
     /// distribution.
     pub noise_floor: f64,
+    /// Mean of that distance between one half of the people and the other, over random splits; null where participants are not known.
+    pub split_half: Option<f64>,
     /// People behind the human distribution; at level `group` the median over items.
     pub n: f64,
     /// What they are, see [`HumanDataCard::kind`](super::HumanDataCard::kind).

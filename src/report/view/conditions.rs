@@ -39,6 +39,8 @@ pub struct GroupBlock {
     pub note: String,
     pub model: Vec<MetricCell>,
     pub noise_floor: Vec<String>,
+    /// Half of the people against the other half; none where they are not known one by one.
+    pub split_half: Vec<String>,
     pub baselines: Vec<BaselineRow>,
 }
 
@@ -88,11 +90,19 @@ fn group_block(run: &Run, condition: &AskedCondition) -> GroupBlock {
     let floor = |(metric, row): (&ShownMetric, &Option<&ComparisonRow>)| {
         row.map_or_else(absent, |row| fixed(row.noise_floor, metric.decimals))
     };
+    let halves = |(metric, row): (&ShownMetric, &Option<&ComparisonRow>)| {
+        row.and_then(|row| row.split_half).map_or_else(absent, |distance| fixed(distance, metric.decimals))
+    };
     GroupBlock {
         name: condition.subject.name.clone(),
         note: block_note(condition, rows.iter().flatten().next().copied()),
         model: with_metric().map(|(metric, row)| metric_cell(metric, *row, metric.is_judged)).collect(),
         noise_floor: with_metric().map(floor).collect(),
+        split_half: if rows.iter().flatten().any(|row| row.split_half.is_some()) {
+            with_metric().map(halves).collect()
+        } else {
+            Vec::new()
+        },
         baselines: BASELINES
             .iter()
             .filter_map(|(predictor, name)| baseline_row(run, condition, predictor, name))

@@ -43,21 +43,27 @@ fn summary(cards: &[MeanAgreementCard]) -> String {
 }
 
 fn agreement_table(run: &Run, cards: &[MeanAgreementCard]) -> Table {
+    let has_halves = cards.iter().any(|card| card.split_half.is_some());
     let row = |card: &MeanAgreementCard| {
-        vec![
+        let mut row = vec![
             TableCell::text(run.label("population_group", &card.population_group)),
             TableCell::text(format!("{} · {}", card.language, card.elicitation_format)),
             TableCell::text(grouped(card.item_count)),
             TableCell::text(or_dash(card.correlation)),
             TableCell::text(range(card.interval_low, card.interval_high)),
             TableCell::text(card.ceiling.map_or("–".to_owned(), |ceiling| fixed(ceiling, 2))),
-        ]
+        ];
+        row.extend(has_halves.then(|| TableCell::text(or_dash(card.split_half))));
+        row
     };
+    let mut head =
+        ["group", "asked", "items", "r", "95 % interval", "two samples"].map(str::to_owned).to_vec();
+    head.extend(has_halves.then(|| "two halves, stepped up".to_owned()));
     Table {
         caption:
             "Correlation over items of the model’s means with people’s, and of two samples of the same people"
                 .to_owned(),
-        head: ["group", "asked", "items", "r", "95 % interval", "two samples"].map(str::to_owned).to_vec(),
+        head,
         rows: cards.iter().map(row).collect(),
     }
 }

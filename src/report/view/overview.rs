@@ -23,6 +23,8 @@ pub struct OverviewView {
     pub human_caveats: Vec<String>,
     /// What a reader of distances has to know of people who were not counted.
     pub human_caution: Option<&'static str>,
+    /// Whether people were drawn whole, with all that each responded.
+    pub people_are_whole: bool,
     pub citations: Vec<String>,
     pub plan_json: String,
 }
@@ -80,6 +82,8 @@ pub fn overview(run: &Run) -> OverviewView {
         study_caveats: manifest.study.caveats.clone(),
         human_caveats: human_data.map(|data| data.caveats.clone()).unwrap_or_default(),
         human_caution: human_data.and_then(HumanDataCard::caution),
+        people_are_whole: human_data
+            .is_some_and(|data| data.groups.iter().all(|group| group.participant_count.is_some())),
         citations,
         plan_json: serde_json::to_string_pretty(&manifest.plan).unwrap_or_default(),
     }
@@ -239,6 +243,7 @@ fn hashes(identity: &Identity) -> Vec<Hash> {
         ("Chat template", Some(&identity.template_sha256)),
         ("Study", Some(&identity.study_sha256)),
         ("Human data", human),
+        ("Human responses", identity.human_responses_sha256.as_ref()),
     ];
     let short = |full: &str| full.chars().take(12).collect();
     let hash = |(name, full): (_, Option<&String>)| {

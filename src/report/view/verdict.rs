@@ -124,6 +124,7 @@ mod tests {
             interval_low: low,
             interval_high: high,
             noise_floor: 0.1,
+            split_half: None,
             n: 60.0,
             human_kind: "counted".to_owned(),
             cell_count: 2,
