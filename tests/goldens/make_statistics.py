@@ -76,8 +76,57 @@ def adjusted() -> list[dict]:
     ]
 
 
+def contrasts() -> list[dict]:
+    """Two sides of variables, crossed with situations and prompts; each variable has people. The estimate, its variance by factor in
+    closed form (what a bootstrap tends to), Satterthwaite's degrees of freedom, and Student's interval."""
+    rng = np.random.default_rng(11)
+    cases = []
+    for sides, situations, prompts, n in [((3, 4), 3, 4, 40), ((2, 2), 5, 2, 200), ((6, 3), 2, 6, 15)]:
+        count = sum(sides)
+        effects = rng.uniform(-0.1, 0.1, (count, 1, 1)) + rng.uniform(-0.06, 0.06, (1, situations, 1))
+        effects = effects + rng.uniform(-0.05, 0.05, (1, 1, prompts)) + rng.uniform(-0.02, 0.02, (count, situations, prompts))
+        means = np.round(0.5 + effects, 6)
+        counts = rng.multinomial(n, [0.1, 0.2, 0.4, 0.3], count)
+        at = np.arange(4) / 3
+        shares = counts / counts.sum(axis=1, keepdims=True)
+        people = shares @ at
+        people_variance = (shares * (at - people[:, None]) ** 2).sum(axis=1) / counts.sum(axis=1)
+        left = means - people[:, None, None]
+        a, b = left[: sides[0]], left[sides[0] :]
+        by_variable = [side.mean(axis=(1, 2)) for side in (a, b)]
+        by_situation = a.mean(axis=(0, 2)) - b.mean(axis=(0, 2))
+        by_prompt = a.mean(axis=(0, 1)) - b.mean(axis=(0, 1))
+        # squared standard error of a mean, and its degrees of freedom
+        parts = [
+            (sum(v.var(ddof=1) / len(v) for v in by_variable), sum(len(v) - 1 for v in by_variable)),
+            (by_situation.var(ddof=1) / situations, situations - 1),
+            (by_prompt.var(ddof=1) / prompts, prompts - 1),
+        ]
+        of_people = (people_variance[: sides[0]].sum() / sides[0] ** 2) + (people_variance[sides[0] :].sum() / sides[1] ** 2)
+        variance = sum(v for v, _ in parts) + of_people
+        freedom = variance**2 / sum(v**2 / f for v, f in parts)
+        reach = t.ppf(0.975, freedom) * np.sqrt(variance)
+        estimate = a.mean() - b.mean()
+        cases.append(
+            {
+                "sides": list(sides),
+                "means": means.tolist(),
+                "people": counts.tolist(),
+                "estimate": twelve(estimate),
+                "low": twelve(estimate - reach),
+                "high": twelve(estimate + reach),
+            }
+        )
+    return cases
+
+
 def main() -> None:
-    goldens = {"student": student(), "multinomial": multinomials(), "benjamini_hochberg": adjusted()}
+    goldens = {
+        "student": student(),
+        "multinomial": multinomials(),
+        "benjamini_hochberg": adjusted(),
+        "contrasts": contrasts(),
+    }
     sections = [
         f'"{name}": [\n' + ",\n".join("  " + json.dumps(case) for case in cases) + "\n]"
         for name, cases in goldens.items()

@@ -319,3 +319,46 @@ fn every_and_any() {
         assert_eq!(overall_verdict(&strata, Reach::Any), any, "{strata:?}");
     }
 }
+
+/// What the bootstrap tends to, in closed form by numpy and scipy (`tests/goldens/make_statistics.py`).
+#[test]
+fn estimates_are_numpys_and_intervals_tend_to_its() {
+    let text = include_str!("../../../tests/goldens/statistics.json");
+    let goldens: serde_json::Value = serde_json::from_str(text).unwrap();
+    let cases = goldens["contrasts"].as_array().unwrap();
+    assert_eq!(cases.len(), 3);
+    let rows =
+        |value: &serde_json::Value| -> Vec<Vec<f64>> { serde_json::from_value(value.clone()).unwrap() };
+    for case in cases {
+        let first_side = case["sides"][0].as_u64().unwrap() as usize;
+        let people = rows(&case["people"]);
+        let people: Vec<PeopleSample> =
+            people.into_iter().map(|counts| PeopleSample { counts, participants: None }).collect();
+        let mut cells = Vec::new();
+        for (variable, by_situation) in case["means"].as_array().unwrap().iter().enumerate() {
+            for (situation, by_prompt) in rows(by_situation).into_iter().enumerate() {
+                for (prompt, mean) in by_prompt.into_iter().enumerate() {
+                    cells.push(ContrastCell {
+                        stratum: 0,
+                        side: usize::from(variable >= first_side),
+                        variable,
+                        situation,
+                        prompt,
+                        positions: positions(),
+                        // Any distribution of this mean: at either end.
+                        distribution: Some(vec![1.0 - mean, 0.0, 0.0, mean]),
+                        people: Some(variable),
+                    });
+                }
+            }
+        }
+        let plan = ContrastPlan { replicate_count: 20_000, ..plan(Quantity::MeanMinusPeople, &[1.0, -1.0]) };
+        let found = contrast(&plan, &cells, &people).unwrap().remove(0);
+        let [estimate, low, high] = ["estimate", "low", "high"].map(|name| case[name].as_f64().unwrap());
+        assert!((found.value.unwrap() - estimate).abs() < 1e-9, "{found:?} {estimate}");
+        let interval = found.interval.unwrap();
+        // Of 20,000 replicates a standard deviation is known to half a percent.
+        let off = [interval.low - low, interval.high - high].map(|off| off.abs() / (high - low));
+        assert!(off.iter().all(|off| *off < 0.02), "{interval:?} for {low} to {high}");
+    }
+}
