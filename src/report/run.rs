@@ -149,6 +149,13 @@ impl<'a> Run<'a> {
         self.model_rows(subject, metric).filter(|row| row.temperature == Some(self.temperature))
     }
 
+    /// The model's rows at level `group` at the reported temperature, in the order of the file.
+    pub fn reported_model_rows(&self) -> impl Iterator<Item = &'a ComparisonRow> + '_ {
+        let is_reported =
+            |row: &&ComparisonRow| row.predictor == "model" && row.temperature == Some(self.temperature);
+        self.group_rows.iter().copied().filter(is_reported)
+    }
+
     /// The conditions in which one subject was asked, in the study's order.
     pub fn conditions_of<'s>(
         &'s self,

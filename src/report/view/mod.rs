@@ -4,6 +4,7 @@
 mod concentration;
 mod conditions;
 mod distributions;
+mod further_metrics;
 mod headline;
 mod hypotheses;
 mod mass;
@@ -58,6 +59,7 @@ pub struct ReportView {
     pub headline: headline::HeadlineView,
     pub hypotheses: Option<hypotheses::HypothesesView>,
     pub conditions: Option<conditions::ConditionsView>,
+    pub further_metrics: Option<Table>,
     pub means: Option<means::MeansView>,
     pub distributions: Vec<Drawing>,
     pub concentration: concentration::ConcentrationView,
@@ -76,6 +78,7 @@ pub fn report_view(run: &Run) -> ReportView {
         headline: headline::headline(run),
         hypotheses: hypotheses::hypotheses(run),
         conditions: conditions::conditions(run),
+        further_metrics: further_metrics::further_metrics(run),
         means: means::means(run),
         distributions: distributions::distributions(run),
         concentration: concentration::concentration(run),
