@@ -14,7 +14,9 @@ fn cells(study: &Study) -> Vec<(String, Cell)> {
     let mut cells = Vec::new();
     for (item_index, item) in study.items.iter().enumerate() {
         let formats = study.formats.iter().enumerate();
-        for (format_index, format) in formats.filter(|(_, format)| format.key != AnswerKey::Count) {
+        for (format_index, format) in
+            formats.filter(|(_, format)| format.key != AnswerKey::Count && format.battery.is_none())
+        {
             for &order in &study.option_orders {
                 let cell = Cell { persona_index: 0, item_index, language_index: 0, format_index, order };
                 cells.push((format!("formats/USA/{}/en/{format}/{order}", item.id), cell));

@@ -44,7 +44,10 @@ fn system_text_without_a_role_is_folded_and_the_results_say_so() {
     let (manifest, report) = run(place.path(), &model_with("no_system.jinja"), &[]);
     let expected =
         json!({"template": "model", "system_text": "folded", "switches": {}, "closed_thinking": null});
-    assert_eq!((&manifest["format_version"], &manifest["prompting"]), (&json!(5), &expected));
+    assert_eq!(
+        (&manifest["format_version"], &manifest["prompting"]),
+        (&json!(respondent::output::records::FORMAT_VERSION), &expected)
+    );
     assert!(report.contains("no system role: system text stands before the first user message"));
 }
 

@@ -57,6 +57,7 @@ mod offline;
 mod tidy;
 
 // GGUF files: values to the bit, and refusals.
+mod battery;
 mod cluster_chapter;
 mod formats;
 mod gguf;

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
 use crate::output::records::{CertificateCard, LargestChange};
 use crate::packing::PrefixTrie;
-use crate::scoring::{CellReading, OptionProbe};
+use crate::scoring::CellReading;
 use crate::survey::Marginal;
 use rand::SeedableRng;
 use rand::seq::index::sample;
@@ -120,7 +120,7 @@ pub fn certify(
     Ok(card)
 }
 
-/// Reads one cell, each of its prompts in a trie of its own.
+/// Reads one cell, each of its prompts in a trie of its own, or all in one where they are a conversation.
 pub(super) fn alone(
     plan: &RunPlan,
     decoder: &Decoder,
@@ -128,23 +128,29 @@ pub(super) fn alone(
     index: usize,
 ) -> Result<Vec<CellReading>> {
     let prompts = &prepared.prompts[prepared.of_cell(index)];
-    let readouts =
-        prompts.iter().map(|prompt| prompt_alone(plan, decoder, prompt)).collect::<Result<Vec<_>>>()?;
-    let asked: Vec<(&OptionProbe, &[ReadoutLogits])> = prompts
-        .iter()
-        .zip(&readouts)
-        .map(|(prompt, readouts)| (&*prompt.probe, readouts.as_slice()))
-        .collect();
-    let read = read_as_asked(plan, &plan.cells[index], &asked)?;
+    let is_conversation = prompts.iter().any(|prompt| !prompt.earlier.is_empty());
+    let together = if is_conversation { prompts.len() } else { 1 };
+    let mut readouts = Vec::with_capacity(prompts.len());
+    for prompts in prompts.chunks(together) {
+        readouts.extend(by_themselves(plan, decoder, prompts)?);
+    }
+    let read = read_as_asked(plan, &plan.cells[index], prompts, &readouts)?;
     Ok(read.into_iter().map(|read| read.reading).collect())
 }
 
-fn prompt_alone(plan: &RunPlan, decoder: &Decoder, prompt: &PreparedPrompt) -> Result<Vec<ReadoutLogits>> {
+/// What is read of a few prompts in a trie of nothing else.
+fn by_themselves(
+    plan: &RunPlan,
+    decoder: &Decoder,
+    prompts: &[PreparedPrompt],
+) -> Result<Vec<Vec<ReadoutLogits>>> {
     let settings = &plan.settings;
     let (mut sequences, mut requests) = (Vec::new(), Vec::new());
-    for (prefix, wanted) in prompt.probe.readouts() {
-        sequences.push(decoder.config().sequence(&prompt.ids, prefix));
-        requests.push(ReadoutRequest::new(wanted));
+    for prompt in prompts {
+        for (prefix, wanted) in prompt.probe.readouts() {
+            sequences.push(decoder.config().sequence(&prompt.ids, prefix));
+            requests.push(ReadoutRequest::new(wanted));
+        }
     }
     let trie = PrefixTrie::new(&sequences);
     let readout = ReadoutSettings {
@@ -158,7 +164,8 @@ fn prompt_alone(plan: &RunPlan, decoder: &Decoder, prompt: &PreparedPrompt) -> R
             found[sequence] = Some(logits);
         }
     }
-    Ok(found.into_iter().flatten().collect())
+    let mut found = found.into_iter().flatten();
+    Ok(prompts.iter().map(|prompt| found.by_ref().take(prompt.probe.readout_count()).collect()).collect())
 }
 
 /// Largest differences of log-probs, among options that hold anything, and of shares.

@@ -12,8 +12,8 @@ use super::{RunPlan, Speaker};
 use crate::error::Result;
 use crate::models::{ModelFolder, is_control};
 use crate::output::records::{
-    CertificateCard, ComparisonRow, ConcentrationCard, Counts, FORMAT_VERSION, FormatCard, HypothesisCard,
-    MemoryEstimate, ModelCard, PackingCard, RunManifest, ShardCard, StudyCard,
+    BatteryCard, CertificateCard, ComparisonRow, ConcentrationCard, Counts, FORMAT_VERSION, FormatCard,
+    HypothesisCard, MemoryEstimate, ModelCard, PackingCard, RunManifest, ShardCard, StudyCard,
 };
 use crate::output::{ComparisonWriter, Journal, ResultFolder, write_manifest};
 use crate::prompts::{ElicitationFormat, Study};
@@ -192,12 +192,16 @@ fn manifest(
 fn format_cards(study: &Study) -> BTreeMap<String, FormatCard> {
     let own = study.formats.iter().filter(|format| **format != ElicitationFormat::plain(format.key));
     own.map(|format| {
-        let ElicitationFormat { id, key, shows_options, closings, has_premise } = format;
+        let ElicitationFormat { id, key, shows_options, closings, has_premise, battery } = format;
         let card = FormatCard {
             key: key.to_string(),
             shows_options: *shows_options,
             closings: closings.clone(),
             has_premise: *has_premise,
+            battery: battery.as_ref().map(|battery| BatteryCard {
+                variables: battery.variables.clone(),
+                fixed: battery.fixed.clone(),
+            }),
         };
         (id.clone(), card)
     })

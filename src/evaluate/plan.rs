@@ -160,6 +160,13 @@ pub(super) fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
         return Err(Error::usage(format!("the run has more than {CELL_COUNT_MAX} cells"))
             .hint("choose fewer --personas, --languages, --formats or --option-orders"));
     }
+    let per_item = |item| formats.iter().map(move |format| study.prompt_count(&study.formats[*format], item));
+    let prompts: usize = (0..study.items.len()).flat_map(per_item).sum();
+    let prompts = prompts.saturating_mul(personas.len() * languages.len() * orders.len());
+    if prompts > CELL_COUNT_MAX {
+        return Err(Error::usage(format!("the run has {prompts} prompts, more than {CELL_COUNT_MAX}"))
+            .hint("choose fewer --personas, --languages, --formats or --option-orders"));
+    }
     let mut cells = Vec::new();
     for &language_index in &languages {
         for &persona_index in &personas {

@@ -21,6 +21,10 @@ pub struct PreparedPrompt {
     pub cell: Cell,
     /// The option that is asked about, as an index into the scale. `None` where all are.
     pub asked_option: Option<usize>,
+    /// What was chosen of the items before it in the conversation.
+    pub earlier: Vec<usize>,
+    /// False where an earlier item is asked: rows are written of the cell's own alone.
+    pub asks_own_item: bool,
     pub rendered_text: String,
     /// The prompt's ids; the response is read behind the last.
     pub ids: Vec<u32>,
@@ -33,7 +37,7 @@ pub struct PreparedPrompt {
 /// All prompts, and their readouts in one numbering: prompt after prompt, then premise after premise, within each as the probe
 /// has them.
 pub struct Prepared {
-    /// Those of one cell stand next to each other, by the option that they ask about.
+    /// Those of one cell stand next to each other, by the option that they ask about or the responses that they go on from.
     pub prompts: Vec<PreparedPrompt>,
     /// What stands before responses when nothing is asked. Plain text: no template says how to ask nothing.
     pub premises: Vec<PreparedPrompt>,
@@ -124,9 +128,10 @@ impl Prepared {
         ReadoutTrie { trie: PrefixTrie::new(&sequences), requests, numbers }
     }
 
-    /// The token behind a prompt is ranked.
+    /// The token behind a prompt is ranked, where rows are written of it.
     fn request<'a>(&self, prompt_index: usize, place: usize, wanted: &'a [u32]) -> ReadoutRequest<'a> {
-        let is_ranked = place == 0 && prompt_index < self.prompts.len();
+        let is_own = self.prompts.get(prompt_index).is_some_and(|prompt| prompt.asks_own_item);
+        let is_ranked = place == 0 && is_own;
         ReadoutRequest::new(wanted).ranked(is_ranked.then_some(NUCLEUS_MASS))
     }
 
@@ -165,6 +170,8 @@ fn prepare(plan: &RunPlan, speaker: &Speaker, probes: &Probes, cell: &Cell) -> R
         let text = EncodedText { cell, rendered_text, kind, excluded: &prompt.excluded };
         Ok(PreparedPrompt {
             asked_option: prompt.asked_option,
+            earlier: prompt.earlier,
+            asks_own_item: prompt.asks_own_item,
             ..text.encode(speaker, probes, &prompt.options)?
         })
     };
@@ -188,7 +195,16 @@ impl EncodedText<'_> {
         let longest = probe.readouts().map(|(prefix, _)| prefix.len()).max().unwrap_or(0);
         speaker.check_len(encoded.ids.len() + longest)?;
         let (ids, stepped_back) = (encoded.ids, encoded.stepped_back);
-        Ok(PreparedPrompt { cell: *cell, asked_option: None, rendered_text, ids, stepped_back, probe })
+        Ok(PreparedPrompt {
+            cell: *cell,
+            asked_option: None,
+            earlier: Vec::new(),
+            asks_own_item: true,
+            rendered_text,
+            ids,
+            stepped_back,
+            probe,
+        })
     }
 }
 

@@ -11,8 +11,8 @@ use crate::output::records::{CellRow, ConcentrationCard, Counts, PromptRow, Toke
 use crate::output::{CellWriter, PromptWriter, ResultFolder, TokenWriter};
 use crate::prompts::{AnswerKey, Cell};
 use crate::scoring::{
-    CellReading, OptionProbe, ReadingStatus, TokenReading, log_probs, premise_normalised, read_cell,
-    read_tokens, read_verbalised,
+    BatteryNode, CellReading, OptionProbe, ReadingStatus, TokenReading, log_probs, premise_normalised,
+    read_battery, read_cell, read_tokens, read_verbalised,
 };
 use crate::survey::ResponseDistribution;
 use crate::tokens::TextTokenizer;
@@ -37,18 +37,23 @@ pub struct CellRead {
     premise: Option<(Vec<f64>, Option<ResponseDistribution>)>,
 }
 
-/// Reads a cell at each temperature, as its format has it: each of its prompts' probe, and what was read with it.
+/// Reads a cell at each temperature, as its format has it, from all its prompts and what was read of each.
 ///
 /// # Errors
-/// As [`read_cell`] and [`read_verbalised`].
+/// As [`read_cell`], [`read_verbalised`] and [`read_battery`].
 pub fn read_as_asked(
     plan: &RunPlan,
     cell: &Cell,
-    asked: &[(&OptionProbe, &[ReadoutLogits])],
+    prompts: &[PreparedPrompt],
+    readouts: &[Vec<ReadoutLogits>],
 ) -> Result<Vec<CellRead>> {
     let settings = &plan.settings;
-    if plan.study.formats[cell.format_index].key == AnswerKey::Count {
-        let readings = read_verbalised(asked, &settings.temperatures, settings.thresholds)?;
+    let format = &plan.study.formats[cell.format_index];
+    let plain = |reading| CellRead { reading, expected_counts: None, premise: None };
+    if format.key == AnswerKey::Count {
+        let asked: Vec<(&OptionProbe, &[ReadoutLogits])> =
+            prompts.iter().zip(readouts).map(|(prompt, read)| (&*prompt.probe, read.as_slice())).collect();
+        let readings = read_verbalised(&asked, &settings.temperatures, settings.thresholds)?;
         let read = readings.into_iter().map(|read| CellRead {
             reading: read.reading,
             expected_counts: Some(read.expected_counts),
@@ -56,9 +61,20 @@ pub fn read_as_asked(
         });
         return Ok(read.collect());
     }
-    let (probe, readouts) = asked[0];
-    let readings = read_cell(probe, readouts, &settings.temperatures, settings.thresholds)?;
-    let plain = |reading| CellRead { reading, expected_counts: None, premise: None };
+    if prompts.len() > 1 {
+        let nodes: Vec<BatteryNode> = prompts
+            .iter()
+            .zip(readouts)
+            .map(|(prompt, readouts)| BatteryNode {
+                earlier: &prompt.earlier,
+                probe: &prompt.probe,
+                readouts,
+            })
+            .collect();
+        let readings = read_battery(&nodes, &settings.temperatures, settings.thresholds)?;
+        return Ok(readings.into_iter().map(plain).collect());
+    }
+    let readings = read_cell(&prompts[0].probe, &readouts[0], &settings.temperatures, settings.thresholds)?;
     Ok(readings.into_iter().map(plain).collect())
 }
 
@@ -116,17 +132,13 @@ impl<'a> WrittenCells<'a> {
     ) -> Result<Vec<CellReading>> {
         let prompts = &prepared.prompts[prepared.of_cell(gathered.cell_index)];
         let cell = &self.plan.cells[gathered.cell_index];
-        let asked: Vec<(&OptionProbe, &[ReadoutLogits])> = prompts
-            .iter()
-            .map(|prompt| &*prompt.probe)
-            .zip(gathered.readouts.iter().map(Vec::as_slice))
-            .collect();
-        let mut readings = read_as_asked(self.plan, cell, &asked)?;
+        let mut readings = read_as_asked(self.plan, cell, prompts, &gathered.readouts)?;
         if let (Some(index), Some(readouts)) = (prepared.premise_of(gathered.cell_index), premise) {
             self.set_against(&prepared.premises[index].probe, readouts, &mut readings)?;
         }
         let cell_id = self.plan.cell_id(cell);
-        for (prompt, readouts) in prompts.iter().zip(&gathered.readouts) {
+        let told = prompts.iter().zip(&gathered.readouts).filter(|(prompt, _)| prompt.asks_own_item);
+        for (prompt, readouts) in told {
             self.prompts.write(self.prompt_row(prompt, &cell_id, &readouts[0]))?;
             self.tokens.write_all(self.token_rows(prompt, &cell_id, readouts)?)?;
         }
@@ -224,6 +236,7 @@ impl<'a> WrittenCells<'a> {
         PromptRow {
             cell_id: cell_id.to_owned(),
             asked_option: prepared.asked_option.map(|index| options[index].code.clone()),
+            earlier_responses: self.earlier_responses(prepared),
             rendered_text: prepared.rendered_text.clone(),
             readout_index: prepared.ids.len() as u32 - 1,
             token_ids: prepared.ids.clone(),
@@ -233,6 +246,17 @@ impl<'a> WrittenCells<'a> {
             top_tokens: readout.top.iter().map(|top| self.tokenizer.token_text(top.0)).collect(),
             top_log_probs: readout.top.iter().map(|top| top.1).collect(),
         }
+    }
+
+    /// The codes of what was chosen before, between spaces; `None` where nothing was asked before.
+    fn earlier_responses(&self, prepared: &PreparedPrompt) -> Option<String> {
+        let (study, cell) = (&self.plan.study, &prepared.cell);
+        let items = study.earlier_items(&study.formats[cell.format_index], cell.item_index);
+        let code = |(item, option): (usize, &usize)| {
+            study.scales[study.items[item].scale_index].options[*option].code.as_str()
+        };
+        let codes: Vec<&str> = items.into_iter().zip(&prepared.earlier).map(code).collect();
+        (!codes.is_empty()).then(|| codes.join(" "))
     }
 
     fn token_rows(
@@ -255,6 +279,7 @@ impl<'a> WrittenCells<'a> {
         let row = |read: TokenReading| TokenRow {
             cell_id: cell_id.to_owned(),
             asked_option: prepared.asked_option.map(|index| options[index].code.clone()),
+            earlier_responses: self.earlier_responses(prepared),
             elicitation_format: format.id.clone(),
             temperature: read.temperature,
             vocabulary_entropy: read.entropy,

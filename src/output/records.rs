@@ -153,6 +153,17 @@ pub struct FormatCard {
     pub closings: Vec<String>,
     #[serde(default)]
     pub has_premise: bool,
+    /// Which items are asked in one conversation; null where each is asked by itself.
+    pub battery: Option<BatteryCard>,
+}
+
+/// Conversations of a format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatteryCard {
+    /// Variables in the order in which they are asked.
+    pub variables: Vec<Vec<String>>,
+    /// By variable the code of the response that later items go on from; null where all responses are gone through, each with its probability.
+    pub fixed: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -138,7 +138,7 @@ impl ChatTemplate {
         Ok(ChatTemplate { jinja: Some(Arc::new(Jinja { environment, variables })) })
     }
 
-    /// For base models: contents joined by blank lines, and the answer prefix on a line of its own, so that the text
+    /// For base models: contents joined by blank lines, and responses and the answer prefix on lines of their own, so that the text
     /// reads as a page that goes on.
     pub fn plain() -> Self {
         ChatTemplate { jinja: None }
@@ -197,9 +197,17 @@ impl fmt::Debug for ChatTemplate {
 }
 
 fn join_plainly(messages: &[Message], answer_prefix: &str) -> String {
-    let contents: Vec<&str> = messages.iter().map(|message| message.content.as_str()).collect();
+    let mut text = String::new();
+    for (index, message) in messages.iter().enumerate() {
+        text += match (index, message.role.as_str()) {
+            (0, _) => "",
+            (_, "assistant") => "\n",
+            _ => "\n\n",
+        };
+        text += &message.content;
+    }
     let line_break = if answer_prefix.is_empty() { "" } else { "\n" };
-    format!("{}{line_break}{answer_prefix}", contents.join("\n\n"))
+    format!("{text}{line_break}{answer_prefix}")
 }
 
 impl Jinja {

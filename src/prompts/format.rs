@@ -1,7 +1,7 @@
 //! How a response is asked for: by number, by letter, or by the option's own words; with the options shown or not; closed by what a
 //! response must end with. A format is data: a study may declare its own.
 
-use super::PromptOption;
+use super::{Battery, PromptOption};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -50,6 +50,8 @@ pub struct ElicitationFormat {
     pub closings: Vec<String>,
     /// Whether responses are also read behind a text that asks nothing, for a distribution normalised by it.
     pub has_premise: bool,
+    /// Which items are asked in one conversation; `None` where each is asked by itself.
+    pub battery: Option<Battery>,
 }
 
 impl ElicitationFormat {
@@ -61,6 +63,7 @@ impl ElicitationFormat {
             shows_options: true,
             closings: Vec::new(),
             has_premise: false,
+            battery: None,
         }
     }
 

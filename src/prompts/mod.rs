@@ -1,6 +1,7 @@
 //! Reads `prompts/` into studies, and turns cells of a study into prompts and prompts into text.
 //! Knows nothing of token ids.
 
+mod battery;
 mod catalogue;
 mod chat;
 mod format;
@@ -16,6 +17,7 @@ mod structure;
 mod tests;
 mod wording;
 
+pub use battery::Battery;
 pub use catalogue::{DefaultSubset, Study, find_study};
 pub(crate) use chat::special_token_text;
 pub use chat::{
@@ -49,6 +51,10 @@ pub struct Prompt {
     pub domain_premise: Option<String>,
     /// The option that is asked about, as an index into the scale. `None` where the response is one of the options.
     pub asked_option: Option<usize>,
+    /// What was chosen of the items that come before in the conversation, in their order; indices into their scales.
+    pub earlier: Vec<usize>,
+    /// False where it asks one of the earlier items, for the probability of the response that others go on from.
+    pub asks_own_item: bool,
     /// Texts that count as none of `options`, though they begin like one.
     pub excluded: Vec<String>,
     /// In scale order, whatever the order shown; where one option is asked about, the numbers from 0 to 100.

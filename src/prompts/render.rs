@@ -1,11 +1,12 @@
-//! One cell of a study to one prompt. What varies most comes last, so that prompts share long beginnings:
+//! One cell of a study to its prompts. What varies most comes last, so that prompts share long beginnings:
 //! language, persona, situation, variable, options, instruction, answer prefix.
 
-use super::format_wording::{OPTION_PLACEHOLDERS, SCALE_PLACEHOLDERS};
+use super::format_wording::{FormatWording, OPTION_PLACEHOLDERS, SCALE_PLACEHOLDERS};
 use super::wording::fill;
 use super::{AnswerKey, ElicitationFormat, Message, OptionOrder, Prompt, PromptOption, Study};
 use crate::error::{Error, Result};
 use crate::survey::{Language, ResponseOption, ResponseScale};
+use std::collections::BTreeMap;
 
 /// One combination of everything a study varies, as indices into the study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,62 +18,169 @@ pub struct Cell {
     pub order: OptionOrder,
 }
 
-/// Renders a cell: its only prompt, or the first of those that ask about its options one by one.
+/// Renders a cell: its only prompt, or the first of those that ask what the cell is about.
 ///
 /// # Errors
 /// As [`render_all`].
 pub fn render(study: &Study, cell: &Cell) -> Result<Prompt> {
     let prompts = render_all(study, cell)?;
-    prompts.into_iter().next().ok_or_else(|| Error::study("there is nothing to ask about"))
+    prompts
+        .into_iter()
+        .find(|prompt| prompt.asks_own_item)
+        .ok_or_else(|| Error::study("there is nothing to ask about"))
 }
 
-/// Renders all prompts of a cell: one, or one for each option where options are asked about by themselves.
+/// Renders all prompts of a cell: one; or one for each option where options are asked about by themselves; or, where the item comes behind
+/// others in a conversation, one for each way to respond to these, and before them those that ask the earlier items.
 ///
 /// # Errors
 /// Kind `Study` when an index is out of range or the study lacks a text in this language.
 pub fn render_all(study: &Study, cell: &Cell) -> Result<Vec<Prompt>> {
-    let language = nth(&study.languages, cell.language_index, "language")?;
-    let persona = nth(&study.personas, cell.persona_index, "persona")?;
-    let item = nth(&study.items, cell.item_index, "item")?;
-    let scale = nth(&study.scales, item.scale_index, "scale")?;
-    let wording = worded(study.wordings.get(language), language, "wording")?;
-    let format = nth(&study.formats, cell.format_index, "elicitation format")?;
-    let asked = worded(wording.formats.get(&format.id), language, "instruction")?;
-    let labels = worded(scale.labels.get(language), language, "labels")?;
-    let stem = worded(item.stems.get(language), language, "stem")?;
-    let persona_text = worded(persona.texts.get(language), language, "persona")?;
-
-    let system = fill(&wording.system_text, &[("persona", persona_text)]).map_err(Error::study)?;
-    let written = asked.continuations.get(&scale.id).unwrap_or(labels);
-    let (lines, options) = present(scale, labels, written, format, cell.order);
-    let lines = if format.shows_options { format!("{}\n\n", lines.join("\n")) } else { String::new() };
-    let prefix = asked.answer_prefixes.get(&item.variable).unwrap_or(&asked.answer_prefix);
-    let message = |role: &str, content: String| Message { role: role.to_owned(), content };
-    let prompt = |asked_option: Option<usize>| {
-        let mut words = scale_words(scale, labels);
-        let mut answer_prefix = prefix.clone();
-        if let Some(index) = asked_option {
-            let [code, label] = OPTION_PLACEHOLDERS;
-            let of_option = [(code, options[index].code.as_str()), (label, options[index].label.as_str())];
-            words.extend(of_option);
-            answer_prefix = fill(prefix, &of_option).map_err(Error::study)?;
-        }
-        let instruction = fill(&asked.instruction, &words).map_err(Error::study)?;
-        let user = format!("{stem}\n\n{lines}{instruction}");
-        let is_count = asked_option.is_some();
-        Ok(Prompt {
-            messages: vec![message("system", system.clone()), message("user", user)],
-            answer_prefix,
-            domain_premise: asked.domain_premise.clone(),
-            asked_option,
-            excluded: if is_count { format.no_counts() } else { Vec::new() },
-            options: if is_count { format.counts() } else { options.clone() },
-        })
-    };
-    match format.key {
-        AnswerKey::Count => (0..options.len()).map(|index| prompt(Some(index))).collect(),
-        _ => Ok(vec![prompt(None)?]),
+    let asking = Asking::new(study, cell)?;
+    let own = asking.turn(cell.item_index)?;
+    let format = asking.format;
+    if format.key == AnswerKey::Count {
+        return (0..own.options.len()).map(|index| asking.about_option(&own, index)).collect();
     }
+    let earlier = study.earlier_items(format, cell.item_index);
+    let earlier = earlier.into_iter().map(|index| asking.turn(index)).collect::<Result<Vec<Turn>>>()?;
+    let turns: Vec<&Turn> = earlier.iter().chain([&own]).collect();
+    let fixed = format.battery.as_ref().and_then(|battery| battery.fixed.as_ref());
+    match fixed {
+        Some(codes) => {
+            let path = earlier.iter().map(|turn| turn.index_of(codes)).collect::<Result<Vec<usize>>>()?;
+            Ok(vec![asking.conversation(&turns, path, earlier.len())?])
+        }
+        None => {
+            let option_counts: Vec<usize> = earlier.iter().map(|turn| turn.options.len()).collect();
+            let paths = (0..=earlier.len()).flat_map(|depth| paths(&option_counts[..depth]));
+            paths.map(|path| asking.conversation(&turns, path, earlier.len())).collect()
+        }
+    }
+}
+
+/// Every choice of one option each, in lexicographic order; of nothing the empty one.
+fn paths(option_counts: &[usize]) -> Vec<Vec<usize>> {
+    option_counts.iter().fold(vec![Vec::new()], |paths, &count| {
+        let longer = |path: Vec<usize>| (0..count).map(move |option| [path.as_slice(), &[option]].concat());
+        paths.into_iter().flat_map(longer).collect()
+    })
+}
+
+/// What the prompts of a cell share.
+struct Asking<'a> {
+    study: &'a Study,
+    cell: &'a Cell,
+    language: &'a Language,
+    format: &'a ElicitationFormat,
+    asked: &'a FormatWording,
+    system: String,
+}
+
+/// One item as it is asked.
+struct Turn<'a> {
+    variable: &'a str,
+    scale: &'a ResponseScale,
+    labels: &'a [String],
+    stem: &'a str,
+    lines: String,
+    options: Vec<PromptOption>,
+    prefix: &'a str,
+}
+
+impl<'a> Asking<'a> {
+    fn new(study: &'a Study, cell: &'a Cell) -> Result<Self> {
+        let language = nth(&study.languages, cell.language_index, "language")?;
+        let persona = nth(&study.personas, cell.persona_index, "persona")?;
+        let wording = worded(study.wordings.get(language), language, "wording")?;
+        let format = nth(&study.formats, cell.format_index, "elicitation format")?;
+        let asked = worded(wording.formats.get(&format.id), language, "instruction")?;
+        let persona_text = worded(persona.texts.get(language), language, "persona")?;
+        let system = fill(&wording.system_text, &[("persona", persona_text)]).map_err(Error::study)?;
+        Ok(Asking { study, cell, language, format, asked, system })
+    }
+
+    fn turn(&self, item_index: usize) -> Result<Turn<'a>> {
+        let item = nth(&self.study.items, item_index, "item")?;
+        let scale = nth(&self.study.scales, item.scale_index, "scale")?;
+        let labels = worded(scale.labels.get(self.language), self.language, "labels")?;
+        let stem = worded(item.stems.get(self.language), self.language, "stem")?;
+        let written = self.asked.continuations.get(&scale.id).unwrap_or(labels);
+        let (lines, options) = present(scale, labels, written, self.format, self.cell.order);
+        let lines =
+            if self.format.shows_options { format!("{}\n\n", lines.join("\n")) } else { String::new() };
+        let prefix = self.asked.answer_prefixes.get(&item.variable).unwrap_or(&self.asked.answer_prefix);
+        Ok(Turn { variable: &item.variable, scale, labels, stem, lines, options, prefix })
+    }
+
+    /// How many of a hundred people would choose one option.
+    fn about_option(&self, turn: &Turn, index: usize) -> Result<Prompt> {
+        let [code, label] = OPTION_PLACEHOLDERS;
+        let option = &turn.options[index];
+        let of_option = [(code, option.code.as_str()), (label, option.label.as_str())];
+        let user = self.user_text(turn, &of_option)?;
+        Ok(Prompt {
+            messages: vec![message("system", self.system.clone()), message("user", user)],
+            answer_prefix: fill(turn.prefix, &of_option).map_err(Error::study)?,
+            domain_premise: self.asked.domain_premise.clone(),
+            asked_option: Some(index),
+            earlier: Vec::new(),
+            asks_own_item: true,
+            excluded: self.format.no_counts(),
+            options: self.format.counts(),
+        })
+    }
+
+    /// Asks the turn behind a path of responses to those before it. The last of all is the cell's own.
+    fn conversation(&self, turns: &[&Turn], path: Vec<usize>, own: usize) -> Result<Prompt> {
+        let mut messages = vec![message("system", self.system.clone())];
+        for (turn, option) in turns.iter().zip(&path) {
+            messages.push(message("user", self.user_text(turn, &[])?));
+            messages.push(message("assistant", turn.response(*option)));
+        }
+        let turn = turns[path.len()];
+        messages.push(message("user", self.user_text(turn, &[])?));
+        Ok(Prompt {
+            messages,
+            answer_prefix: turn.prefix.to_owned(),
+            domain_premise: self.asked.domain_premise.clone(),
+            asked_option: None,
+            asks_own_item: path.len() == own,
+            earlier: path,
+            excluded: Vec::new(),
+            options: turn.options.clone(),
+        })
+    }
+
+    fn user_text(&self, turn: &Turn, of_option: &[(&str, &str)]) -> Result<String> {
+        let words = [&scale_words(turn.scale, turn.labels), of_option].concat();
+        let instruction = fill(&self.asked.instruction, &words).map_err(Error::study)?;
+        Ok(format!("{}\n\n{}{instruction}", turn.stem, turn.lines))
+    }
+}
+
+impl Turn<'_> {
+    /// What a model that chose an option has written: the answer prefix, and the option's form, behind a space where the prefix ends in a
+    /// letter, a digit or a mark that is followed by one.
+    fn response(&self, option: usize) -> String {
+        let forms = &self.options[option].surface_forms;
+        let last = self.prefix.chars().next_back();
+        let is_open = last.is_none_or(|last| last.is_whitespace() || "([{<\"'“«".contains(last));
+        let is_spaced = |form: &&String| form.starts_with(' ') != is_open;
+        let form = forms.iter().find(is_spaced).or(forms.first());
+        format!("{}{}", self.prefix, form.map_or("", String::as_str))
+    }
+
+    /// The option that a code of this variable names.
+    fn index_of(&self, codes: &BTreeMap<String, String>) -> Result<usize> {
+        let code = codes.get(self.variable);
+        let found = self.options.iter().position(|option| Some(&option.code) == code);
+        found.ok_or_else(|| Error::study(format!("no response to `{}` is fixed", self.variable)))
+    }
+}
+
+fn message(role: &str, content: String) -> Message {
+    Message { role: role.to_owned(), content }
 }
 
 /// The option lines in the order shown, and the options in scale order. `written` is what a response writes where it is

@@ -1,8 +1,9 @@
 //! `study.toml`: the shape of a study without its words, and everything that can be wrong with it alone.
 //! Every field is described in `prompts/README.md`.
 
+use super::battery::{BatteryFile, check_battery};
 use super::hypotheses::HypothesisFile;
-use super::{AnswerKey, ElicitationFormat, OptionOrder};
+use super::{AnswerKey, Battery, ElicitationFormat, OptionOrder};
 use crate::data_folder::TextFile;
 use crate::error::Result;
 use crate::spanned::Spanned;
@@ -78,6 +79,8 @@ pub(super) struct FormatFile {
     pub closings: Vec<Spanned<String>>,
     /// For labels: whether responses are also read behind a text that asks nothing; false if left out.
     pub domain_premise: Option<Spanned<bool>>,
+    /// Items that are asked one after another in one conversation. Each by itself if left out.
+    pub battery: Option<BatteryFile>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -294,6 +297,7 @@ pub(super) fn formats(study: &StudyFile) -> Vec<ElicitationFormat> {
             shows_options: own.show_options.as_ref().is_none_or(|shows| *shows.as_ref()),
             closings: own.closings.iter().map(|closing| closing.as_ref().clone()).collect(),
             has_premise: own.domain_premise.as_ref().is_some_and(|has| *has.as_ref()),
+            battery: own.battery.as_ref().map(Battery::new),
         },
         None => {
             let plain = AnswerKey::PLAIN.into_iter().find(|key| key.to_string() == *id.as_ref());
@@ -326,6 +330,9 @@ fn check_formats(file: &TextFile, study: &StudyFile) -> Result<()> {
             return Err(file
                 .refuse(premise.span(), message)
                 .hint("a domain premise goes with `key = \"label\"`"));
+        }
+        if let Some(battery) = &format.battery {
+            check_battery(file, study, format.key, premise.is_some(), battery)?;
         }
         if let Some(closing) = format.closings.iter().find(|closing| closing.as_ref().is_empty()) {
             return Err(file.refuse(closing.span(), "a closing is empty"));

@@ -251,6 +251,7 @@ fn write_prompts(folder: &ResultFolder, shape: &Shape) -> u64 {
         let row = PromptRow {
             cell_id: cell_id(group, item, language, format, order),
             asked_option: None,
+            earlier_responses: None,
             rendered_text: format!(
                 "<|user|>\nReply as a student born in {}.\n\n{} when you felt {}.\n\n1. {}\n\n<|assistant|>\nAnswer:",
                 GROUPS[group].0,
@@ -282,6 +283,7 @@ fn write_tokens(folder: &ResultFolder, shape: &Shape) {
             let row = TokenRow {
                 cell_id: cell_id(group, item, language, format, order),
                 asked_option: None,
+                earlier_responses: None,
                 elicitation_format: FORMATS[format].to_owned(),
                 temperature,
                 vocabulary_entropy: 1.5 * temperature,

@@ -111,7 +111,7 @@ pub(super) fn normalised(log_probs: &[f64]) -> Result<ResponseDistribution> {
     ResponseDistribution::from_weights(&weights)
 }
 
-fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
+pub(super) fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let max = values.clone().fold(f64::NEG_INFINITY, f64::max);
     if max == f64::NEG_INFINITY {
         max

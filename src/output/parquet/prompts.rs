@@ -12,6 +12,7 @@ impl TableRow for PromptRow {
         let mut columns = Encoded::new(rows, |row| row.cell_id.clone());
         columns.text("cell_id", |row| &row.cell_id);
         columns.optional_text("asked_option", |row| row.asked_option.as_deref());
+        columns.optional_text("earlier_responses", |row| row.earlier_responses.as_deref());
         columns.text("rendered_text", |row| &row.rendered_text);
         columns.ids("token_ids", |row| &row.token_ids);
         columns.count("readout_index", |row| row.readout_index);
@@ -26,6 +27,7 @@ impl TableRow for PromptRow {
     fn decode(columns: &Columns) -> Result<Vec<Self>> {
         let (cell_id, rendered_text) = (columns.text("cell_id")?, columns.text("rendered_text")?);
         let asked_option = columns.optional_text("asked_option")?;
+        let earlier_responses = columns.optional_text("earlier_responses")?;
         let (readout_index, stepped_back) = (columns.count("readout_index")?, columns.count("stepped_back")?);
         let vocabulary_entropy = columns.number("vocabulary_entropy")?;
         let mut token_ids = columns.ids("token_ids")?.into_iter();
@@ -35,6 +37,7 @@ impl TableRow for PromptRow {
         let row = |index| PromptRow {
             cell_id: cell_id.value(index).to_owned(),
             asked_option: text_at(asked_option, index),
+            earlier_responses: text_at(earlier_responses, index),
             rendered_text: rendered_text.value(index).to_owned(),
             token_ids: token_ids.next().unwrap_or_default(),
             readout_index: readout_index.value(index),

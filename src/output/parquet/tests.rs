@@ -203,7 +203,7 @@ prop_compose! {
         readout_index in any::<u32>(), stepped_back in any::<u32>(), vocabulary_entropy in finite(),
     ) -> PromptRow {
         PromptRow {
-            cell_id: "a".to_owned(), asked_option, rendered_text, token_ids, readout_index, stepped_back, vocabulary_entropy,
+            cell_id: "a".to_owned(), earlier_responses: asked_option.clone(), asked_option, rendered_text, token_ids, readout_index, stepped_back, vocabulary_entropy,
             top_ids: tops.iter().map(|top| top.0).collect(),
             top_tokens: tops.iter().map(|top| top.1.clone()).collect(),
             top_log_probs: tops.iter().map(|top| top.2).collect(),
@@ -217,7 +217,7 @@ prop_compose! {
         forms in proptest::collection::vec(("(?s).{0,4}", finite()), 0..4), best_token_log_prob in finite(),
     ) -> TokenRow {
         TokenRow {
-            cell_id: "a".to_owned(), asked_option, elicitation_format: "number".to_owned(), temperature: 0.5,
+            cell_id: "a".to_owned(), earlier_responses: asked_option.clone(), asked_option, elicitation_format: "number".to_owned(), temperature: 0.5,
             vocabulary_entropy: 1.5, nucleus_size, best_token, best_token_rank: 3, best_token_log_prob,
             forms: forms.iter().map(|form| form.0.clone()).collect(),
             form_options: forms.iter().map(|_| "1".to_owned()).collect(),

@@ -12,6 +12,7 @@ impl TableRow for TokenRow {
         let mut columns = Encoded::new(rows, |row| row.cell_id.clone());
         columns.text("cell_id", |row| &row.cell_id);
         columns.optional_text("asked_option", |row| row.asked_option.as_deref());
+        columns.optional_text("earlier_responses", |row| row.earlier_responses.as_deref());
         columns.text("elicitation_format", |row| &row.elicitation_format);
         columns.number("temperature", |row| row.temperature)?;
         columns.number("vocabulary_entropy", |row| row.vocabulary_entropy)?;
@@ -29,6 +30,7 @@ impl TableRow for TokenRow {
 
     fn decode(columns: &Columns) -> Result<Vec<Self>> {
         let (cell_id, asked_option) = (columns.text("cell_id")?, columns.optional_text("asked_option")?);
+        let earlier_responses = columns.optional_text("earlier_responses")?;
         let elicitation_format = columns.text("elicitation_format")?;
         let temperature = columns.number("temperature")?;
         let vocabulary_entropy = columns.number("vocabulary_entropy")?;
@@ -43,6 +45,7 @@ impl TableRow for TokenRow {
         let row = |index| TokenRow {
             cell_id: cell_id.value(index).to_owned(),
             asked_option: text_at(asked_option, index),
+            earlier_responses: text_at(earlier_responses, index),
             elicitation_format: elicitation_format.value(index).to_owned(),
             temperature: temperature.value(index),
             vocabulary_entropy: vocabulary_entropy.value(index),

@@ -48,6 +48,8 @@ pub struct PromptRow {
     pub cell_id: String,
     /// Code of the option that is asked about; null where the response is one of the options.
     pub asked_option: Option<String>,
+    /// Codes of the responses to the items before it in the conversation, in their order, between spaces; null where there are none.
+    pub earlier_responses: Option<String>,
     pub rendered_text: String,
     pub token_ids: Vec<u32>,
     /// Index into `token_ids` of the token behind which the response is read.
@@ -68,6 +70,7 @@ pub struct TokenRow {
     pub cell_id: String,
     /// As in `prompts.parquet`.
     pub asked_option: Option<String>,
+    pub earlier_responses: Option<String>,
     pub elicitation_format: String,
     pub temperature: f64,
     /// Shannon entropy of the next token, in nats.

@@ -110,6 +110,53 @@ fn formats_that_cannot_be_asked_in() {
 }
 
 #[test]
+fn conversations_that_cannot_be_held() {
+    let more: String = ["calm", "tense", "tired", "glad", "low", "keen", "dull"]
+        .iter()
+        .map(|id| format!("\n[[variables]]\nid = \"{id}\"\nscale = \"agreement\"\n"))
+        .collect();
+    let refuse = |rest: &str, message: &str| {
+        let table = format!("\n[elicitation_formats.talk]\nkey = \"number\"\n{rest}\n");
+        let changes = [
+            ("study.toml", "formats = [\"number\"]", "formats = [\"talk\"]"),
+            ("study.toml", VARIABLE, &format!("{VARIABLE}{more}")),
+            ("study.toml", PERSONA, &format!("{PERSONA}{table}")),
+        ];
+        check_all(&changes, message);
+    };
+    refuse("battery = { variables = []§ }", "two variables or more");
+    refuse("battery = { variables = [[\"calm\"]]§ }", "two variables or more");
+    refuse("battery = { variables = [[\"calm\", \"angry\"§]] }", "has no variable `angry`");
+    refuse(
+        "battery = { variables = [[\"calm\", \"tense\"], [\"calm\"§, \"tired\"]] }",
+        "`calm` is asked twice",
+    );
+    let all = "[[\"content\"§, \"calm\", \"tense\", \"tired\", \"glad\", \"low\", \"keen\", \"dull\"]]";
+    refuse(&format!("battery = {{ variables = {all} }}"), "takes 3280 prompts, more than 1000");
+    let pair = "variables = [[\"calm\", \"tense\"]]";
+    refuse(&format!("battery = {{ {pair}§, fixed = {{}} }}"), "says no response to `calm`");
+    refuse(&format!("battery = {{ {pair}, fixed = {{ calm = \"4\"§ }} }}"), "has no option `4`");
+    let late = "fixed = { calm = \"1\", tense§ = \"1\" }";
+    refuse(&format!("battery = {{ {pair}, {late} }}"), "`tense` comes before no other");
+    let count = "\n[elicitation_formats.talk]\nkey = \"count\"\nbattery = { variables = [[\"content\", \"content\"]]§ }\n";
+    check_all(
+        &[
+            ("study.toml", "formats = [\"number\"]", "formats = [\"talk\"]"),
+            ("study.toml", PERSONA, &format!("{PERSONA}{count}")),
+        ],
+        "not of items in a row",
+    );
+    let premise = count.replace("\"count\"", "\"label\"\ndomain_premise = true");
+    check_all(
+        &[
+            ("study.toml", "formats = [\"number\"]", "formats = [\"talk\"]"),
+            ("study.toml", PERSONA, &format!("{PERSONA}{premise}")),
+        ],
+        "a domain premise is of items by themselves",
+    );
+}
+
+#[test]
 fn the_readmes_example_is_a_study() {
     let folder = tempfile::tempdir().unwrap();
     write_example(folder.path());

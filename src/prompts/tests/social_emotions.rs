@@ -30,6 +30,10 @@ fn every_cell_is_a_prompt_of_its_own() {
         let prompts = render_all(&study, &cell).unwrap();
         let asked = match study.formats[cell.format_index].key {
             AnswerKey::Count => (6, 101),
+            // Behind another emotion: that one, and behind each of six responses to it.
+            _ if !study.earlier_items(&study.formats[cell.format_index], cell.item_index).is_empty() => {
+                (7, 6)
+            }
             _ => (1, 6),
         };
         assert_eq!((prompts.len(), prompts[0].options.len()), asked);
@@ -37,8 +41,9 @@ fn every_cell_is_a_prompt_of_its_own() {
         texts.extend(prompts.iter().map(|prompt| format!("{:?} {}", prompt.messages, prompt.answer_prefix)));
         count += 1;
     }
-    assert_eq!(count, 3 * 144 * 2 * 7 * 2);
-    assert_eq!(texts.len(), 3 * 144 * 2 * (5 * 2 + 1 + 6 * 2));
+    assert_eq!(count, 3 * 144 * 2 * 8 * 2);
+    // An emotion that is asked first is asked as by itself.
+    assert_eq!(texts.len(), 3 * 144 * 2 * (5 * 2 + 1 + 6 * 2) + 3 * 72 * 2 * (6 * 2));
 }
 
 #[test]

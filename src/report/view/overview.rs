@@ -98,7 +98,7 @@ fn facts(run: &Run) -> Vec<Fact> {
     let times_fewer = packing.flat_token_count as f64 / packing.trie_token_count.max(1) as f64;
     let human = manifest.study.human_data.as_ref();
     let groups: Vec<&str> = run.subjects.iter().map(|subject| subject.name.as_str()).collect();
-    vec![
+    let mut facts = vec![
         fact(
             "Model",
             model.name.clone(),
@@ -155,7 +155,32 @@ fn facts(run: &Run) -> Vec<Fact> {
                 fixed(times_fewer, 1),
             ),
         ),
-    ]
+    ];
+    facts.extend(conversations(run));
+    facts
+}
+
+/// The formats of the run that ask items one after another.
+fn conversations(run: &Run) -> Vec<Fact> {
+    let cards = &run.tables.manifest.study.elicitation_formats;
+    let told = |format: &String| {
+        let battery = cards.get(format)?.battery.as_ref()?;
+        let lists: Vec<String> = battery.variables.iter().map(|list| list.join(", then ")).collect();
+        let earlier = match &battery.fixed {
+            None => "earlier responses all gone through, each with its probability".to_owned(),
+            Some(fixed) => {
+                let fixed: Vec<String> =
+                    fixed.iter().map(|(variable, code)| format!("{variable} {code}")).collect();
+                format!("earlier responses fixed: {}", fixed.join(", "))
+            }
+        };
+        Some(Fact {
+            name: "In one conversation",
+            text: format.clone(),
+            note: format!("{}; {earlier}", lists.join("; ")),
+        })
+    };
+    run.formats.iter().filter_map(told).collect()
 }
 
 /// The threads of the run, or what it was shared out among.
