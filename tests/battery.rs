@@ -20,6 +20,7 @@ fn prompts_of(study: &Study, item: &str, format: &str, order: usize) -> Vec<Prom
         language_index: 0,
         format_index: study.formats.iter().position(|known| known.id == format).unwrap(),
         order: study.option_orders[order],
+        wording_index: 0,
     };
     render_all(study, &cell).unwrap()
 }

@@ -18,7 +18,14 @@ fn cells(study: &Study) -> Vec<(String, Cell)> {
             formats.filter(|(_, format)| format.key != AnswerKey::Count && format.battery.is_none())
         {
             for &order in &study.option_orders {
-                let cell = Cell { persona_index: 0, item_index, language_index: 0, format_index, order };
+                let cell = Cell {
+                    persona_index: 0,
+                    item_index,
+                    language_index: 0,
+                    format_index,
+                    order,
+                    wording_index: 0,
+                };
                 cells.push((format!("formats/USA/{}/en/{format}/{order}", item.id), cell));
             }
         }
@@ -150,7 +157,8 @@ fn a_premise_gives_a_second_distribution() {
     let study = study();
     let format_index = study.formats.iter().position(|format| format.id == "likely").unwrap();
     let order = study.option_orders[0];
-    let cell = Cell { persona_index: 0, item_index: 0, language_index: 0, format_index, order };
+    let cell =
+        Cell { persona_index: 0, item_index: 0, language_index: 0, format_index, order, wording_index: 0 };
     let prompt = render(&study, &cell).unwrap();
     assert_eq!(prompt.options[0].surface_forms[..2], ["a strong feeling", " a strong feeling"]);
     assert!(!prompt.messages[1].content.contains("a strong feeling"), "the options are not shown");

@@ -161,6 +161,7 @@ fn studies_and_people() {
                 language_index: 0,
                 format_index: 0,
                 order: study.option_orders[0],
+                wording_index: 0,
             };
             let _ = render_all(&study, &cell);
         });

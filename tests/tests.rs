@@ -64,6 +64,7 @@ mod gguf;
 mod human_moments;
 mod human_tables;
 mod humans;
+mod item_wordings;
 mod studies_chapter;
 mod study_check;
 mod study_import;

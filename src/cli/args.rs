@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// What a run keeps from its beginning.
-const BEGUN_WITH: [&str; 24] = [
+const BEGUN_WITH: [&str; 25] = [
     "memory",
     "model",
     "out",
@@ -22,6 +22,7 @@ const BEGUN_WITH: [&str; 24] = [
     "languages",
     "formats",
     "option_orders",
+    "item_wordings",
     "temperatures",
     "low_mass",
     "unusable_mass",
@@ -140,6 +141,10 @@ pub struct RunOptions {
     /// Only these option orders of the study: forward, reversed, rotated_1, ...
     #[arg(long, value_name = "ORDER,..", value_delimiter = ',')]
     pub option_orders: Vec<OptionOrder>,
+
+    /// Only these of the study's ways to word its items.
+    #[arg(long, value_name = "WORDING,..", value_delimiter = ',')]
+    pub item_wordings: Vec<String>,
 
     /// Temperatures instead of the study's own; 1 is always added. Exact: no sampling, one pass for all.
     #[arg(long, value_name = "T,..", value_delimiter = ',')]

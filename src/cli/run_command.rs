@@ -164,6 +164,7 @@ pub fn settings(study: Option<&str>, options: &RunOptions) -> RunSettings {
             languages: options.languages.clone(),
             formats: options.formats.clone(),
             option_orders: options.option_orders.clone(),
+            item_wordings: options.item_wordings.clone(),
         },
         temperatures: options.temperatures.clone(),
         thresholds: MassThresholds { low: options.low_mass, unusable: options.unusable_mass },

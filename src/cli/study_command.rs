@@ -164,6 +164,9 @@ fn lines(study: &StudySummary) -> String {
     row("languages", listed(&study.languages));
     row("formats", listed(&study.elicitation_formats));
     row("orders", listed(&study.option_orders));
+    if study.item_wordings.len() > 1 {
+        row("wordings", listed(&study.item_wordings));
+    }
     let temperatures: Vec<String> = study.temperatures.iter().map(ToString::to_string).collect();
     row("temperatures", listed(&temperatures));
     row("hypotheses", listed(&study.hypotheses));

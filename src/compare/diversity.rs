@@ -1,11 +1,11 @@
-//! Where the diversity of responses comes from: within a prompt, or from whom, in which language, format and option order one asks.
+//! Where the diversity of responses comes from: within a prompt, or from whom, in which words, language, format and option order one asks.
 //! Plain numbers: factors are indices.
 
 use super::concentration::{effective_option_count, entropy, modal_mass, normalised_entropy};
 use std::collections::BTreeMap;
 
 /// Factors of a design that leave an item alone.
-pub const FACTOR_COUNT: usize = 4;
+pub const FACTOR_COUNT: usize = 5;
 
 /// A share of the modal option from which on a response is called sharp.
 pub const SHARP_MASS: f64 = 0.95;
@@ -147,15 +147,15 @@ mod tests {
 
     #[test]
     fn a_factor_that_decides_the_response_has_all_of_the_diversity() {
-        let found = of(&[([0, 0, 0, 0], [1.0, 0.0]), ([1, 0, 0, 0], [0.0, 1.0])]);
-        assert_eq!((found.within, found.factors), (0.0, [LN_2, 0.0, 0.0, 0.0]));
+        let found = of(&[([0, 0, 0, 0, 0], [1.0, 0.0]), ([1, 0, 0, 0, 0], [0.0, 1.0])]);
+        assert_eq!((found.within, found.factors), (0.0, [LN_2, 0.0, 0.0, 0.0, 0.0]));
         assert!(found.interaction.abs() < 1e-15 && found.sharp_share == 1.0);
     }
 
     #[test]
     fn what_only_two_factors_together_decide_is_interaction() {
         // The response is whether persona and language are alike.
-        let cell = |a: usize, b: usize| ([a, b, 0, 0], if a == b { [1.0, 0.0] } else { [0.0, 1.0] });
+        let cell = |a: usize, b: usize| ([a, b, 0, 0, 0], if a == b { [1.0, 0.0] } else { [0.0, 1.0] });
         let found = of(&[cell(0, 0), cell(0, 1), cell(1, 0), cell(1, 1)]);
         assert!(found.factors.iter().all(|information| *information < 1e-15));
         assert!((found.interaction - LN_2).abs() < 1e-15);
@@ -164,14 +164,14 @@ mod tests {
     #[test]
     fn a_model_that_answers_by_position_shows_as_option_order() {
         // Concentrated in each prompt, and not on any option: the diversity between prompts is the order's.
-        let found = of(&[([0, 0, 0, 0], [0.98, 0.02]), ([0, 0, 0, 1], [0.02, 0.98])]);
-        assert!(found.factors[3] > 0.8 * found.mixture_entropy, "{found:?}");
+        let found = of(&[([0, 0, 0, 0, 0], [0.98, 0.02]), ([0, 0, 0, 0, 1], [0.02, 0.98])]);
+        assert!(found.factors[4] > 0.8 * found.mixture_entropy, "{found:?}");
         assert!((found.mixture_entropy - LN_2).abs() < 1e-12);
     }
 
     #[test]
     fn the_same_everywhere_is_all_within() {
-        let found = of(&[([0, 0, 0, 0], [0.5, 0.5]), ([1, 1, 1, 1], [0.5, 0.5])]);
+        let found = of(&[([0, 0, 0, 0, 0], [0.5, 0.5]), ([1, 1, 1, 1, 1], [0.5, 0.5])]);
         assert!((found.within - LN_2).abs() < 1e-15 && found.interaction.abs() < 1e-15);
         assert!((found.effective_option_count - 2.0).abs() < 1e-12);
         let mut tally = DiversityTally::default();
@@ -186,7 +186,7 @@ mod tests {
         let cells: Vec<([usize; FACTOR_COUNT], [f64; 2])> = (0..8)
             .map(|index| {
                 let p = 0.1 + 0.1 * index as f64;
-                ([index & 1, index >> 1 & 1, index >> 2 & 1, 0], [p, 1.0 - p])
+                ([index & 1, index >> 1 & 1, index >> 2 & 1, 0, 0], [p, 1.0 - p])
             })
             .collect();
         let exact = of(&cells);
@@ -216,14 +216,14 @@ mod tests {
             for (index, weights) in weights.chunks(3).enumerate() {
                 let total: f64 = weights.iter().sum();
                 let shares: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
-                tally.add(index % 2, [index / 2 % 2, index / 4, 0, 0], Some(&shares));
+                tally.add(index % 2, [index / 2 % 2, index / 4, 0, 0, 0], Some(&shares));
             }
             let found = tally.diversity().unwrap();
             let sum = found.within + found.factors.iter().sum::<f64>() + found.interaction;
             proptest::prop_assert!((sum - found.mixture_entropy).abs() < 1e-12);
             proptest::prop_assert!(found.factors.iter().all(|information| *information >= 0.0));
             // One level says nothing.
-            proptest::prop_assert!(found.factors[2] < 1e-12 && found.factors[3] < 1e-12);
+            proptest::prop_assert!(found.factors[2..].iter().all(|information| *information < 1e-12));
         }
     }
 }

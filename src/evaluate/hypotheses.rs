@@ -50,8 +50,9 @@ pub fn hypothesis_cards(
     let mut ordered = responses;
     ordered.sort_by(|a, b| {
         let key = |one: &CellResponse| {
-            let Cell { persona_index, item_index, language_index, format_index, order } = one.cell;
-            (persona_index, item_index, language_index, format_index, order)
+            let Cell { persona_index, item_index, language_index, format_index, order, wording_index } =
+                one.cell;
+            (persona_index, item_index, language_index, format_index, order, wording_index)
         };
         key(a).cmp(&key(b)).then_with(|| a.temperature.total_cmp(&b.temperature))
     });
@@ -260,13 +261,13 @@ impl<'a> Builder<'a> {
         self.samples.contains_key(&key).then_some(Some(key))
     }
 
-    /// What is left of language, format and order where the hypothesis does not speak of them.
+    /// What is left of language, format, order and wording where the hypothesis does not speak of them.
     fn prompt_key(&self, response: &CellResponse) -> Vec<String> {
         let stated = |name: &&str| {
             let between = self.hypothesis.between.as_ref().map(|between| between.property.as_str());
             between == Some(*name) || self.hypothesis.for_each.iter().any(|known| known == name)
         };
-        let names = ["language", "elicitation_format", "option_order"];
+        let names = ["language", "elicitation_format", "option_order", "item_wording"];
         let left = names.into_iter().filter(|name| !stated(name));
         left.filter_map(|name| property(self.plan, response, name)).collect()
     }
@@ -352,6 +353,7 @@ fn property(plan: &RunPlan, response: &CellResponse, name: &str) -> Option<Strin
         "language" => study.languages[cell.language_index].0.clone(),
         "elicitation_format" => study.formats[cell.format_index].id.clone(),
         "option_order" => cell.order.to_string(),
+        "item_wording" => study.item_wordings[cell.wording_index].clone(),
         "temperature" => response.temperature.to_string(),
         "item" => item.id.clone(),
         "variable" => item.variable.clone(),

@@ -113,7 +113,7 @@ impl<'a> MemoryOutlook<'a> {
             _ if !is_whole => 0,
             _ => self.weights.f32 + CANDLE_BYTES.min(self.weights.f32) + self.alone_bytes(),
         };
-        let orders = study.option_orders.len().max(1) as u64;
+        let orders = (study.option_orders.len() * study.item_wordings.len()).max(1) as u64;
         let compared_count = match self.plan.human_data {
             Some(_) => COMPARISON_COUNT * cell_count / orders,
             None => 0,

@@ -41,6 +41,8 @@ pub struct Selection {
     pub languages: Vec<String>,
     pub formats: Vec<String>,
     pub option_orders: Vec<OptionOrder>,
+    #[serde(default)]
+    pub item_wordings: Vec<String>,
 }
 
 /// A study with its people, its cells, and how to run them.
@@ -113,21 +115,26 @@ impl RunPlan {
     /// The study's own order of the ids in each column that cells are made of.
     pub fn order(&self) -> BTreeMap<String, Vec<String>> {
         let study = &self.study;
-        let columns: [(&str, Vec<String>); 5] = [
+        let columns: [(&str, Vec<String>); 6] = [
             ("language", study.languages.iter().map(ToString::to_string).collect()),
             ("persona", study.personas.iter().map(|persona| persona.id.clone()).collect()),
             ("item", study.items.iter().map(|item| item.id.clone()).collect()),
             ("elicitation_format", study.formats.iter().map(ToString::to_string).collect()),
             ("option_order", study.option_orders.iter().map(ToString::to_string).collect()),
+            ("item_wording", study.item_wordings.clone()),
         ];
         columns.into_iter().map(|(column, ids)| (column.to_owned(), ids)).collect()
     }
 
-    /// `study/persona/item/language/elicitation_format/option_order`.
+    /// `study/persona/item/language/elicitation_format/option_order`, and the item's wording where the study has several.
     pub fn cell_id(&self, cell: &Cell) -> String {
         let study = &self.study;
+        let wording = match &study.item_wordings[..] {
+            [_] => String::new(),
+            wordings => format!("/{}", wordings[cell.wording_index]),
+        };
         format!(
-            "{}/{}/{}/{}/{}/{}",
+            "{}/{}/{}/{}/{}/{}{wording}",
             study.id,
             study.personas[cell.persona_index].id,
             study.items[cell.item_index].id,
@@ -153,27 +160,38 @@ pub(super) fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     let formats =
         chosen("elicitation format", &format_ids, &selection.formats, full, &subset.format_indices)?;
     let orders = offered("option order", &study.option_orders, &selection.option_orders)?;
-    let count = [personas.len(), languages.len(), study.items.len(), formats.len(), orders.len()]
-        .into_iter()
-        .try_fold(1_usize, usize::checked_mul);
+    let wordings: Vec<usize> = (0..study.item_wordings.len()).collect();
+    let wording_ids: Vec<&str> = study.item_wordings.iter().map(String::as_str).collect();
+    let wordings = chosen("item wording", &wording_ids, &selection.item_wordings, full, &wordings)?;
+    let sizes = [personas.len(), languages.len(), study.items.len(), formats.len(), orders.len()];
+    let count = sizes.into_iter().chain([wordings.len()]).try_fold(1_usize, usize::checked_mul);
     if count.is_none_or(|count| count > CELL_COUNT_MAX) {
         return Err(Error::usage(format!("the run has more than {CELL_COUNT_MAX} cells"))
-            .hint("choose fewer --personas, --languages, --formats or --option-orders"));
+            .hint("choose fewer --personas, --languages, --formats, --item-wordings or --option-orders"));
     }
     let per_item = |item| formats.iter().map(move |format| study.prompt_count(&study.formats[*format], item));
     let prompts: usize = (0..study.items.len()).flat_map(per_item).sum();
-    let prompts = prompts.saturating_mul(personas.len() * languages.len() * orders.len());
+    let prompts = prompts.saturating_mul(personas.len() * languages.len() * orders.len() * wordings.len());
     if prompts > CELL_COUNT_MAX {
         return Err(Error::usage(format!("the run has {prompts} prompts, more than {CELL_COUNT_MAX}"))
-            .hint("choose fewer --personas, --languages, --formats or --option-orders"));
+            .hint("choose fewer --personas, --languages, --formats, --item-wordings or --option-orders"));
     }
     let mut cells = Vec::new();
     for &language_index in &languages {
         for &persona_index in &personas {
             for item_index in 0..study.items.len() {
                 for &format_index in &formats {
-                    for &order in &orders {
-                        cells.push(Cell { persona_index, item_index, language_index, format_index, order });
+                    for &wording_index in &wordings {
+                        for &order in &orders {
+                            cells.push(Cell {
+                                persona_index,
+                                item_index,
+                                language_index,
+                                format_index,
+                                order,
+                                wording_index,
+                            });
+                        }
                     }
                 }
             }

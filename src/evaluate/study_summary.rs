@@ -22,6 +22,7 @@ pub struct StudySummary {
     pub languages: Vec<String>,
     pub elicitation_formats: Vec<String>,
     pub option_orders: Vec<String>,
+    pub item_wordings: Vec<String>,
     pub temperatures: Vec<f64>,
     /// Of a run that asks for nothing else.
     pub default_cell_count: usize,
@@ -89,6 +90,7 @@ pub fn study_summary(name_or_path: &str) -> Result<StudySummary> {
         languages: ids(&mut study.languages.iter().map(ToString::to_string)),
         elicitation_formats: ids(&mut study.formats.iter().map(ToString::to_string)),
         option_orders: ids(&mut study.option_orders.iter().map(ToString::to_string)),
+        item_wordings: study.item_wordings.clone(),
         temperatures: study.temperatures.clone(),
         default_cell_count: plan.cells.len(),
         full_cell_count: full.ok().map(|cells| cells.len()),

@@ -86,7 +86,7 @@ pub struct FinishedCells {
     pub counts: Counts,
 }
 
-/// Writes `cells.parquet`, `prompts.parquet` and `tokens.parquet`, and sums over option orders.
+/// Writes `cells.parquet`, `prompts.parquet` and `tokens.parquet`, and sums over option orders and wordings.
 pub struct WrittenCells<'a> {
     plan: &'a RunPlan,
     tokenizer: &'a TextTokenizer,
@@ -215,7 +215,8 @@ impl<'a> WrittenCells<'a> {
         let key =
             (cell.persona_index, cell.item_index, cell.language_index, cell.format_index, temperature_index);
         let order = self.plan.study.option_orders.iter().position(|order| *order == cell.order);
-        let levels = [cell.persona_index, cell.language_index, cell.format_index, order.unwrap_or(0)];
+        let order = order.unwrap_or(0);
+        let levels = [cell.persona_index, cell.wording_index, cell.language_index, cell.format_index, order];
         let shares = reading.distribution.as_ref().map(ResponseDistribution::probabilities);
         self.diversity[temperature_index].add(cell.item_index, levels, shares);
         let sum = self.units.entry(key).or_default();
@@ -316,6 +317,7 @@ impl<'a> WrittenCells<'a> {
                 language: language.0.clone(),
                 elicitation_format: study.formats[cell.format_index].id.clone(),
                 option_order: cell.order.to_string(),
+                item_wording: study.item_wordings[cell.wording_index].clone(),
                 temperature: reading.temperature,
                 option_code: option.code.clone(),
                 option_label: scale.labels[language][index].clone(),
@@ -334,7 +336,7 @@ impl<'a> WrittenCells<'a> {
 }
 
 fn concentration_card(temperature: f64, found: Diversity) -> ConcentrationCard {
-    let [persona, language, format, order] = found.factors;
+    let [persona, wording, language, format, order] = found.factors;
     ConcentrationCard {
         temperature,
         cell_count: found.cell_count,
@@ -347,6 +349,7 @@ fn concentration_card(temperature: f64, found: Diversity) -> ConcentrationCard {
         mixture_entropy_nats: found.mixture_entropy,
         within_nats: found.within,
         persona_nats: persona,
+        item_wording_nats: wording,
         language_nats: language,
         elicitation_format_nats: format,
         option_order_nats: order,

@@ -137,8 +137,8 @@ pub struct StudyCard {
     /// How each format that is asked for in ways of the study's own asks; `number`, `letter` and `label` are not among them.
     #[serde(default)]
     pub elicitation_formats: BTreeMap<String, FormatCard>,
-    /// The study's own order of the ids in the columns `language`, `persona`, `item`, `elicitation_format` and
-    /// `option_order`. Rows stand in the order in which cells finished.
+    /// The study's own order of the ids in the columns `language`, `persona`, `item`, `elicitation_format`,
+    /// `option_order` and `item_wording`. Rows stand in the order in which cells finished.
     #[serde(default)]
     pub order: BTreeMap<String, Vec<String>>,
     pub human_data: Option<HumanDataCard>,
@@ -235,6 +235,7 @@ pub struct ConcentrationCard {
     pub persona_nats: f64,
     pub language_nats: f64,
     pub elicitation_format_nats: f64,
+    pub item_wording_nats: f64,
     pub option_order_nats: f64,
     pub interaction_nats: f64,
 }

@@ -54,6 +54,8 @@ pub struct Study {
     pub personas: Vec<Persona>,
     pub formats: Vec<ElicitationFormat>,
     pub option_orders: Vec<OptionOrder>,
+    /// Ids of the ways in which items are worded; one, `base`, where the study names none.
+    pub item_wordings: Vec<String>,
     pub temperatures: Vec<f64>,
     /// Id of the human data set, a folder under `human_data/`.
     pub human_data: Option<String>,
@@ -134,6 +136,7 @@ fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String
         wordings: per_language(texts, |texts| texts.wording.clone()),
         caveats: strings(&file.caveats),
         formats: structure::formats(&file),
+        item_wordings: wording_ids(&file),
         option_orders: file.option_orders.into_inner().into_iter().map(Spanned::into_inner).collect(),
         temperatures: file.temperatures.into_inner().into_iter().map(Spanned::into_inner).collect(),
         human_data: file.human_data.map(Spanned::into_inner),
@@ -143,6 +146,16 @@ fn assemble(file: StudyFile, texts: &[(Language, LanguageTexts)], sha256: String
         citation: file.citation.into_inner(),
         sha256,
         path,
+    }
+}
+
+/// What the one wording of a study is called that names none.
+const BASE_WORDING: &str = "base";
+
+fn wording_ids(file: &StudyFile) -> Vec<String> {
+    match &file.item_wordings {
+        Some(ids) => strings(ids.as_ref()),
+        None => vec![BASE_WORDING.to_owned()],
     }
 }
 
@@ -166,7 +179,7 @@ fn item(
         variable: variable.id.as_ref().clone(),
         scale_index: scale_index.expect("the structure was checked to name known scales only"),
         facets: facets.map(|(name, value)| (name.as_ref().clone(), value.as_ref().clone())).collect(),
-        stems: per_language(texts, |texts| texts.stem(variable, situation)),
+        stems: per_language(texts, |texts| texts.stems(variable, situation)),
     }
 }
 

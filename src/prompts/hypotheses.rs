@@ -68,6 +68,7 @@ fn properties(study: &StudyFile) -> Properties {
     add("language", &mut study.languages.as_ref().iter().map(text));
     add("elicitation_format", &mut formats(study).into_iter().map(|format| format.id));
     add("option_order", &mut study.option_orders.as_ref().iter().map(|order| order.as_ref().to_string()));
+    add("item_wording", &mut study.item_wordings.iter().flat_map(|ids| ids.as_ref().iter().map(text)));
     add("temperature", &mut study.temperatures.as_ref().iter().map(|value| value.as_ref().to_string()));
     add("variable", &mut study.variables.iter().map(|variable| text(&variable.id)));
     add("situation", &mut study.situations.iter().map(|situation| text(&situation.id)));

@@ -16,6 +16,7 @@ pub struct Cell {
     pub language_index: usize,
     pub format_index: usize,
     pub order: OptionOrder,
+    pub wording_index: usize,
 }
 
 /// Renders a cell: its only prompt, or the first of those that ask what the cell is about.
@@ -104,7 +105,8 @@ impl<'a> Asking<'a> {
         let item = nth(&self.study.items, item_index, "item")?;
         let scale = nth(&self.study.scales, item.scale_index, "scale")?;
         let labels = worded(scale.labels.get(self.language), self.language, "labels")?;
-        let stem = worded(item.stems.get(self.language), self.language, "stem")?;
+        let stems = worded(item.stems.get(self.language), self.language, "stem")?;
+        let stem = nth(stems, self.cell.wording_index, "item wording")?;
         let written = self.asked.continuations.get(&scale.id).unwrap_or(labels);
         let (lines, options) = present(scale, labels, written, self.format, self.cell.order);
         let lines =
@@ -251,8 +253,14 @@ mod tests {
                 for language_index in 0..study.languages.len() {
                     for format_index in 0..study.formats.len() {
                         for order in study.option_orders.iter().copied() {
-                            let cell =
-                                Cell { persona_index, item_index, language_index, format_index, order };
+                            let cell = Cell {
+                                persona_index,
+                                item_index,
+                                language_index,
+                                format_index,
+                                order,
+                                wording_index: 0,
+                            };
                             let prompt = render(&study, &cell).unwrap();
                             assert_eq!(prompt.messages.len(), 2);
                             assert!(

@@ -47,6 +47,8 @@ pub(super) struct StudyFile {
     pub elicitation_formats: BTreeMap<Spanned<String>, FormatFile>,
     /// `forward`, `reversed`, and `rotated_1`, `rotated_2`, ...: forward, begun so many options later.
     pub option_orders: Spanned<Vec<Spanned<OptionOrder>>>,
+    /// Ids of ways to word what is asked; the first is what `variables` say, others have tables in the wording files. One without a name if left out.
+    pub item_wordings: Option<Spanned<Vec<Spanned<String>>>>,
     /// Positive; 1 is always read too.
     pub temperatures: Spanned<Vec<Spanned<f64>>>,
     /// Names of the properties of items, in column order: lower-case letters, digits, `_`.
@@ -209,6 +211,9 @@ fn check_ids(file: &TextFile, study: &StudyFile) -> Result<()> {
     let ids = ids.chain(hypotheses);
     ids.chain(scales()).chain(personas()).try_for_each(|id| check_id(file, id, "-_"))?;
     study.languages.as_ref().iter().try_for_each(|tag| check_id(file, tag, "-"))?;
+    let wordings = study.item_wordings.iter().flat_map(Spanned::as_ref);
+    wordings.clone().try_for_each(|id| check_id(file, id, "-_"))?;
+    check_unique(file, "item wording", wordings)?;
     study.facets.iter().try_for_each(|name| check_facet_name(file, name))?;
     check_unique(file, "situation", situations())?;
     check_unique(file, "variable", variables())?;
@@ -275,6 +280,7 @@ fn check_design(file: &TextFile, study: &StudyFile) -> Result<()> {
     let lists = [
         ("languages", study.languages.as_ref().len(), study.languages.span()),
         ("formats", study.formats.as_ref().len(), study.formats.span()),
+        ("item_wordings", study.item_wordings.as_ref().map_or(1, |of| of.as_ref().len()), study.id.span()),
         ("option_orders", study.option_orders.as_ref().len(), study.option_orders.span()),
         ("temperatures", study.temperatures.as_ref().len(), study.temperatures.span()),
         ("variables", study.variables.len(), study.id.span()),

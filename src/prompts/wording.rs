@@ -38,6 +38,8 @@ pub(super) struct WordingFile {
     situations: Option<Spanned<Entries<Texts>>>,
     /// For each variable the text that asks for it.
     variables: Spanned<Texts>,
+    /// For each item wording but the first its texts for all variables.
+    item_wordings: Option<Spanned<Entries<Spanned<Texts>>>>,
     /// For each scale one label per option, lowest first.
     labels: Spanned<Entries<Labels>>,
     formats: Spanned<Entries<FormatTexts>>,
@@ -53,7 +55,8 @@ pub(super) struct LanguageTexts {
     pub personas: Vec<String>,
     /// Labels of each scale, in the structure's order.
     pub labels: Vec<Vec<String>>,
-    variables: BTreeMap<String, String>,
+    /// By variable, in each item wording.
+    variables: BTreeMap<String, Vec<String>>,
     /// Filled in, by situation id.
     situations: BTreeMap<String, String>,
 }
@@ -61,12 +64,12 @@ pub(super) struct LanguageTexts {
 impl LanguageTexts {
     /// What is asked: the situation where there is one, a blank line, and the variable's text.
     /// In that order, so that the prompts of one situation share their beginning.
-    pub fn stem(&self, variable: &VariableFile, situation: Option<&SituationFile>) -> String {
-        let asked = &self.variables[variable.id.as_ref()];
-        match situation {
+    pub fn stems(&self, variable: &VariableFile, situation: Option<&SituationFile>) -> Vec<String> {
+        let stem = |asked: &String| match situation {
             Some(situation) => format!("{}\n\n{asked}", self.situations[situation.id.as_ref()]),
             None => asked.clone(),
-        }
+        };
+        self.variables[variable.id.as_ref()].iter().map(stem).collect()
     }
 }
 
@@ -113,7 +116,7 @@ pub(super) fn read_texts(file: &TextFile, language: &str, study: &StudyFile) -> 
                 )
             })
             .collect::<Result<_>>()?,
-        variables: read_plain_texts(file, "variable", &texts.variables)?,
+        variables: read_variables(file, &texts, study)?,
         situations: read_situations(file, &texts, study)?,
     })
 }
@@ -150,6 +153,39 @@ fn read_plain_texts(file: &TextFile, noun: &str, table: &Spanned<Texts>) -> Resu
         texts.insert(id.as_ref().clone(), words);
     }
     Ok(texts)
+}
+
+/// Every variable in every item wording; no two read the same.
+fn read_variables(
+    file: &TextFile,
+    texts: &WordingFile,
+    study: &StudyFile,
+) -> Result<BTreeMap<String, Vec<String>>> {
+    let base = read_plain_texts(file, "variable", &texts.variables)?;
+    let mut found: BTreeMap<String, Vec<String>> =
+        base.into_iter().map(|(id, text)| (id, vec![text])).collect();
+    let others = ids(study.item_wordings.iter().flat_map(|ids| ids.as_ref().iter().skip(1)));
+    let none = Spanned::new(0..0, BTreeMap::new());
+    let tables = texts.item_wordings.as_ref().unwrap_or(&none);
+    check_keys(file, "item wording", tables, &others)?;
+    let variables = ids(study.variables.iter().map(|variable| &variable.id));
+    for wording in others {
+        let table = &tables.as_ref()[wording];
+        check_keys(file, "variable", table, &variables)?;
+        let worded = read_plain_texts(file, "variable", table)?;
+        for (id, text) in table.as_ref() {
+            let words = &worded[id.as_ref()];
+            if let Some(other) = found.iter().find(|(_, known)| known.contains(words)) {
+                let message =
+                    format!("the wording `{wording}` of `{}` reads like `{}`", id.as_ref(), other.0);
+                return Err(file.refuse(text.span(), message));
+            }
+        }
+        for (id, text) in worded {
+            found.entry(id).or_default().push(text);
+        }
+    }
+    Ok(found)
 }
 
 /// The system text keeps its placeholder: personas are filled in as prompts are rendered.

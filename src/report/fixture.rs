@@ -226,6 +226,7 @@ fn write_cells(folder: &ResultFolder, shape: &Shape, facets: &[String]) {
                         language: LANGUAGES[language].to_owned(),
                         elicitation_format: FORMATS[format].to_owned(),
                         option_order: ORDERS[order].to_owned(),
+                        item_wording: "base".to_owned(),
                         temperature,
                         option_code: (index + 1).to_string(),
                         option_label: item.labels()[index].to_owned(),

@@ -126,6 +126,7 @@ fn sort_as_studied(cells: &mut [CellRow], order: &BTreeMap<String, Vec<String>>)
             place("item", &row.item),
             place("elicitation_format", &row.elicitation_format),
             place("option_order", &row.option_order),
+            place("item_wording", &row.item_wording),
         ]
     });
 }

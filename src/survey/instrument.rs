@@ -23,8 +23,8 @@ pub struct Item {
     pub scale_index: usize,
     /// Named properties that rows and contrasts group by, e.g. `emotion = anger`.
     pub facets: BTreeMap<String, String>,
-    /// The item's text in each language.
-    pub stems: BTreeMap<Language, String>,
+    /// The item's text in each language, in each of the study's wordings.
+    pub stems: BTreeMap<Language, Vec<String>>,
 }
 
 /// Whom the model is asked to answer as.

@@ -19,6 +19,7 @@ impl TableRow for CellRow {
         columns.text("language", |row| &row.language);
         columns.text("elicitation_format", |row| &row.elicitation_format);
         columns.text("option_order", |row| &row.option_order);
+        columns.text("item_wording", |row| &row.item_wording);
         columns.number("temperature", |row| row.temperature)?;
         columns.text("option_code", |row| &row.option_code);
         columns.text("option_label", |row| &row.option_label);
@@ -41,6 +42,7 @@ impl TableRow for CellRow {
         let facets = columns.facets("item", "language")?;
         let (language, elicitation_format) = (text("language")?, text("elicitation_format")?);
         let (option_order, status) = (text("option_order")?, text("status")?);
+        let item_wording = text("item_wording")?;
         let (option_code, option_label) = (text("option_code")?, text("option_label")?);
         let temperature = columns.number("temperature")?;
         let option_value = columns.number("option_value")?;
@@ -60,6 +62,7 @@ impl TableRow for CellRow {
             language: language.value(index).to_owned(),
             elicitation_format: elicitation_format.value(index).to_owned(),
             option_order: option_order.value(index).to_owned(),
+            item_wording: item_wording.value(index).to_owned(),
             temperature: temperature.value(index),
             option_code: option_code.value(index).to_owned(),
             option_label: option_label.value(index).to_owned(),

@@ -32,6 +32,7 @@ fn cell(index: usize) -> CellRow {
         language: "en".to_owned(),
         elicitation_format: "number".to_owned(),
         option_order: "forward".to_owned(),
+        item_wording: "base".to_owned(),
         temperature: 1.0,
         option_code: "1".to_owned(),
         option_label: "Not very intense <&>".to_owned(),

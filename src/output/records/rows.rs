@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// `cells.parquet`: one row per cell × temperature × option.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellRow {
-    /// `study/persona/item/language/elicitation_format/option_order`.
+    /// `study/persona/item/language/elicitation_format/option_order`, and the item's wording where the study has several.
     pub cell_id: String,
     pub study: String,
     pub persona: String,
@@ -16,6 +16,8 @@ pub struct CellRow {
     pub language: String,
     pub elicitation_format: String,
     pub option_order: String,
+    /// Which of the study's ways to word the item; `base` where it has one.
+    pub item_wording: String,
     pub temperature: f64,
     pub option_code: String,
     pub option_label: String,

@@ -63,7 +63,14 @@ fn cells(study: &Study) -> Vec<Cell> {
             for language_index in 0..study.languages.len() {
                 for format_index in 0..study.formats.len() {
                     let order = study.option_orders[0];
-                    cells.push(Cell { persona_index, item_index, language_index, format_index, order });
+                    cells.push(Cell {
+                        persona_index,
+                        item_index,
+                        language_index,
+                        format_index,
+                        order,
+                        wording_index: 0,
+                    });
                 }
             }
         }

@@ -425,7 +425,7 @@ fn lines_may_end_as_the_editor_likes() {
     let text = text.replace("\"Do you agree? Today I feel content.\"", &format!("\"\"\"\n{long}\n\"\"\""));
     fs::write(&file, text.replace('\n', "\r\n")).unwrap();
     let study = find_study(folder.path().to_str().unwrap()).unwrap();
-    assert_eq!(study.items[0].stems.values().collect::<Vec<_>>(), [long]);
+    assert_eq!(study.items[0].stems.values().flatten().collect::<Vec<_>>(), [long]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ fn cell(study: &Study, persona: &str, item: &str, language: &str, format: &str) 
         language_index: study.languages.iter().position(|known| known.0 == language).unwrap(),
         format_index: format_index(study, format),
         order: OptionOrder::Forward,
+        wording_index: 0,
     }
 }
 

@@ -14,6 +14,7 @@ fn cells(study: &Study) -> impl Iterator<Item = Cell> + '_ {
                         language_index,
                         format_index,
                         order,
+                        wording_index: 0,
                     })
                 })
             })
@@ -72,6 +73,7 @@ fn a_sentence_names_its_emotion_and_json_its_field() {
             language_index: study.languages.iter().position(|known| known.0 == language).unwrap(),
             format_index: study.formats.iter().position(|known| known.id == format).unwrap(),
             order: study.option_orders[0],
+            wording_index: 0,
         };
         render(&study, &cell).unwrap()
     };

@@ -79,6 +79,7 @@ fn split_table(card: &ConcentrationCard) -> Table {
         rows: vec![
             row("within a single prompt", card.within_nats),
             row("persona", card.persona_nats),
+            row("item wording", card.item_wording_nats),
             row("language", card.language_nats),
             row("elicitation format", card.elicitation_format_nats),
             row("option order", card.option_order_nats),
@@ -292,6 +293,7 @@ mod tests {
             language_nats: 1.5 * ln_2,
             elicitation_format_nats: 0.0,
             option_order_nats: 0.0,
+            item_wording_nats: 0.0,
             interaction_nats: 0.0,
         };
         let wide = ConcentrationCard { temperature: 2.0, within_nats: 1.9 * ln_2, ..card.clone() };

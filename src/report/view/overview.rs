@@ -248,14 +248,17 @@ fn prompting(card: &PromptingCard) -> Fact {
 /// The factors whose product the cells are, when nothing is left out.
 fn cell_design(run: &Run) -> String {
     let orders = crate::report::run::distinct(run.readouts.iter().map(|readout| &readout.cell.option_order));
-    [
+    let wordings =
+        crate::report::run::distinct(run.readouts.iter().map(|readout| &readout.cell.item_wording));
+    let wordings = (wordings.len() > 1).then(|| counted(wordings.len(), "item wording"));
+    let factors = [
         counted(run.subjects.len(), "persona"),
         counted(run.items.len(), "item"),
         counted(run.languages.len(), "language"),
         counted(run.formats.len(), "format"),
         counted(orders.len(), "option order"),
-    ]
-    .join(" × ")
+    ];
+    factors.into_iter().chain(wordings).collect::<Vec<_>>().join(" × ")
 }
 
 fn hashes(identity: &Identity) -> Vec<Hash> {

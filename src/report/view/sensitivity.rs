@@ -1,4 +1,4 @@
-//! How far responses move when only the wording's language, the elicitation format or the option order changes.
+//! How far responses move when only the item's wording, the language, the elicitation format or the option order changes.
 
 use super::{Table, TableCell};
 use crate::output::records::CellRow;
@@ -21,7 +21,8 @@ pub struct SensitivityView {
 /// A factor of the design that leaves the meaning of an item alone.
 type Factor = fn(&CellRow) -> &str;
 
-const FACTORS: [(&str, Factor); 3] = [
+const FACTORS: [(&str, Factor); 4] = [
+    ("item wording", |cell| &cell.item_wording),
     ("language", |cell| &cell.language),
     ("format", |cell| &cell.elicitation_format),
     ("option order", |cell| &cell.option_order),

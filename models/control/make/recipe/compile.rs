@@ -155,7 +155,14 @@ impl Compiler<'_> {
             for format_index in 0..self.contexts.formats.len() {
                 for (o, &order) in self.contexts.orders.iter().enumerate() {
                     let normaliser = |persona_index: usize| {
-                        let cell = Cell { persona_index, item_index, language_index: 0, format_index, order };
+                        let cell = Cell {
+                            persona_index,
+                            item_index,
+                            language_index: 0,
+                            format_index,
+                            order,
+                            wording_index: 0,
+                        };
                         self.planted.cell(&cell).1
                     };
                     by_persona(&normaliser, layout.normaliser[format_index].start + o);

@@ -101,7 +101,14 @@ pub fn all_cells(study: &Study) -> Vec<Cell> {
             for language_index in 0..study.languages.len() {
                 for format_index in 0..study.formats.len() {
                     for &order in &study.option_orders {
-                        cells.push(Cell { persona_index, item_index, language_index, format_index, order });
+                        cells.push(Cell {
+                            persona_index,
+                            item_index,
+                            language_index,
+                            format_index,
+                            order,
+                            wording_index: 0,
+                        });
                     }
                 }
             }
