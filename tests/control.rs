@@ -160,7 +160,7 @@ fn total_variation(a: &[f64], b: &[f64]) -> f64 {
 
 #[test]
 fn the_recipe_makes_the_committed_files() {
-    for (name, bytes) in recipe::build(&CONTROL.study).unwrap() {
+    for (name, bytes) in recipe::build(&CONTROL.study, &CONTROL.planted).unwrap() {
         let committed = std::fs::read(repository("models/control").join(name)).unwrap();
         assert!(committed == bytes, "{name} differs: run `cargo run --release --example make_control`");
     }

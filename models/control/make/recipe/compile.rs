@@ -5,7 +5,7 @@ use super::answers::Answers;
 use super::circuit::{Block, CONSTANT, Matrix, Sum, add_sum};
 use super::clues::Clues;
 use super::layout::Layout;
-use super::planted::{Planted, SEED, answer_mass, first_bonus, gain};
+use super::planted::{Planted, SEED, answer_mass};
 use super::readings::Contexts;
 use super::rules::{Condition, simplest};
 use super::vocabulary::{END_ID, Vocabulary};
@@ -177,7 +177,7 @@ impl Compiler<'_> {
         let mut block = Block::default();
         block.fetch(layout.order_here.clone(), layout.order.clone(), layout.order_here.clone());
         for (asked, cases) in &self.answers.openings {
-            let format = self.contexts.formats[asked.format];
+            let (gain, first_bonus) = self.planted.effects[asked.format];
             for (condition, opening) in simplest(cases) {
                 let Some(opening) = opening else { continue };
                 let mut gates = self.gates(&condition);
@@ -185,11 +185,11 @@ impl Compiler<'_> {
                 gates.push(self.slot(FORMAT, asked.format));
                 let up = Sum {
                     terms: vec![
-                        (layout.base.start + asked.option, gain(format)),
+                        (layout.base.start + asked.option, gain),
                         (layout.normaliser[asked.format].start + asked.order, -1.0),
                         (layout.odds, 1.0),
                     ],
-                    bias: if opening.shown_first { first_bonus(format) } else { 0.0 } - SILENT,
+                    bias: if opening.shown_first { first_bonus } else { 0.0 } - SILENT,
                 };
                 block.when(&gates, &[], up, vec![(layout.opening[&opening.word], 1.0)]);
             }

@@ -8,6 +8,7 @@ mod compile;
 mod layout;
 pub mod planted;
 pub mod readings;
+pub mod respondents;
 mod rules;
 mod vocabulary;
 
@@ -34,11 +35,11 @@ const NEURON_STEP: usize = 16;
 /// Name and bytes of each file that is made.
 pub type Files = Vec<(&'static str, Vec<u8>)>;
 
-/// Makes all files.
+/// Makes all files of a control that says what is planted.
 ///
 /// # Errors
 /// When the study's wording does not let the control tell its contexts or its options apart.
-pub fn build(study: &Study) -> Result<Files> {
+pub fn build(study: &Study, planted: &Planted) -> Result<Files> {
     let contexts = Contexts::new(study);
     if contexts.orders != [OptionOrder::Forward, OptionOrder::Reversed] {
         return Err(Error::study("the control tells the orders forward and reversed apart, in this order"));
@@ -47,13 +48,12 @@ pub fn build(study: &Study) -> Result<Files> {
     let vocabulary = Vocabulary::new(&all_words(&readings));
     let (clues, answers) = (Clues::find(&readings)?, Answers::collect(&readings)?);
     let layout = Layout::new(study, &contexts, &answers);
-    let planted = Planted::new(study)?;
     let compiler = Compiler {
         study,
         contexts: &contexts,
         clues: &clues,
         answers: &answers,
-        planted: &planted,
+        planted,
         vocabulary: &vocabulary,
         layout: &layout,
     };
@@ -66,7 +66,7 @@ pub fn build(study: &Study) -> Result<Files> {
         ("tokenizer_config.json", pretty(&tokenizer_config(POSITION_COUNT_MAX))),
         ("chat_template.jinja", CHAT_TEMPLATE.as_bytes().to_vec()),
         ("model.safetensors", serialize(&tensors)?),
-        ("planted.tsv", planted::table(study, &planted).into_bytes()),
+        ("planted.tsv", planted::table(study, planted).into_bytes()),
     ])
 }
 

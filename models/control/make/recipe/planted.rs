@@ -43,16 +43,6 @@ fn format_effect(format: AnswerKey) -> (f64, f64) {
     }
 }
 
-/// The gain on the log-probs that a format plants.
-pub fn gain(format: AnswerKey) -> f64 {
-    format_effect(format).0
-}
-
-/// Nats that a format gives to the option shown first.
-pub fn first_bonus(format: AnswerKey) -> f64 {
-    format_effect(format).1
-}
-
 /// The planted answer mass.
 ///
 /// # Errors
@@ -100,8 +90,8 @@ pub struct BaseResponse {
 pub struct Planted {
     /// By persona, then by item.
     pub base: Vec<Vec<BaseResponse>>,
-    /// What responses are made of in each of the study's formats.
-    formats: Vec<AnswerKey>,
+    /// By format of the study: the gain on log-probs, and the nats that the option shown first gets.
+    pub effects: Vec<(f64, f64)>,
 }
 
 impl Planted {
@@ -127,7 +117,8 @@ impl Planted {
             }
             base.push(responses);
         }
-        Ok(Planted { base, formats: study.formats.iter().map(|format| format.key).collect() })
+        let effects = study.formats.iter().map(|format| format_effect(format.key)).collect();
+        Ok(Planted { base, effects })
     }
 
     /// The distribution planted in one cell, in scale order, and the natural log of what its weights sum to:
@@ -135,10 +126,10 @@ impl Planted {
     pub fn cell(&self, cell: &Cell) -> (Vec<f64>, f64) {
         let base = &self.base[cell.persona_index][cell.item_index].probabilities;
         let first = cell.order.shown(base.len())[0];
-        let format = self.formats[cell.format_index];
+        let (gain, first_bonus) = self.effects[cell.format_index];
         let weight = |(option, p): (usize, &f64)| {
-            let bonus = if option == first { first_bonus(format) } else { 0.0 };
-            (gain(format) * p.ln() + bonus).exp()
+            let bonus = if option == first { first_bonus } else { 0.0 };
+            (gain * p.ln() + bonus).exp()
         };
         let weights: Vec<f64> = base.iter().enumerate().map(weight).collect();
         let total: f64 = weights.iter().sum();
