@@ -2,6 +2,7 @@
 
 #[path = "../models/control/make/recipe/mod.rs"]
 mod recipe;
+mod rules;
 
 use super::harness::{decoder, repository};
 use recipe::planted::{Planted, answer_mass};

@@ -2,6 +2,7 @@
 //! that says what became of it.
 
 use super::RunPlan;
+use super::over_orders::over_orders;
 use crate::compare::contrasts::{
     ContrastCell, ContrastEstimate, ContrastPlan, PeopleSample, Verdict, contrast, overall_verdict,
     stratum_verdict,
@@ -37,7 +38,8 @@ fn speaks_of_temperature(hypothesis: &Hypothesis) -> bool {
     hypothesis.properties().any(|property| property == "temperature")
 }
 
-/// A card for each hypothesis of the plan's study.
+/// A card for each hypothesis of the plan's study. Responses are averaged over option orders first, but for a hypothesis that speaks of these:
+/// a model that picks what is shown first is not concentrated.
 ///
 /// # Errors
 /// As [`contrast`].
@@ -56,7 +58,14 @@ pub fn hypothesis_cards(
         };
         key(a).cmp(&key(b)).then_with(|| a.temperature.total_cmp(&b.temperature))
     });
-    plan.study.hypotheses.iter().map(|hypothesis| card(plan, people, &ordered, hypothesis)).collect()
+    let averaged = over_orders(&ordered);
+    let speaks_of_orders =
+        |hypothesis: &Hypothesis| hypothesis.properties().any(|property| property == "option_order");
+    let of_hypothesis = |hypothesis: &Hypothesis| match speaks_of_orders(hypothesis) {
+        true => card(plan, people, &ordered, hypothesis),
+        false => card(plan, people, &averaged, hypothesis),
+    };
+    plan.study.hypotheses.iter().map(of_hypothesis).collect()
 }
 
 fn card(

@@ -16,6 +16,7 @@ mod journaled;
 mod memory;
 mod merge;
 mod outlook;
+mod over_orders;
 mod plan;
 mod prepare;
 mod probes;

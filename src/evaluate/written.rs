@@ -3,6 +3,7 @@
 use super::RunPlan;
 use super::gathered::GatheredCell;
 use super::hypotheses::{CellResponse, needs_all_temperatures};
+use super::over_orders::concentration_over_orders;
 use super::prepare::{Prepared, PreparedPrompt};
 use crate::compare::{Diversity, DiversityTally, ModelUnit};
 use crate::engine::ReadoutLogits;
@@ -183,7 +184,13 @@ impl<'a> WrittenCells<'a> {
         let temperatures = &self.plan.settings.temperatures;
         let found = temperatures.iter().zip(&self.diversity);
         let concentration = found
-            .filter_map(|(&temperature, tally)| Some(concentration_card(temperature, tally.diversity()?)))
+            .filter_map(|(&temperature, tally)| {
+                let card = concentration_card(temperature, tally.diversity()?);
+                let here = units.iter().filter(|unit| unit.temperature == temperature);
+                let here = here.filter_map(|unit| unit.distribution.as_ref());
+                let over_orders = concentration_over_orders(here.map(ResponseDistribution::probabilities));
+                Some(ConcentrationCard { over_orders, ..card })
+            })
             .collect();
         Ok(FinishedCells { units, responses: self.responses, concentration, counts: self.counts })
     }
@@ -354,6 +361,7 @@ fn concentration_card(temperature: f64, found: Diversity) -> ConcentrationCard {
         elicitation_format_nats: format,
         option_order_nats: order,
         interaction_nats: found.interaction,
+        over_orders: None,
     }
 }
 

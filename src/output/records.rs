@@ -238,6 +238,19 @@ pub struct ConcentrationCard {
     pub item_wording_nats: f64,
     pub option_order_nats: f64,
     pub interaction_nats: f64,
+    /// The same of responses averaged over option orders and wordings, which a preference for a place among the options does not sharpen.
+    pub over_orders: Option<OverOrdersCard>,
+}
+
+/// Means over responses, each the mean over option orders and wordings of one persona, item, language and format.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct OverOrdersCard {
+    pub response_count: u64,
+    /// Share in which one option holds over 0.95.
+    pub sharp_share: f64,
+    pub normalised_entropy: f64,
+    pub effective_option_count: f64,
+    pub modal_mass: f64,
 }
 
 /// Cells of a run computed again, each alone, in f32, by candle's operations on the CPU. Drawn by the bootstrap's seed.

@@ -122,23 +122,29 @@ fn split_bars(cards: &[ConcentrationCard]) -> Drawing {
 }
 
 fn temperature_table(cards: &[ConcentrationCard]) -> Table {
+    let share = |share: f64| TableCell::with_bar(format!("{} %", fixed(100.0 * share, 0)), share, 1.0);
     let row = |card: &ConcentrationCard| {
+        let over_orders = card.over_orders.as_ref();
         vec![
             TableCell::text(crate::report::number::plain(card.temperature)),
             TableCell::text(fixed(card.effective_option_count, 2)),
             TableCell::text(fixed(card.normalised_entropy, 2)),
+            TableCell::text(over_orders.map_or("–".to_owned(), |over| fixed(over.normalised_entropy, 2))),
             TableCell::text(fixed(card.modal_mass, 2)),
-            TableCell::with_bar(format!("{} %", fixed(100.0 * card.sharp_share, 0)), card.sharp_share, 1.0),
+            share(card.sharp_share),
+            over_orders.map_or(TableCell::text("–"), |over| share(over.sharp_share)),
         ]
     };
     Table {
-        caption: "Single responses by temperature, means over usable cells".to_owned(),
+        caption: "Single responses by temperature, means over usable cells, and responses averaged over option orders".to_owned(),
         head: [
             "temperature",
             "effective options",
             "entropy over its greatest",
+            "the same, orders averaged",
             "largest share",
             "one option over 0.95",
+            "the same, orders averaged",
         ]
         .map(str::to_owned)
         .to_vec(),
@@ -295,6 +301,7 @@ mod tests {
             option_order_nats: 0.0,
             item_wording_nats: 0.0,
             interaction_nats: 0.0,
+            over_orders: None,
         };
         let wide = ConcentrationCard { temperature: 2.0, within_nats: 1.9 * ln_2, ..card.clone() };
         let drawing = split_bars(&[card, wide]);
