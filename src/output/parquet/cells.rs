@@ -47,10 +47,10 @@ impl TableRow for CellRow {
         let temperature = columns.number("temperature")?;
         let option_value = columns.number("option_value")?;
         let log_prob = columns.optional_number("log_prob")?;
-        let answer_mass = columns.number("answer_mass")?;
-        let probability = columns.optional_number("probability")?;
+        let answer_mass = columns.optional_share("answer_mass")?;
+        let probability = columns.optional_share("probability")?;
         let premise_log_prob = columns.optional_number("premise_log_prob")?;
-        let premise_normalised = columns.optional_number("premise_normalised_probability")?;
+        let premise_normalised = columns.optional_share("premise_normalised_probability")?;
         let expected_count = columns.optional_number("expected_count")?;
         let row = |(index, facets)| CellRow {
             cell_id: cell_id.value(index).to_owned(),

@@ -139,6 +139,9 @@ impl<'a, R> Encoded<'a, R> {
     }
 }
 
+/// What rounding may add to a share.
+const SHARE_ROUNDING: f64 = 1e-9;
+
 /// The columns of one batch that was read, fetched by name.
 pub struct Columns<'a> {
     batch: &'a RecordBatch,
@@ -168,7 +171,24 @@ impl<'a> Columns<'a> {
     }
 
     pub fn optional_number(&self, name: &str) -> Result<&'a Float64Array> {
-        self.array(name)?.as_primitive_opt::<Float64Type>().ok_or_else(|| self.mistyped(name, "double"))
+        let array = self
+            .array(name)?
+            .as_primitive_opt::<Float64Type>()
+            .ok_or_else(|| self.mistyped(name, "double"))?;
+        match array.iter().flatten().find(|value| !value.is_finite()) {
+            Some(value) => Err(Error::output(format!("column `{name}` holds {value}"))),
+            None => Ok(array),
+        }
+    }
+
+    /// Numbers from 0 to 1, and nulls.
+    pub fn optional_share(&self, name: &str) -> Result<&'a Float64Array> {
+        let array = self.optional_number(name)?;
+        let is_share = |value: &f64| (-SHARE_ROUNDING..=1.0 + SHARE_ROUNDING).contains(value);
+        match array.iter().flatten().find(|value| !is_share(value)) {
+            Some(value) => Err(Error::output(format!("column `{name}` holds {value:e}, which is no share"))),
+            None => Ok(array),
+        }
     }
 
     pub fn count(&self, name: &str) -> Result<&'a UInt32Array> {

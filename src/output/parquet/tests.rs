@@ -185,10 +185,18 @@ fn finite() -> impl Strategy<Value = f64> {
     prop_oneof![Just(0.0), Just(-0.0), Just(f64::MIN_POSITIVE), -1e300..1e300f64]
 }
 
+#[test]
+fn what_is_no_share_is_refused_where_it_is_read() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("cells.parquet");
+    write_cells(&path, [cell(0), CellRow { probability: Some(1.5), ..cell(1) }]).unwrap();
+    refused(read_cells(&path), "column `probability` holds 1.5e0, which is no share");
+}
+
 prop_compose! {
     fn any_cell()(
         text in "\\PC{0,12}", label in "\\PC{0,12}", facet in "\\PC{0,6}", temperature in finite(),
-        log_prob in proptest::option::of(finite()), probability in proptest::option::of(finite()),
+        log_prob in proptest::option::of(finite()), probability in proptest::option::of(0.0..=1.0_f64),
     ) -> CellRow {
         CellRow {
             cell_id: text, option_label: label, facets: facets(&facet, "joy"), temperature, log_prob, probability,

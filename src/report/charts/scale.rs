@@ -22,12 +22,15 @@ impl Scale {
         self.start + share * (self.end - self.start)
     }
 
-    /// Round values inside the range, at most `count` steps apart.
+    /// Round values inside the range, about `count` steps; none where the range is no number.
     pub fn ticks(&self, count: usize) -> Vec<f64> {
         let step = round_step((self.high - self.low) / count.max(1) as f64);
-        let first = (self.low / step - 1e-9).ceil() as i64;
-        let last = (self.high / step + 1e-9).floor() as i64;
-        (first..=last).map(|index| index as f64 * step).collect()
+        let first = (self.low / step - 1e-9).ceil();
+        let last = (self.high / step + 1e-9).floor();
+        // A step is a few times the range over `count`: more would be ends so near or far that they are no numbers.
+        let is_drawn = (last - first).is_finite() && last - first <= 2.0 * count as f64 + 2.0;
+        let indices = if is_drawn { 0..=(last - first).max(-1.0) as i64 } else { 1..=0 };
+        indices.map(|index| (first + index as f64) * step).collect()
     }
 }
 

@@ -17,6 +17,9 @@ fn ticks_are_round_and_inside_the_axis() {
     assert_eq!(scale.at(0.2), 200.0);
     assert_eq!(scale.at(9.0), 300.0, "what lies outside is drawn at the edge");
     assert_eq!(Scale::new((-0.5, 0.5), (0.0, 1.0)).ticks(4), [-0.5, -0.25, 0.0, 0.25, 0.5]);
+    for ends in [(0.0, f64::INFINITY), (f64::MIN, f64::MAX), (0.0, f64::NAN), (1e300, 1e300), (0.0, 5e-324)] {
+        assert!(Scale::new(ends, (0.0, 1.0)).ticks(4).len() <= 10, "{ends:?}");
+    }
 }
 
 #[test]

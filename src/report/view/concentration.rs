@@ -57,6 +57,9 @@ pub fn concentration(run: &Run) -> ConcentrationView {
     }
 }
 
+/// What rounding leaves of nothing.
+const ROUNDING_NATS: f64 = 1e-12;
+
 /// Each source in bits and as a share of the whole.
 fn split_table(card: &ConcentrationCard) -> Table {
     let bits = |nats: f64| nats / std::f64::consts::LN_2;
@@ -69,7 +72,10 @@ fn split_table(card: &ConcentrationCard) -> Table {
             TableCell::with_bar(format!("{} %", fixed(100.0 * share, 0)), nats.max(0.0), whole),
         ]
     };
-    Table {
+    // Most studies have one wording of an item, which says nothing.
+    let wording =
+        (card.item_wording_nats > ROUNDING_NATS).then(|| row("item wording", card.item_wording_nats));
+    let mut table = Table {
         caption: format!(
             "Entropy of all responses to an item, {} bits on average over {} items, by where it comes from",
             fixed(bits(whole), 2),
@@ -79,13 +85,15 @@ fn split_table(card: &ConcentrationCard) -> Table {
         rows: vec![
             row("within a single prompt", card.within_nats),
             row("persona", card.persona_nats),
-            row("item wording", card.item_wording_nats),
             row("language", card.language_nats),
             row("elicitation format", card.elicitation_format_nats),
             row("option order", card.option_order_nats),
             row("several of these together", card.interaction_nats),
         ],
-    }
+    };
+    let behind_persona = 2;
+    table.rows.splice(behind_persona..behind_persona, wording);
+    table
 }
 
 /// Two decimals; what rounds to nothing has no sign.
@@ -139,12 +147,12 @@ fn temperature_table(cards: &[ConcentrationCard]) -> Table {
         caption: "Single responses by temperature, means over usable cells, and responses averaged over option orders".to_owned(),
         head: [
             "temperature",
-            "effective options",
-            "entropy over its greatest",
-            "the same, orders averaged",
+            "options in use",
+            "entropy, at most 1",
+            "orders averaged",
             "largest share",
-            "one option over 0.95",
-            "the same, orders averaged",
+            "one over 0.95",
+            "orders averaged",
         ]
         .map(str::to_owned)
         .to_vec(),
