@@ -222,6 +222,18 @@ fn a_run_is_held_against_imported_people() {
     assert!((0.5..=1.0).contains(&row.split_half.unwrap()), "{row:?}");
     let page = fs::read_to_string(place.path("people/report.html")).unwrap();
     assert!(page.contains("people’s halves") && page.contains("People are drawn whole"));
+
+    let whole = |run: &str| -> Value {
+        let compared = place.run(&["compare", run, run, "--json"]);
+        assert_eq!(compared.code, 0, "{}", compared.stderr);
+        serde_json::from_str::<Value>(&compared.stdout).unwrap()["people_are_whole"].clone()
+    };
+    assert_eq!((whole("counts"), whole("people")), (Value::Null, true.into()));
+    assert_eq!(place.run(&["compare", "counts", "people"]).code, 2, "these were held against other people");
+    fs::remove_dir_all(place.path("human_data")).unwrap();
+    assert_eq!(whole("people"), false);
+    let told = place.run(&["compare", "people", "people"]).stdout;
+    assert!(told.contains("their responses are not found here"), "{told}");
 }
 
 /// Of a run of one item on the control.

@@ -107,6 +107,12 @@ fn text(found: &SideBySide, metrics: &[String]) -> String {
              have. --json has every item and metric.\n",
         );
     }
+    if found.people_are_whole == Some(false) {
+        text.push_str(
+            "The runs drew people whole, and their responses are not found here: over items they are drawn item by item, and where\n\
+             people lean one way in all of them the true interval is wider. human_data/ beside the run has them.\n",
+        );
+    }
     text
 }
 

@@ -99,16 +99,26 @@ fn draw_group<'a>(
         .iter()
         .map(|item| table.marginal(population_group, item).expect("items without people were left out above"))
         .collect();
-    let one_by_one = participants.iter().find(|people| people.population_group == population_group);
-    let people = match one_by_one {
-        Some(participants) => draw_people(participants, &marginals, scale_values, plan)?,
+    let people = draw_items(population_group, &marginals, participants, scale_values, plan)?;
+    Ok(Group { population_group, items, people })
+}
+
+/// The people of some items of one group, whole where they are known one by one.
+pub(super) fn draw_items(
+    population_group: &str,
+    marginals: &[&Marginal],
+    participants: &[Participants],
+    scale_values: &BTreeMap<String, Vec<f64>>,
+    plan: &ComparisonPlan,
+) -> Result<Vec<HumanResample>> {
+    match participants.iter().find(|people| people.population_group == population_group) {
+        Some(people) => draw_people(people, marginals, scale_values, plan),
         None => {
             let draw =
                 |marginal: &&Marginal| HumanResample::draw(marginal, &scale_values[&marginal.item], plan);
-            marginals.par_iter().map(draw).collect::<Result<Vec<HumanResample>>>()?
+            marginals.par_iter().map(draw).collect()
         }
-    };
-    Ok(Group { population_group, items, people })
+    }
 }
 
 /// One group's items from people who are drawn whole.

@@ -2,12 +2,12 @@
 
 use super::baselines::HumanTable;
 use super::bootstrap::{HumanResample, Interval, basic_interval};
+use super::comparison::draw_items;
 use super::metric::Metric;
 use super::profile::Tally;
-use super::unit::{ComparisonPlan, Level, ModelUnit};
+use super::unit::{ComparisonPlan, Level, ModelUnit, People};
 use crate::error::Result;
 use crate::survey::Marginal;
-use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// A metric of two models against one human group, and how they differ.
@@ -39,20 +39,20 @@ type ConditionKey<'a> = ([&'a str; 4], u64);
 /// Compares unit by unit what both models have, and condition by condition the mean over the items that both have.
 ///
 /// Rows come by condition; in it the items, then the group; in each by metric. What only one of them has is left out; so are
-/// units without people. At the level of the group items are drawn as if each had been put to people of its own, as in
-/// [`compare`](super::compare).
+/// units without people. At the level of the group people are drawn whole where they are known one by one, else items are drawn as if each had
+/// been put to people of its own, as in [`compare`](super::compare).
 ///
 /// # Errors
 /// As [`compare`](super::compare).
 pub fn differences(
     reference: &[ModelUnit],
     other: &[ModelUnit],
-    marginals: &[Marginal],
+    held: People,
     scale_values: &BTreeMap<String, Vec<f64>>,
     plan: &ComparisonPlan,
 ) -> Result<Vec<Difference>> {
     plan.check()?;
-    let table = HumanTable::new(marginals, scale_values)?;
+    let table = HumanTable::new(held.marginals, scale_values)?;
     let (reference, other) = (by_condition(reference), by_condition(other));
     let mut people: BTreeMap<(&str, &str), HumanResample> = BTreeMap::new();
     let mut rows = Vec::new();
@@ -66,11 +66,10 @@ pub fn differences(
             .collect();
         let missing: Vec<&str> =
             pairs.iter().map(|pair| pair.0).filter(|item| !people.contains_key(&(group, *item))).collect();
-        let drawn = missing.into_par_iter().filter_map(|item| {
-            let marginal = table.marginal(group, item)?;
-            Some(HumanResample::draw(marginal, &scale_values[item], plan).map(|drawn| ((group, item), drawn)))
-        });
-        people.extend(drawn.collect::<Result<Vec<_>>>()?);
+        let marginals: Vec<&Marginal> =
+            missing.iter().filter_map(|item| table.marginal(group, item)).collect();
+        let drawn = draw_items(group, &marginals, held.participants, scale_values, plan)?;
+        people.extend(missing.into_iter().map(|item| (group, item)).zip(drawn));
         rows.extend(condition_rows(key, &pairs, &people));
     }
     Ok(rows)
@@ -175,7 +174,8 @@ mod tests {
         let marginals = [marginal("a", &[10.0, 20.0, 30.0]), marginal("b", &[30.0, 20.0, 10.0])];
         let values = ["a", "b"].map(|item| (item.to_owned(), vec![1.0, 2.0, 3.0])).into();
         let plan = ComparisonPlan { replicate_count: 400, seed: 5, tests_fit: false };
-        differences(reference, other, &marginals, &values, &plan).unwrap()
+        let people = People { marginals: &marginals, participants: &[] };
+        differences(reference, other, people, &values, &plan).unwrap()
     }
 
     fn of<'a>(rows: &'a [Difference], item: Option<&str>, metric: Metric) -> &'a Difference {

@@ -2,11 +2,12 @@
 //! one is nearer to people than another. Touches no model.
 
 use crate::compare::distances::total_variation;
-use crate::compare::{ComparisonPlan, Difference, Metric, ModelUnit, differences};
+use crate::compare::{ComparisonPlan, Difference, Metric, ModelUnit, People, differences};
 use crate::error::{Error, Result};
+use crate::human_data::find_human_data;
 use crate::output::records::{Counts, RunManifest};
 use crate::output::{ResultFolder, read_cells, read_manifest};
-use crate::survey::Marginal;
+use crate::survey::{Marginal, Participants};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,8 @@ pub struct SideBySide {
     pub pairs: Vec<RunPair>,
     /// Whether the first run has people to be held against.
     pub has_people: bool,
+    /// Whether people are drawn whole, as the first run drew them; null where it did not, false where their responses are not found here.
+    pub people_are_whole: Option<bool>,
 }
 
 /// Names of all metrics, for those who choose some.
@@ -97,17 +100,24 @@ pub fn side_by_side(folders: &[PathBuf], settings: &SideBySideSettings) -> Resul
     let [first, others @ ..] = &runs[..] else {
         return Err(Error::usage("there is nothing to compare").hint("name two result folders or more"));
     };
+    let participants = first.participants();
     let mut found = SideBySide {
         runs: Vec::new(),
         pairs: Vec::new(),
         has_people: first.manifest.study.human_data.is_some(),
+        people_are_whole: first.identity_of_responses().map(|_| participants.is_some()),
     };
     for run in &runs {
         let unlike = first.refuse_unlike(run, settings.allow_different)?;
         found.runs.push(run.card(unlike));
     }
     for (index, other) in others.iter().enumerate() {
-        found.pairs.push(first.pair(other, index + 1, settings)?);
+        found.pairs.push(first.pair(
+            other,
+            index + 1,
+            participants.as_deref().unwrap_or_default(),
+            settings,
+        )?);
     }
     Ok(found)
 }
@@ -174,7 +184,13 @@ impl FinishedRun {
         Ok(unlike.map(|(what, _)| what.to_owned()).collect())
     }
 
-    fn pair(&self, other: &FinishedRun, run: usize, settings: &SideBySideSettings) -> Result<RunPair> {
+    fn pair(
+        &self,
+        other: &FinishedRun,
+        run: usize,
+        participants: &[Participants],
+        settings: &SideBySideSettings,
+    ) -> Result<RunPair> {
         let chosen = |run: &FinishedRun| -> Vec<ModelUnit> {
             let units = run.units.iter().filter(|unit| settings.temperatures.contains(&unit.temperature));
             // An item on another scale is another item.
@@ -193,9 +209,21 @@ impl FinishedRun {
             seed: settings.seed,
             tests_fit: false,
         };
-        let rows = differences(&own, &theirs, &self.people(), &self.values, &plan)?;
+        let people = People { marginals: &self.people(), participants };
+        let rows = differences(&own, &theirs, people, &self.values, &plan)?;
         pair.differences = rows.into_iter().map(difference_row).collect();
         Ok(pair)
+    }
+
+    fn identity_of_responses(&self) -> Option<&String> {
+        self.manifest.identity.human_responses_sha256.as_ref()
+    }
+
+    /// The people one by one, where the run's own data set is here. A result folder holds their counts alone.
+    fn participants(&self) -> Option<Vec<Participants>> {
+        let wanted = self.identity_of_responses()?;
+        let data = find_human_data(&self.manifest.study.human_data.as_ref()?.id).ok()?;
+        (data.responses_sha256.as_ref() == Some(wanted)).then_some(data.participants)
     }
 
     fn people(&self) -> Vec<Marginal> {

@@ -28,9 +28,11 @@ impl Scale {
         let first = (self.low / step - 1e-9).ceil();
         let last = (self.high / step + 1e-9).floor();
         // A step is a few times the range over `count`: more would be ends so near or far that they are no numbers.
-        let is_drawn = (last - first).is_finite() && last - first <= 2.0 * count as f64 + 2.0;
-        let indices = if is_drawn { 0..=(last - first).max(-1.0) as i64 } else { 1..=0 };
-        indices.map(|index| (first + index as f64) * step).collect()
+        let is_drawn = (0.0..=2.0 * count as f64 + 2.0).contains(&(last - first));
+        if !is_drawn {
+            return Vec::new();
+        }
+        (0..=(last - first) as i64).map(|index| (first + index as f64) * step).collect()
     }
 }
 
