@@ -374,3 +374,73 @@ fn rows_of_one_participant_have_to_agree_where_people_are_kept() {
     );
     assert_eq!(report["kept_count"], 103);
 }
+
+/// The study of all formats, held against made-up people.
+#[test]
+fn what_a_premise_normalises_is_held_against_people_too() {
+    let book = r#"
+schema_version = 1
+id = "mood"
+title = "x"
+citation = "x"
+licence = "x"
+[participants]
+id = "pid"
+group = "land"
+[scales.intensity]
+codes = ["1", "2", "10"]
+[items.felt]
+column = "q1"
+scale = "intensity"
+[items.shown]
+column = "q2"
+scale = "intensity"
+"#;
+    let place = place(book, "pid,land,q1,q2\na,USA,1,2\nb,USA,2,2\nc,USA,10,2\nd,USA,1,10\n");
+    place.imported(&[]);
+    let study = place.path("study");
+    fs::create_dir(&study).unwrap();
+    let text = |name: &str| {
+        fs::read_to_string(super::harness::repository("tests/studies/formats").join(name)).unwrap()
+    };
+    let structure =
+        text("study.toml").replace("citation = \"none\"", "citation = \"none\"\nhuman_data = \"mood\"");
+    fs::write(study.join("study.toml"), structure).unwrap();
+    fs::write(study.join("en.toml"), text("en.toml")).unwrap();
+    let mass = ["--unusable-mass", "0", "--low-mass", "0"];
+    let run = ["run", "./study", "-q", "--formats", "likely,number", "--out", "out"];
+    let outcome = place.run(&[&run[..], &mass].concat());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+
+    let cells = respondent::output::read_cells(&place.path("out/cells.parquet")).unwrap();
+    let rows = read_comparisons(&place.path("out/comparisons.parquet")).unwrap();
+    let mut compared_count = 0;
+    for (item, people) in [("felt", [0.5, 0.25, 0.25]), ("shown", [0.0, 0.75, 0.25])] {
+        for temperature in [0.5, 1.0] {
+            let own = cells.iter().filter(|cell| {
+                (cell.item.as_str(), cell.elicitation_format.as_str()) == (item, "likely")
+                    && cell.temperature == temperature
+            });
+            let mut sums = [0.0; 3];
+            for cell in own {
+                let place = ["1", "2", "10"].iter().position(|code| *code == cell.option_code).unwrap();
+                sums[place] += cell.premise_normalised_probability.unwrap_or(0.0);
+            }
+            let total: f64 = sums.iter().sum();
+            let row = rows.iter().find(|row| {
+                row.item.as_deref() == Some(item)
+                    && row.elicitation_format.as_deref() == Some("likely:pmi")
+                    && (row.metric.as_str(), row.temperature) == ("total_variation", Some(temperature))
+            });
+            assert_eq!(row.is_some(), total > 0.0, "{item} {temperature}");
+            let Some(row) = row else { continue };
+            let expected: f64 = sums.iter().zip(people).map(|(sum, p)| (sum / total - p).abs() / 2.0).sum();
+            assert!((row.value - expected).abs() < 1e-9, "{row:?} {expected}");
+            compared_count += 1;
+        }
+    }
+    assert!(compared_count > 0, "some item has such a distribution");
+    assert!(rows.iter().all(|row| row.elicitation_format.as_deref() != Some("number:pmi")));
+    let page = fs::read_to_string(place.path("out/report.html")).unwrap();
+    assert!(page.contains("en · likely:pmi"));
+}

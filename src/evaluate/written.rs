@@ -29,6 +29,24 @@ struct UnitSum {
     unusable_count: u32,
 }
 
+impl UnitSum {
+    /// One more cell; `None`: it was unusable.
+    fn add(&mut self, distribution: Option<&ResponseDistribution>) {
+        let Some(distribution) = distribution else {
+            self.unusable_count += 1;
+            return;
+        };
+        self.cell_count += 1;
+        self.probabilities.resize(distribution.probabilities().len(), 0.0);
+        for (sum, probability) in self.probabilities.iter_mut().zip(distribution.probabilities()) {
+            *sum += probability;
+        }
+    }
+}
+
+/// What stands behind a format's id where its distributions are normalised by the domain premise. No id has a colon.
+const NORMALISED: &str = ":pmi";
+
 /// What was read of one cell at one temperature, by whichever format.
 pub struct CellRead {
     pub reading: CellReading,
@@ -95,6 +113,8 @@ pub struct WrittenCells<'a> {
     prompts: PromptWriter,
     tokens: TokenWriter,
     units: BTreeMap<UnitKey, UnitSum>,
+    /// The same of distributions normalised by what stands behind a domain premise, where a format has one.
+    normalised_units: BTreeMap<UnitKey, UnitSum>,
     /// Cells that hypotheses may be about; none where the study has no hypotheses.
     responses: Vec<CellResponse>,
     /// By temperature.
@@ -115,6 +135,7 @@ impl<'a> WrittenCells<'a> {
             prompts: PromptWriter::create(&folder.prompts_path(), &plan.study.facets)?,
             tokens: TokenWriter::create(&folder.tokens_path(), &plan.study.facets)?,
             units: BTreeMap::new(),
+            normalised_units: BTreeMap::new(),
             responses: Vec::new(),
             diversity: vec![DiversityTally::default(); plan.settings.temperatures.len()],
             counts: Counts::default(),
@@ -146,7 +167,7 @@ impl<'a> WrittenCells<'a> {
         let readout_count = gathered.readouts.iter().map(Vec::len).sum();
         self.count(&readings[self.plan.unit_temperature_index()].reading, readout_count);
         for (temperature_index, read) in readings.iter().enumerate() {
-            self.sum(cell, temperature_index, &read.reading);
+            self.sum(cell, temperature_index, read);
             self.keep(cell, &read.reading);
             self.write_reading(cell, &cell_id, read)?;
         }
@@ -176,8 +197,8 @@ impl<'a> WrittenCells<'a> {
     /// # Errors
     /// Kind `Output`.
     pub fn finish(self) -> Result<FinishedCells> {
-        let units =
-            self.units.iter().map(|(key, sum)| unit(self.plan, key, sum)).collect::<Result<Vec<_>>>()?;
+        let unit = |(key, sum): (&UnitKey, &UnitSum)| unit(self.plan, key, sum);
+        let mut units = self.units.iter().map(unit).collect::<Result<Vec<_>>>()?;
         self.cells.finish()?;
         self.prompts.finish()?;
         self.tokens.finish()?;
@@ -192,6 +213,11 @@ impl<'a> WrittenCells<'a> {
                 Some(ConcentrationCard { over_orders, ..card })
             })
             .collect();
+        for found in self.normalised_units.iter().map(unit) {
+            let plain = found?;
+            let elicitation_format = format!("{}{NORMALISED}", plain.elicitation_format);
+            units.push(ModelUnit { elicitation_format, ..plain });
+        }
         Ok(FinishedCells { units, responses: self.responses, concentration, counts: self.counts })
     }
 
@@ -218,7 +244,8 @@ impl<'a> WrittenCells<'a> {
         }
     }
 
-    fn sum(&mut self, cell: &Cell, temperature_index: usize, reading: &CellReading) {
+    fn sum(&mut self, cell: &Cell, temperature_index: usize, read: &CellRead) {
+        let reading = &read.reading;
         let key =
             (cell.persona_index, cell.item_index, cell.language_index, cell.format_index, temperature_index);
         let order = self.plan.study.option_orders.iter().position(|order| *order == cell.order);
@@ -226,15 +253,9 @@ impl<'a> WrittenCells<'a> {
         let levels = [cell.persona_index, cell.wording_index, cell.language_index, cell.format_index, order];
         let shares = reading.distribution.as_ref().map(ResponseDistribution::probabilities);
         self.diversity[temperature_index].add(cell.item_index, levels, shares);
-        let sum = self.units.entry(key).or_default();
-        let Some(distribution) = &reading.distribution else {
-            sum.unusable_count += 1;
-            return;
-        };
-        sum.cell_count += 1;
-        sum.probabilities.resize(distribution.probabilities().len(), 0.0);
-        for (sum, probability) in sum.probabilities.iter_mut().zip(distribution.probabilities()) {
-            *sum += probability;
+        self.units.entry(key).or_default().add(reading.distribution.as_ref());
+        if let Some((_, normalised)) = &read.premise {
+            self.normalised_units.entry(key).or_default().add(normalised.as_ref());
         }
     }
 

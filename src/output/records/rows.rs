@@ -110,6 +110,7 @@ pub struct ComparisonRow {
     /// The four below are null for baselines, which do not depend on them.
     pub persona: Option<String>,
     pub language: Option<String>,
+    /// With `:pmi` behind it where distributions are those normalised by the format's domain premise.
     pub elicitation_format: Option<String>,
     pub temperature: Option<f64>,
     /// See `compare::Metric` for names, log bases and normalisations.
