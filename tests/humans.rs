@@ -182,6 +182,11 @@ fn what_does_not_fit_is_refused() {
     );
     refuse(&change("[\"1\", \"2\", \"3\"]", "[\"1\", \"1\"]"), PEOPLE, 5, "two codes or more");
     refuse(&change("id = \"mood\"", "id = \"../mood\""), PEOPLE, 5, "an id is letters");
+    // What a spreadsheet would compute.
+    let formula = change("[items.calm]", "[items.\"=calm\"]");
+    refuse(&formula, PEOPLE, 5, "is a formula to a spreadsheet");
+    let named = change("groups = { \"1\" = \"north\", \"2\" = \"south\" }\n", "");
+    refuse(&named, &PEOPLE.replace("a,1,", "a,=HYPERLINK(0),"), 5, "`=HYPERLINK(0)` cannot name a group");
     refuse(
         &change("group = \"land\"", "group_expression = \"land ==\""),
         PEOPLE,

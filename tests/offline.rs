@@ -127,6 +127,29 @@ fn traced(place: &Path, command: &[&str]) -> Result<Vec<String>, String> {
     Ok(trace.lines().filter(|line| line.contains("AF_INET")).map(str::to_owned).collect())
 }
 
+/// In a network namespace of its own there is no interface but a loopback that is down.
+#[test]
+fn the_main_job_needs_no_network() {
+    let alone = |program: &str, arguments: &[&str], place: &Path| {
+        Command::new("unshare")
+            .args(["--map-root-user", "--net", program])
+            .args(arguments)
+            .current_dir(place)
+            .output()
+    };
+    let place = tempfile::tempdir().unwrap();
+    // That it is cut off is seen first: not even this machine answers.
+    let reach = "exec 3<>/dev/udp/192.0.2.1/9";
+    match alone("bash", &["-c", reach], place.path()) {
+        Ok(output) if String::from_utf8_lossy(&output.stderr).contains("unreachable") => {}
+        Ok(output) => return eprintln!("skipped: no namespace: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => return eprintln!("skipped: unshare: {error}"),
+    }
+    let output = alone(env!("CARGO_BIN_EXE_respondent"), &["--quiet"], place.path()).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(place.path().join("results/isear-control-001/report.html").is_file(), "the main job was done");
+}
+
 #[test]
 fn the_main_job_opens_no_socket() {
     let place = tempfile::tempdir().unwrap();

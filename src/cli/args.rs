@@ -49,6 +49,7 @@ Exit codes:
   5    human data is absent, altered, or does not match the study
   6    results or a manifest could not be written or read (neither is overwritten unasked)
   7    a tokenizer or chat template failed on a prompt
+  101  a bug in this program; what was finished is kept
   130  interrupted (Ctrl-C, SIGTERM); what was finished is kept";
 
 /// Reads a language model's whole answer to a survey off its logits, offline, and compares it with people.

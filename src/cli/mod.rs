@@ -18,6 +18,7 @@ mod merge_command;
 mod models_args;
 mod models_command;
 mod models_tables;
+mod panics;
 mod plan_command;
 mod progress;
 mod run_command;
@@ -48,6 +49,7 @@ const THREAD_COUNT_MAX: usize = 1024;
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    panics::explain_panics();
     let args = Args::parse();
     signals::listen(&STOP);
     match dispatch(args) {

@@ -322,6 +322,10 @@ impl Codebook {
         if id.as_ref().trim().is_empty() || id.as_ref().contains(['\t', '\n', '\r']) {
             return Err(file.refuse(id.span(), "an item's id is one line without tabs"));
         }
+        if super::starts_formula(id.as_ref()) {
+            let message = "an item's id that begins with `=`, `+`, `-` or `@` is a formula to a spreadsheet";
+            return Err(file.refuse(id.span(), message));
+        }
         let twice = self.items.iter().any(|(other, known)| {
             other.as_ref() != id.as_ref() && known.column.as_ref() == item.column.as_ref()
         });

@@ -165,6 +165,11 @@ impl<R: Read> Read for Counted<'_, R> {
     }
 }
 
+/// Whether a spreadsheet would take a text for a formula: tables of a data set are opened in them too.
+fn starts_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@'])
+}
+
 /// A path as provenance tells it: the file's name alone, for folders say where somebody's home is.
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()

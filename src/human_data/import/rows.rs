@@ -245,9 +245,7 @@ impl<'a> Columns<'a> {
             }
             (None, None) => String::new(),
         };
-        if group.contains(['\t', '\n', '\r']) {
-            return Err(format!("`{}` cannot name a group", group.escape_debug()));
-        }
+        table::check_group(&group)?;
         Ok((!group.is_empty()).then_some(group))
     }
 

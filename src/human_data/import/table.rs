@@ -67,9 +67,14 @@ pub fn population_group(
         None if value.is_empty() => return Err("no group is named".to_owned()),
         None => value,
     };
-    match group.contains(['\t', '\n', '\r']) {
+    check_group(group).map(|()| group.to_owned())
+}
+
+/// Whether a text can stand in the column of groups: on one line, and in a spreadsheet too.
+pub fn check_group(group: &str) -> std::result::Result<(), String> {
+    match group.contains(['\t', '\n', '\r']) || super::starts_formula(group) {
         true => Err(format!("`{}` cannot name a group", group.escape_debug())),
-        false => Ok(group.to_owned()),
+        false => Ok(()),
     }
 }
 
