@@ -54,6 +54,7 @@ mod hub;
 mod offline;
 
 // House rules.
+mod supply_chain;
 mod tidy;
 
 // GGUF files: values to the bit, and refusals.
