@@ -72,4 +72,6 @@ pub mod evaluate;
 
 pub mod benchmark;
 
+pub mod bundle;
+
 pub mod cli;

@@ -4,6 +4,7 @@
 use super::harness::{repository, respondent};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use respondent::bundle::verify_bundle;
 use respondent::engine::EngineDevice;
 use respondent::evaluate::{ImportSource, LmEvalSettings, import_study};
 use respondent::human_data::{ImportSettings, find_human_data, import_people};
@@ -215,6 +216,15 @@ const COUNTS: &str = "population_group\titem\tn_valid\tn_missing\toption_1\topti
 
 const RESPONSES: &str = "population_group\tweight\tcalm\tcontent\nnorth\t1\t\t2\nnorth\t1\t1\t1\nnorth\t1\t1\t2\n\
     south\t0.5\t2\t3\nsouth\t2\t3\t3\n";
+
+#[test]
+fn bundles() {
+    let place = tempfile::tempdir().unwrap();
+    let made = respondent(place.path(), &["bundle", "create", "study.tar", "--study", "isear", "-q"]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let whole = fs::read(place.path().join("study.tar")).unwrap();
+    hold("bundle", "study.tar", &[whole], |path| drop(verify_bundle(path, &|_, _| ())));
+}
 
 #[test]
 fn tables_of_people_and_tasks() {

@@ -59,6 +59,7 @@ mod tidy;
 
 // GGUF files: values to the bit, and refusals.
 mod battery;
+mod bundle;
 mod cluster_chapter;
 mod formats;
 mod gguf;

@@ -42,12 +42,14 @@ const LAYERS: &[(&str, &[&str])] = &[
             "system_memory",
         ],
     ),
+    ("bundle", &["data_folder", "human_data", "models", "partial_file", "prompts"]),
     ("benchmark", &["packing", "engine", "models", "system_memory"]),
     (
         "cli",
         &[
             "evaluate",
             "benchmark",
+            "bundle",
             "engine",
             "human_data",
             "models",

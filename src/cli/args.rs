@@ -75,6 +75,7 @@ pub enum Command {
     Models(ModelsCommand),
     Humans(super::humans_command::HumansCommand),
     Study(super::study_command::StudyCommand),
+    Bundle(super::bundle_command::BundleCommand),
     #[command(after_help = EXIT_CODES)]
     Compare(super::compare_command::CompareCommand),
     #[command(after_help = EXIT_CODES)]

@@ -4,6 +4,7 @@ mod args;
 mod bench_card;
 mod bench_command;
 mod bench_progress;
+mod bundle_command;
 mod byte_progress;
 mod byte_size;
 mod check_command;
@@ -71,6 +72,11 @@ fn dispatch(args: Args) -> Result<()> {
             // Files get their names once they are whole, and a download goes on where it ended: nothing is to be waited for.
             STOP.set_idle(true);
             models_command::execute(&models)
+        }
+        Some(Command::Bundle(bundle)) => {
+            // What is half written is gone on with.
+            STOP.set_idle(true);
+            bundle_command::execute(&bundle)
         }
         Some(Command::Compare(compare)) => {
             // Nothing is written.

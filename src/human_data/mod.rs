@@ -80,17 +80,38 @@ impl HumanData {
 /// Where a data set of that id is looked for when it is not built in.
 const HUMAN_DATA_FOLDER: &str = "human_data";
 
-/// A built-in data set by id, a folder of that name in `human_data/`, or a folder by path.
-///
-/// # Errors
-/// Kind `HumanData`, with file and line where a file is at fault.
-pub fn find_human_data(name_or_path: &str) -> Result<HumanData> {
+fn folder_of(name_or_path: &str) -> Result<DataFolder> {
     let own = Path::new(HUMAN_DATA_FOLDER).join(name_or_path);
     let is_own =
         !BUILT_IN.iter().any(|folder| folder.id == name_or_path) && own.join(PROVENANCE_FILE).is_file();
     let own = own.to_string_lossy();
     let name_or_path = if is_own { &*own } else { name_or_path };
-    let folder = DataFolder::find(name_or_path, BUILT_IN, "human data set", ErrorKind::HumanData)?;
+    DataFolder::find(name_or_path, BUILT_IN, "human data set", ErrorKind::HumanData)
+}
+
+/// The files of a data set that is valid, with their names.
+///
+/// # Errors
+/// As [`find_human_data`].
+pub fn human_data_files(name_or_path: &str) -> Result<Vec<(String, String)>> {
+    let data = find_human_data(name_or_path)?;
+    let folder = folder_of(name_or_path)?;
+    let mut files = vec![folder.require(PROVENANCE_FILE)?, folder.require(COUNTS_FILE)?];
+    if data.responses_sha256.is_some() {
+        files.extend(folder.read_up_to(RESPONSES_FILE, participants::BYTES_MAX)?);
+    }
+    let name = |file: &crate::data_folder::TextFile| {
+        file.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    };
+    Ok(files.into_iter().map(|file| (name(&file), file.text)).collect())
+}
+
+/// A built-in data set by id, a folder of that name in `human_data/`, or a folder by path.
+///
+/// # Errors
+/// Kind `HumanData`, with file and line where a file is at fault.
+pub fn find_human_data(name_or_path: &str) -> Result<HumanData> {
+    let folder = folder_of(name_or_path)?;
     let file = folder.require(PROVENANCE_FILE)?;
     let provenance = provenance::read(&file)?;
     let counts_file = folder.require(COUNTS_FILE)?;

@@ -48,6 +48,21 @@ pub fn belongs(name: &str) -> bool {
     SMALL_FILES.contains(&name) || name.ends_with(".safetensors")
 }
 
+/// Paths of the files that belong to a model on disk.
+///
+/// # Errors
+/// Kind `Model` for one that is not there, or is built in.
+pub fn belonging_paths(model: &ModelFolder) -> Result<Vec<PathBuf>> {
+    let path = match model {
+        ModelFolder::BuiltIn => {
+            return Err(Error::model("the built-in model is in the program, not in files"));
+        }
+        ModelFolder::Directory(path) | ModelFolder::Gguf(path) => resolved(path)?,
+    };
+    let (folder, names) = files_of(&path)?;
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
 /// Hashes a model's files and writes its manifest. `progress` is told bytes hashed since it was told last and all bytes.
 ///
 /// # Errors

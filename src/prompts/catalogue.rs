@@ -96,6 +96,29 @@ pub fn find_study(name_or_path: &str) -> Result<Study> {
     Ok(Study { hypotheses, ..assemble(structure, &texts, sha256_of_files(&files), file.path.clone()) })
 }
 
+/// A study's files as they are read, with their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyFiles {
+    pub id: String,
+    /// Id of the people it names.
+    pub human_data: Option<String>,
+    pub files: Vec<(String, String)>,
+}
+
+/// The files of a study that is valid: its structure, and a wording for each language.
+///
+/// # Errors
+/// As [`find_study`].
+pub fn study_files(name_or_path: &str) -> Result<StudyFiles> {
+    let study = find_study(name_or_path)?;
+    let folder = DataFolder::find(name_or_path, BUILT_IN, "study", ErrorKind::Study)?;
+    let wordings = study.languages.iter().map(|language| format!("{language}.toml"));
+    let names = std::iter::once(STRUCTURE_FILE.to_owned()).chain(wordings);
+    let files =
+        names.map(|name| folder.require(&name).map(|file| (name, file.text))).collect::<Result<_>>()?;
+    Ok(StudyFiles { id: study.id, human_data: study.human_data, files })
+}
+
 /// One file per declared language. Tags were checked to be plain, so none of them is a path.
 fn read_wording_files(
     folder: &DataFolder,

@@ -18,7 +18,7 @@ mod tests;
 mod wording;
 
 pub use battery::Battery;
-pub use catalogue::{DefaultSubset, Study, find_study};
+pub use catalogue::{DefaultSubset, Study, StudyFiles, find_study, study_files};
 pub(crate) use chat::special_token_text;
 pub use chat::{
     ChatTemplate, PromptSettings, PromptWriter, TemplateChoice, TemplateSettings, Thinking, Treatment,

@@ -1,0 +1,117 @@
+//! Files to a bundle. Everything is hashed first, for the list stands in front; then written, from where an earlier attempt ended.
+
+use super::contents::{Content, Contents, Source};
+use super::continued::ContinuedFile;
+use super::{BundleList, BundleReport, FORMAT_VERSION, LIST_NAME};
+use crate::error::{Error, Result};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// What is to be bundled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateBundle {
+    pub model: Option<String>,
+    pub study: Option<String>,
+    pub out: PathBuf,
+}
+
+/// Told of work as it is done: a word for the stage, and bytes since the last call.
+pub type Advanced<'a> = dyn Fn(&'static str, u64) + Sync + 'a;
+
+/// Makes a bundle. An attempt that was ended is left as `OUT.partial`, and the next one goes on from it.
+///
+/// # Errors
+/// Kind `Usage` where there is nothing to bundle, `Output` for a file that is there already or cannot be written, and what keeps model,
+/// study or people from being read.
+pub fn create_bundle(request: &CreateBundle, advanced: &Advanced<'_>) -> Result<BundleReport> {
+    if request.out.exists() {
+        return Err(Error::output("is there already")
+            .at(&request.out)
+            .hint("give another name, or take it away"));
+    }
+    let mut contents = Contents::default();
+    if let Some(model) = &request.model {
+        contents.add_model(model, &|bytes| advanced("hash", bytes))?;
+    }
+    if let Some(study) = &request.study {
+        contents.add_study(study)?;
+    }
+    if contents.contents.is_empty() {
+        return Err(Error::usage("there is nothing to bundle").hint(
+            "name a --model other than the built-in control, which travels with the program, or a --study",
+        ));
+    }
+    let list = BundleList {
+        format_version: FORMAT_VERSION,
+        respondent: env!("CARGO_PKG_VERSION").to_owned(),
+        model: contents.model,
+        study: contents.study,
+        human_data: contents.human_data,
+        files: contents.contents.iter().map(|content| content.file.clone()).collect(),
+    };
+    write(&request.out, &list, &contents.contents, advanced)?;
+    Ok(BundleReport { path: request.out.clone(), kept_count: 0, list })
+}
+
+fn write(out: &Path, list: &BundleList, contents: &[Content], advanced: &Advanced<'_>) -> Result<()> {
+    let mut partial = out.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let failed = |source: io::Error| Error::output("cannot be written").at(&partial).because(source);
+    // A link of that name would be written through.
+    if partial.is_symlink() {
+        return Err(Error::output("is a link").at(&partial).hint("take it away"));
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&partial)
+        .map_err(failed)?;
+    let mut archive = tar::Builder::new(ContinuedFile::new(file).map_err(failed)?);
+    let text = serde_json::to_string_pretty(list)
+        .map_err(|source| Error::output("the list cannot be written").because(source))?;
+    append(&mut archive, LIST_NAME, text.len() as u64, text.as_bytes()).map_err(failed)?;
+    for Content { file, source } in contents {
+        let appended = match source {
+            Source::Text(text) => append(&mut archive, &file.path, file.size_bytes, text.as_bytes()),
+            Source::Disk(path) => {
+                let opened = File::open(path)
+                    .map_err(|source| Error::model("cannot be read").at(path).because(source))?;
+                let counted = Counted { inner: opened.take(file.size_bytes), advanced };
+                append(&mut archive, &file.path, file.size_bytes, counted)
+            }
+        };
+        appended.map_err(failed)?;
+    }
+    let file = archive.into_inner().and_then(ContinuedFile::into_file).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    drop(file);
+    std::fs::rename(&partial, out).map_err(failed)
+}
+
+/// With nothing in its header that is not the file's own.
+fn append(archive: &mut tar::Builder<impl Write>, path: &str, size: u64, bytes: impl Read) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    archive.append_data(&mut header, path, bytes)
+}
+
+struct Counted<'a, R> {
+    inner: R,
+    advanced: &'a Advanced<'a>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        (self.advanced)("write", count as u64);
+        Ok(count)
+    }
+}
