@@ -67,7 +67,8 @@ impl Write for PartialFile {
     }
 }
 
-fn partial_path(final_path: &Path) -> PathBuf {
+/// The name of a file that is not whole.
+pub fn partial_path(final_path: &Path) -> PathBuf {
     let mut name = OsString::from(final_path);
     name.push(".partial");
     PathBuf::from(name)
@@ -75,7 +76,7 @@ fn partial_path(final_path: &Path) -> PathBuf {
 
 /// A rename lasts through a power cut only once its directory is synced; elsewhere than on Unix a directory cannot be
 /// opened.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
+pub fn sync_directory_of(path: &Path) -> io::Result<()> {
     if cfg!(unix)
         && let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
     {

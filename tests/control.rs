@@ -6,7 +6,6 @@ mod rules;
 
 use super::harness::{decoder, repository};
 use recipe::planted::{Planted, answer_mass};
-use recipe::readings::all_cells;
 use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use respondent::human_data::find_human_data;
 use respondent::models::{ModelFiles, ModelFolder};
@@ -170,14 +169,14 @@ fn the_recipe_makes_the_committed_files() {
 #[test]
 fn every_cell_of_the_default_run_is_as_planted() {
     let cells: Vec<Cell> =
-        all_cells(&CONTROL.study).into_iter().filter(|cell| CONTROL.is_default(cell)).collect();
+        CONTROL.study.every_cell().into_iter().filter(|cell| CONTROL.is_default(cell)).collect();
     assert_eq!(cells.len(), 1890);
     CONTROL.read(&cells, false).iter().for_each(|reading| CONTROL.check(reading));
 }
 
 #[test]
 fn other_cells_are_as_planted_and_responses_end() {
-    let others = all_cells(&CONTROL.study).into_iter().filter(|cell| !CONTROL.is_default(cell));
+    let others = CONTROL.study.every_cell().into_iter().filter(|cell| !CONTROL.is_default(cell));
     let cells: Vec<Cell> = others.step_by(OTHERS_STEP).collect();
     let seen = |part: fn(&Cell) -> usize| cells.iter().map(part).collect::<BTreeSet<usize>>().len();
     assert_eq!((seen(|cell| cell.persona_index), seen(|cell| cell.item_index)), (13, 35));

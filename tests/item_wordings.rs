@@ -140,7 +140,8 @@ fn diversity_and_the_page_know_the_wording() {
     let whole = card.within_nats + parts + card.option_order_nats + card.interaction_nats;
     assert!((whole - card.mixture_entropy_nats).abs() < 1e-12);
     let page = fs::read_to_string(place.join("both/report.html")).unwrap();
-    assert!(page.contains("2 item wordings") && page.contains("item wording"), "the page tells of them");
+    assert!(page.contains("2 item wordings"), "among what was run");
+    assert!(page.contains(r#"<th scope="row">item wording</th>"#), "among the sources of diversity");
     let shown = respondent(place, &["study", "check", &study]);
     assert!(shown.stdout.contains("wordings  plain, crossed"), "{}", shown.stdout);
 }

@@ -1,11 +1,12 @@
 //! Which files go into a bundle, and what they are called in it.
 
 use super::BundledFile;
+use super::create::Advanced;
 use crate::error::{Error, Result};
 use crate::human_data::human_data_files;
-use crate::models::{ModelFolder, belonging_paths, hash_file};
+use crate::models::{HashedFile, ModelFolder, belonging_paths, hash_file};
 use crate::prompts::study_files;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where a file's bytes come from.
 pub enum Source {
@@ -29,36 +30,33 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// A model by name or path; the built-in one is in the program and adds nothing. `advanced` is told bytes hashed.
+    /// A model by name or path; the built-in one is in the program and adds nothing. `advanced` is told bytes hashed, half of
+    /// what there is to do: they are written too.
     ///
     /// # Errors
-    /// Kind `Model` for one that is not there or cannot be read.
-    pub fn add_model(&mut self, name_or_path: &str, advanced: &(dyn Fn(u64) + Sync)) -> Result<()> {
+    /// Kind `Model` for one that is not there, has no files or cannot be read.
+    pub fn add_model(&mut self, name_or_path: &str, advanced: &Advanced<'_>) -> Result<()> {
         let model = ModelFolder::find(name_or_path)?;
-        let paths = match &model {
+        let (folder, place) = match &model {
             ModelFolder::BuiltIn => return Ok(()),
-            ModelFolder::Directory(_) | ModelFolder::Gguf(_) => belonging_paths(&model)?,
-        };
-        let name = plain(&model.name());
-        let folder = match &model {
-            ModelFolder::Gguf(_) => "models".to_owned(),
-            _ => format!("models/{name}"),
-        };
-        for path in &paths {
-            let hashed = hash_file(path, advanced)?;
-            let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-            let path_inside = format!("{folder}/{file_name}");
-            let file =
-                BundledFile { path: path_inside, size_bytes: hashed.size_bytes, sha256: hashed.sha256 };
-            self.contents.push(Content { file, source: Source::Disk(path.clone()) });
-        }
-        self.model = match (&model, self.contents.last()) {
-            (ModelFolder::Gguf(path), _) => {
-                Some(format!("models/{}", path.file_name().unwrap_or_default().to_string_lossy()))
+            ModelFolder::Directory(_) => {
+                let folder = format!("models/{}", plain(&model.name()));
+                (folder.clone(), folder)
             }
-            (_, Some(_)) => Some(folder),
-            _ => return Err(Error::model("has no files that belong to a model").at(name_or_path)),
+            ModelFolder::Gguf(path) => ("models".to_owned(), format!("models/{}", name_of(path))),
         };
+        let paths = belonging_paths(&model)?;
+        if paths.is_empty() {
+            return Err(Error::model("has no files that belong to a model").at(name_or_path));
+        }
+        let len = |path: &PathBuf| path.metadata().map_or(0, |found| found.len());
+        let total = Some(2 * paths.iter().map(len).sum::<u64>());
+        for path in paths {
+            let HashedFile { size_bytes, sha256 } = hash_file(&path, &|bytes| advanced(bytes, total))?;
+            let file = BundledFile { path: format!("{folder}/{}", name_of(&path)), size_bytes, sha256 };
+            self.contents.push(Content { file, source: Source::Disk(path) });
+        }
+        self.model = Some(place);
         Ok(())
     }
 
@@ -89,6 +87,10 @@ impl Contents {
             self.contents.push(Content { file, source: Source::Text(text) });
         }
     }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The last part of a name, of characters that every system takes.

@@ -3,7 +3,10 @@
 use super::contents::{Content, Contents, Source};
 use super::continued::ContinuedFile;
 use super::{BundleList, BundleReport, FORMAT_VERSION, LIST_NAME};
+use crate::data_folder::hex;
 use crate::error::{Error, Result};
+use crate::partial_file::{partial_path, sync_directory_of};
+use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,8 +19,8 @@ pub struct CreateBundle {
     pub out: PathBuf,
 }
 
-/// Told of work as it is done: a word for the stage, and bytes since the last call.
-pub type Advanced<'a> = dyn Fn(&'static str, u64) + Sync + 'a;
+/// Told of work as it is done: bytes since the last call, and how many it will be where that is known.
+pub type Advanced<'a> = dyn Fn(u64, Option<u64>) + Sync + 'a;
 
 /// Makes a bundle. An attempt that was ended is left as `OUT.partial`, and the next one goes on from it.
 ///
@@ -32,7 +35,7 @@ pub fn create_bundle(request: &CreateBundle, advanced: &Advanced<'_>) -> Result<
     }
     let mut contents = Contents::default();
     if let Some(model) = &request.model {
-        contents.add_model(model, &|bytes| advanced("hash", bytes))?;
+        contents.add_model(model, advanced)?;
     }
     if let Some(study) = &request.study {
         contents.add_study(study)?;
@@ -55,9 +58,7 @@ pub fn create_bundle(request: &CreateBundle, advanced: &Advanced<'_>) -> Result<
 }
 
 fn write(out: &Path, list: &BundleList, contents: &[Content], advanced: &Advanced<'_>) -> Result<()> {
-    let mut partial = out.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    let partial = partial_path(out);
     let failed = |source: io::Error| Error::output("cannot be written").at(&partial).because(source);
     // A link of that name would be written through.
     if partial.is_symlink() {
@@ -80,8 +81,17 @@ fn write(out: &Path, list: &BundleList, contents: &[Content], advanced: &Advance
             Source::Disk(path) => {
                 let opened = File::open(path)
                     .map_err(|source| Error::model("cannot be read").at(path).because(source))?;
-                let counted = Counted { inner: opened.take(file.size_bytes), advanced };
-                append(&mut archive, &file.path, file.size_bytes, counted)
+                // As in the list, or the archive would say what is not so.
+                let total = Some(2 * list.size_bytes());
+                let mut read =
+                    Hashed { inner: opened.take(file.size_bytes), hash: Sha256::new(), advanced, total };
+                let appended = append(&mut archive, &file.path, file.size_bytes, &mut read);
+                if appended.is_ok() && hex(&read.hash.finalize()) != file.sha256 {
+                    return Err(Error::model("was altered while it was bundled")
+                        .at(path)
+                        .hint("bundle it again"));
+                }
+                appended
             }
         };
         appended.map_err(failed)?;
@@ -89,7 +99,7 @@ fn write(out: &Path, list: &BundleList, contents: &[Content], advanced: &Advance
     let file = archive.into_inner().and_then(ContinuedFile::into_file).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     drop(file);
-    std::fs::rename(&partial, out).map_err(failed)
+    std::fs::rename(&partial, out).and_then(|()| sync_directory_of(out)).map_err(failed)
 }
 
 /// With nothing in its header that is not the file's own.
@@ -103,15 +113,19 @@ fn append(archive: &mut tar::Builder<impl Write>, path: &str, size: u64, bytes: 
     archive.append_data(&mut header, path, bytes)
 }
 
-struct Counted<'a, R> {
+/// What passes, hashed and told of.
+struct Hashed<'a, R> {
     inner: R,
+    hash: Sha256,
     advanced: &'a Advanced<'a>,
+    total: Option<u64>,
 }
 
-impl<R: Read> Read for Counted<'_, R> {
+impl<R: Read> Read for Hashed<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        (self.advanced)("write", count as u64);
+        self.hash.update(&buffer[..count]);
+        (self.advanced)(count as u64, self.total);
         Ok(count)
     }
 }

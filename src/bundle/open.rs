@@ -2,6 +2,7 @@
 
 use super::create::Advanced;
 use super::{BundleList, BundleReport, BundledFile, FORMAT_VERSION, LIST_BYTES_MAX, LIST_NAME};
+use crate::data_folder::hex;
 use crate::error::{Error, Result};
 use crate::models::hash_file;
 use crate::partial_file::PartialFile;
@@ -62,9 +63,12 @@ fn walk(path: &Path, into: Option<&Path>, advanced: &Advanced<'_>) -> Result<Bun
             Some(there) => {
                 keep(&there, told)?;
                 kept_count += 1;
-                advanced("read", told.size_bytes);
+                advanced(told.size_bytes, Some(list.size_bytes()));
             }
-            None => take(&mut entry, told, into.map(|into| into.join(&place)), path, advanced)?,
+            None => {
+                let read = |bytes| advanced(bytes, Some(list.size_bytes()));
+                take(&mut entry, told, into.map(|into| into.join(&place)), path, &read)?;
+            }
         }
     }
     match expected.next() {
@@ -124,7 +128,7 @@ fn take(
     told: &BundledFile,
     target: Option<PathBuf>,
     path: &Path,
-    advanced: &Advanced<'_>,
+    advanced: &dyn Fn(u64),
 ) -> Result<()> {
     let mut file = match &target {
         Some(target) => {
@@ -151,9 +155,9 @@ fn take(
             };
             file.write_all(&buffer[..count]).map_err(failed)?;
         }
-        advanced("read", count as u64);
+        advanced(count as u64);
     }
-    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hex(&hash.finalize());
     if found != told.sha256 || read != told.size_bytes {
         if let Some(file) = file {
             file.discard();

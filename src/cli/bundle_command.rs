@@ -8,7 +8,7 @@ use crate::error::Result;
 use clap::Subcommand;
 use indicatif::HumanBytes;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Carry a model, a study and its people to a machine without a network: one file, with the sha256 of everything in it.
 ///
@@ -91,37 +91,29 @@ pub fn execute(command: &BundleCommand) -> Result<()> {
                 study: create.study.clone(),
                 out: create.out.clone(),
             };
-            let report =
-                with_progress("bundle", None, &create.told, |advanced| create_bundle(&request, advanced))?;
+            let report = with_progress("bundle", &create.told, |advanced| create_bundle(&request, advanced))?;
             tell(&report, &create.told, &created(&report))
         }
         BundleVerb::Verify(verify) => {
-            let report = with_progress("verify", file_len(&verify.file), &verify.told, |advanced| {
-                verify_bundle(&verify.file, advanced)
-            })?;
+            let report =
+                with_progress("verify", &verify.told, |advanced| verify_bundle(&verify.file, advanced))?;
             tell(&report, &verify.told, &format!("{}every file is as the list says\n", listed(&report)))
         }
         BundleVerb::Open(open) => {
-            let report = with_progress("open", file_len(&open.file), &open.told, |advanced| {
-                open_bundle(&open.file, &open.into, advanced)
-            })?;
+            let report =
+                with_progress("open", &open.told, |advanced| open_bundle(&open.file, &open.into, advanced))?;
             tell(&report, &open.told, &opened(&report))
         }
     }
 }
 
-fn file_len(path: &Path) -> Option<u64> {
-    std::fs::metadata(path).ok().map(|found| found.len())
-}
-
 fn with_progress<T>(
     verb: &'static str,
-    total: Option<u64>,
     told: &Told,
-    work: impl FnOnce(&(dyn Fn(&'static str, u64) + Sync)) -> Result<T>,
+    work: impl FnOnce(&(dyn Fn(u64, Option<u64>) + Sync)) -> Result<T>,
 ) -> Result<T> {
     let progress = ByteProgress::new(verb, told.quiet);
-    let outcome = work(&|_, bytes| progress.advance(bytes, total));
+    let outcome = work(&|bytes, total| progress.advance(bytes, total));
     progress.clear();
     outcome
 }

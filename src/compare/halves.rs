@@ -73,8 +73,8 @@ impl Ratios {
 
 /// What a correlation between halves comes to for all of the people: 2r / (1 + r), the median over splits first. Spearman (1910,
 /// doi:10.1111/j.2044-8295.1910.tb00206.x) and Brown (1910, doi:10.1111/j.2044-8295.1910.tb00207.x). `None` without correlations, and where
-/// the median is −1.
+/// the median is below 0: of halves that do not go together there is nothing to step up.
 pub(super) fn stepped_up(correlations: &mut [f64]) -> Option<f64> {
     let median = quantile(correlations, 0.5)?;
-    (median > -1.0).then(|| 2.0 * median / (1.0 + median))
+    (median >= 0.0).then(|| 2.0 * median / (1.0 + median))
 }

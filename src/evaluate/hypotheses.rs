@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::human_data::HumanData;
 use crate::output::records::{ContrastCard, HypothesisCard};
 use crate::prompts::Cell;
-use crate::survey::{Factor, Hypothesis, Item, Prediction, Reach, Selector};
+use crate::survey::{Factor, Hypothesis, Prediction, Reach, Selector};
 use std::collections::BTreeMap;
 
 #[cfg(test)]
@@ -298,7 +298,7 @@ impl<'a> Builder<'a> {
                 let item = &study.items[placed.item];
                 let prompt = number(&mut prompts, placed.prompt);
                 let variable = number(&mut variables, item.variable.as_str());
-                let situation = number(&mut situations, situation(item));
+                let situation = number(&mut situations, item.situation());
                 let sample = placed.people.map(|key| {
                     *people.entry(key).or_insert_with(|| {
                         let participants = self.data.and_then(|data| data.participants_of(key.0));
@@ -332,11 +332,6 @@ fn number<K: Ord>(numbers: &mut BTreeMap<K, usize>, key: K) -> usize {
     *numbers.entry(key).or_insert(next)
 }
 
-/// The id of what the item's variable is asked about; `None` where it is asked of nothing in particular.
-fn situation(item: &Item) -> Option<&str> {
-    item.id.strip_prefix(&item.variable)?.strip_prefix('.')
-}
-
 /// Values moved and stretched to 0..=1. They rise, as studies are checked to have them.
 fn positions(values: &[f64]) -> Vec<f64> {
     let (first, last) = (values[0], values[values.len() - 1]);
@@ -366,7 +361,7 @@ fn property(plan: &RunPlan, response: &CellResponse, name: &str) -> Option<Strin
         "temperature" => response.temperature.to_string(),
         "item" => item.id.clone(),
         "variable" => item.variable.clone(),
-        "situation" => situation(item)?.to_owned(),
+        "situation" => item.situation()?.to_owned(),
         _ => return None,
     })
 }

@@ -19,8 +19,10 @@ const WRITER_BYTES: u64 = 24 << 20;
 const WRITER_ROW_COUNT: u64 = 65_536;
 /// Of a cell at one temperature: its shares, what is summed over them, what contrasts keep.
 const READING_BYTES: u64 = 560;
-/// Of an item's people at one bootstrap replicate: three numbers for each metric.
+/// Of an item's people at one bootstrap replicate, for each metric: three numbers, and two more between halves of people who are known one by
+/// one.
 const REPLICATE_BYTES: u64 = 24 * COMPARISON_COUNT;
+const HALVES_BYTES: u64 = 16 * COMPARISON_COUNT;
 /// The page's rows: of a cell's option at the reported temperature, or of a comparison there.
 const ROW_BYTES: u64 = 700;
 /// What facets add to it: a map, and each of them.
@@ -102,8 +104,10 @@ impl<'a> MemoryOutlook<'a> {
         let writer_bytes =
             WRITER_BYTES * (option_count * temperature_count).min(WRITER_ROW_COUNT) / WRITER_ROW_COUNT;
         let compare_bytes = match &self.plan.human_data {
-            Some(_) if is_whole => {
-                REPLICATE_BYTES * (study.items.len() * settings.bootstrap_replicate_count) as u64
+            Some(data) if is_whole => {
+                let halves_bytes = if data.participants.is_empty() { 0 } else { HALVES_BYTES };
+                (REPLICATE_BYTES + halves_bytes)
+                    * (study.items.len() * settings.bootstrap_replicate_count) as u64
             }
             _ => 0,
         };

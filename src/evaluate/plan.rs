@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Prompts of a run are held at once while they are prepared.
-const CELL_COUNT_MAX: usize = 2_000_000;
+const PROMPT_COUNT_MAX: usize = 2_000_000;
 
 /// Everything that decides the numbers besides the inputs' own bytes. Written whole into the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -148,7 +148,7 @@ impl RunPlan {
 /// The cells of a study that a selection is about.
 ///
 /// # Errors
-/// Kind `Usage` for what the study does not have, or for more cells than a run takes.
+/// Kind `Usage` for what the study does not have, or for more prompts than a run takes.
 pub(super) fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     let persona_ids: Vec<&str> = study.personas.iter().map(|persona| persona.id.as_str()).collect();
     let language_ids: Vec<&str> = study.languages.iter().map(|language| language.0.as_str()).collect();
@@ -163,17 +163,12 @@ pub(super) fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
     let wordings: Vec<usize> = (0..study.item_wordings.len()).collect();
     let wording_ids: Vec<&str> = study.item_wordings.iter().map(String::as_str).collect();
     let wordings = chosen("item wording", &wording_ids, &selection.item_wordings, full, &wordings)?;
-    let sizes = [personas.len(), languages.len(), study.items.len(), formats.len(), orders.len()];
-    let count = sizes.into_iter().chain([wordings.len()]).try_fold(1_usize, usize::checked_mul);
-    if count.is_none_or(|count| count > CELL_COUNT_MAX) {
-        return Err(Error::usage(format!("the run has more than {CELL_COUNT_MAX} cells"))
-            .hint("choose fewer --personas, --languages, --formats, --item-wordings or --option-orders"));
-    }
     let per_item = |item| formats.iter().map(move |format| study.prompt_count(&study.formats[*format], item));
-    let prompts: usize = (0..study.items.len()).flat_map(per_item).sum();
-    let prompts = prompts.saturating_mul(personas.len() * languages.len() * orders.len() * wordings.len());
-    if prompts > CELL_COUNT_MAX {
-        return Err(Error::usage(format!("the run has {prompts} prompts, more than {CELL_COUNT_MAX}"))
+    let of_all_items = (0..study.items.len()).flat_map(per_item).fold(0, usize::saturating_add);
+    let times = [personas.len(), languages.len(), orders.len(), wordings.len()];
+    let prompts = times.into_iter().fold(of_all_items, usize::saturating_mul);
+    if prompts > PROMPT_COUNT_MAX {
+        return Err(Error::usage(format!("the run has {prompts} prompts, more than {PROMPT_COUNT_MAX}"))
             .hint("choose fewer --personas, --languages, --formats, --item-wordings or --option-orders"));
     }
     let mut cells = Vec::new();

@@ -97,6 +97,13 @@ pub fn read_as_asked(
     Ok(readings.into_iter().map(plain).collect())
 }
 
+/// What rows of one prompt are told apart by.
+struct RowName<'a> {
+    cell_id: &'a str,
+    /// Codes, between spaces.
+    earlier_responses: Option<String>,
+}
+
 /// What is left once all rows are written.
 pub struct FinishedCells {
     pub units: Vec<ModelUnit>,
@@ -159,10 +166,16 @@ impl<'a> WrittenCells<'a> {
             self.set_against(&prepared.premises[index].probe, readouts, &mut readings)?;
         }
         let cell_id = self.plan.cell_id(cell);
+        let earlier_items =
+            self.plan.study.earlier_items(&self.plan.study.formats[cell.format_index], cell.item_index);
         let told = prompts.iter().zip(&gathered.readouts).filter(|(prompt, _)| prompt.asks_own_item);
         for (prompt, readouts) in told {
-            self.prompts.write(self.prompt_row(prompt, &cell_id, &readouts[0]))?;
-            self.tokens.write_all(self.token_rows(prompt, &cell_id, readouts)?)?;
+            let row = RowName {
+                cell_id: &cell_id,
+                earlier_responses: self.earlier_responses(prompt, &earlier_items),
+            };
+            self.prompts.write(self.prompt_row(prompt, &row, &readouts[0]))?;
+            self.tokens.write_all(self.token_rows(prompt, &row, readouts)?)?;
         }
         let readout_count = gathered.readouts.iter().map(Vec::len).sum();
         self.count(&readings[self.plan.unit_temperature_index()].reading, readout_count);
@@ -259,13 +272,13 @@ impl<'a> WrittenCells<'a> {
         }
     }
 
-    fn prompt_row(&self, prepared: &PreparedPrompt, cell_id: &str, readout: &ReadoutLogits) -> PromptRow {
+    fn prompt_row(&self, prepared: &PreparedPrompt, named: &RowName, readout: &ReadoutLogits) -> PromptRow {
         let study = &self.plan.study;
         let options = &study.scales[study.items[prepared.cell.item_index].scale_index].options;
         PromptRow {
-            cell_id: cell_id.to_owned(),
+            cell_id: named.cell_id.to_owned(),
             asked_option: prepared.asked_option.map(|index| options[index].code.clone()),
-            earlier_responses: self.earlier_responses(prepared),
+            earlier_responses: named.earlier_responses.clone(),
             rendered_text: prepared.rendered_text.clone(),
             readout_index: prepared.ids.len() as u32 - 1,
             token_ids: prepared.ids.clone(),
@@ -277,21 +290,20 @@ impl<'a> WrittenCells<'a> {
         }
     }
 
-    /// The codes of what was chosen before, between spaces; `None` where nothing was asked before.
-    fn earlier_responses(&self, prepared: &PreparedPrompt) -> Option<String> {
-        let (study, cell) = (&self.plan.study, &prepared.cell);
-        let items = study.earlier_items(&study.formats[cell.format_index], cell.item_index);
-        let code = |(item, option): (usize, &usize)| {
-            study.scales[study.items[item].scale_index].options[*option].code.as_str()
+    /// The codes of what was chosen of the items before, between spaces; `None` where there are none.
+    fn earlier_responses(&self, prepared: &PreparedPrompt, items: &[usize]) -> Option<String> {
+        let study = &self.plan.study;
+        let code = |(item, option): (&usize, &usize)| {
+            study.scales[study.items[*item].scale_index].options[*option].code.as_str()
         };
-        let codes: Vec<&str> = items.into_iter().zip(&prepared.earlier).map(code).collect();
+        let codes: Vec<&str> = items.iter().zip(&prepared.earlier).map(code).collect();
         (!codes.is_empty()).then(|| codes.join(" "))
     }
 
     fn token_rows(
         &self,
         prepared: &PreparedPrompt,
-        cell_id: &str,
+        named: &RowName,
         readouts: &[ReadoutLogits],
     ) -> Result<Vec<TokenRow>> {
         let (plan, study, cell) = (self.plan, &self.plan.study, &prepared.cell);
@@ -306,9 +318,9 @@ impl<'a> WrittenCells<'a> {
         let codes: Vec<String> =
             forms.iter().map(|form| options[form.event.option_index].code.clone()).collect();
         let row = |read: TokenReading| TokenRow {
-            cell_id: cell_id.to_owned(),
+            cell_id: named.cell_id.to_owned(),
             asked_option: prepared.asked_option.map(|index| options[index].code.clone()),
-            earlier_responses: self.earlier_responses(prepared),
+            earlier_responses: named.earlier_responses.clone(),
             elicitation_format: format.id.clone(),
             temperature: read.temperature,
             vocabulary_entropy: read.entropy,

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Ways to respond to the items of a battery before its last one, over all of its items; each is a prompt.
+/// Most prompts of one cell: one for each way to respond to the items before its own, and for each of these items on the way.
 const PROMPT_COUNT_MAX: usize = 1_000;
 
 /// `[elicitation_formats.ID.battery]`.
@@ -59,12 +59,13 @@ impl Study {
         let (Some(battery), Some(item)) = (&format.battery, self.items.get(item_index)) else {
             return Vec::new();
         };
-        // Items stand situation by situation, in each by variable; an id is its variable and then the situation.
-        let situation = &item.id[item.variable.len()..];
+        // Items stand situation by situation, and in each the same variables.
+        let first = self.items[0].situation();
+        let variable_count = self.items.iter().take_while(|other| other.situation() == first).count();
+        let begin = item_index - item_index % variable_count;
+        let of_situation = &self.items[begin..begin + variable_count];
         let index_of = |variable: &String| {
-            self.items
-                .iter()
-                .position(|other| other.variable == *variable && other.id[variable.len()..] == *situation)
+            of_situation.iter().position(|other| other.variable == *variable).map(|place| begin + place)
         };
         battery.before(&item.variable).iter().filter_map(index_of).collect()
     }

@@ -19,6 +19,32 @@ pub struct Cell {
     pub wording_index: usize,
 }
 
+impl Study {
+    /// All that the study can ask: persona by persona, in each item by item, then by language, format, wording and order.
+    pub fn every_cell(&self) -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for persona_index in 0..self.personas.len() {
+            for item_index in 0..self.items.len() {
+                for language_index in 0..self.languages.len() {
+                    for format_index in 0..self.formats.len() {
+                        for wording_index in 0..self.item_wordings.len() {
+                            cells.extend(self.option_orders.iter().map(|&order| Cell {
+                                persona_index,
+                                item_index,
+                                language_index,
+                                format_index,
+                                order,
+                                wording_index,
+                            }));
+                        }
+                    }
+                }
+            }
+        }
+        cells
+    }
+}
+
 /// Renders a cell: its only prompt, or the first of those that ask what the cell is about.
 ///
 /// # Errors
@@ -45,17 +71,18 @@ pub fn render_all(study: &Study, cell: &Cell) -> Result<Vec<Prompt>> {
     }
     let earlier = study.earlier_items(format, cell.item_index);
     let earlier = earlier.into_iter().map(|index| asking.turn(index)).collect::<Result<Vec<Turn>>>()?;
-    let turns: Vec<&Turn> = earlier.iter().chain([&own]).collect();
+    let asked = |turn| Ok(AskedTurn { user: asking.user_text(turn, &[])?, turn });
+    let turns = earlier.iter().chain([&own]).map(asked).collect::<Result<Vec<AskedTurn>>>()?;
     let fixed = format.battery.as_ref().and_then(|battery| battery.fixed.as_ref());
     match fixed {
         Some(codes) => {
             let path = earlier.iter().map(|turn| turn.index_of(codes)).collect::<Result<Vec<usize>>>()?;
-            Ok(vec![asking.conversation(&turns, path, earlier.len())?])
+            Ok(vec![asking.conversation(&turns, path)])
         }
         None => {
             let option_counts: Vec<usize> = earlier.iter().map(|turn| turn.options.len()).collect();
             let paths = (0..=earlier.len()).flat_map(|depth| paths(&option_counts[..depth]));
-            paths.map(|path| asking.conversation(&turns, path, earlier.len())).collect()
+            Ok(paths.map(|path| asking.conversation(&turns, path)).collect())
         }
     }
 }
@@ -87,6 +114,12 @@ struct Turn<'a> {
     lines: String,
     options: Vec<PromptOption>,
     prefix: &'a str,
+}
+
+/// A turn with what is said to ask it, which all conversations that come by share.
+struct AskedTurn<'a> {
+    turn: &'a Turn<'a>,
+    user: String,
 }
 
 impl<'a> Asking<'a> {
@@ -134,24 +167,24 @@ impl<'a> Asking<'a> {
     }
 
     /// Asks the turn behind a path of responses to those before it. The last of all is the cell's own.
-    fn conversation(&self, turns: &[&Turn], path: Vec<usize>, own: usize) -> Result<Prompt> {
+    fn conversation(&self, turns: &[AskedTurn], path: Vec<usize>) -> Prompt {
         let mut messages = vec![message("system", self.system.clone())];
-        for (turn, option) in turns.iter().zip(&path) {
-            messages.push(message("user", self.user_text(turn, &[])?));
-            messages.push(message("assistant", turn.response(*option)));
+        for (asked, option) in turns.iter().zip(&path) {
+            messages.push(message("user", asked.user.clone()));
+            messages.push(message("assistant", asked.turn.response(*option)));
         }
-        let turn = turns[path.len()];
-        messages.push(message("user", self.user_text(turn, &[])?));
-        Ok(Prompt {
+        let asked = &turns[path.len()];
+        messages.push(message("user", asked.user.clone()));
+        Prompt {
             messages,
-            answer_prefix: turn.prefix.to_owned(),
+            answer_prefix: asked.turn.prefix.to_owned(),
             domain_premise: self.asked.domain_premise.clone(),
             asked_option: None,
-            asks_own_item: path.len() == own,
+            asks_own_item: path.len() + 1 == turns.len(),
             earlier: path,
             excluded: Vec::new(),
-            options: turn.options.clone(),
-        })
+            options: asked.turn.options.clone(),
+        }
     }
 
     fn user_text(&self, turn: &Turn, of_option: &[(&str, &str)]) -> Result<String> {
@@ -248,30 +281,12 @@ mod tests {
         let study = find_study("isear").unwrap();
         let mut count = 0;
         let mut texts = std::collections::HashSet::new();
-        for persona_index in 0..study.personas.len() {
-            for item_index in 0..study.items.len() {
-                for language_index in 0..study.languages.len() {
-                    for format_index in 0..study.formats.len() {
-                        for order in study.option_orders.iter().copied() {
-                            let cell = Cell {
-                                persona_index,
-                                item_index,
-                                language_index,
-                                format_index,
-                                order,
-                                wording_index: 0,
-                            };
-                            let prompt = render(&study, &cell).unwrap();
-                            assert_eq!(prompt.messages.len(), 2);
-                            assert!(
-                                !prompt.messages.iter().any(|message| message.content.contains(['{', '}']))
-                            );
-                            texts.insert(format!("{:?}", prompt.messages));
-                            count += 1;
-                        }
-                    }
-                }
-            }
+        for cell in study.every_cell() {
+            let prompt = render(&study, &cell).unwrap();
+            assert_eq!(prompt.messages.len(), 2);
+            assert!(!prompt.messages.iter().any(|message| message.content.contains(['{', '}'])));
+            texts.insert(format!("{:?}", prompt.messages));
+            count += 1;
         }
         assert_eq!(count, 16 * 35 * 3 * 3 * 2);
         assert_eq!(texts.len(), count, "every cell has a text of its own");

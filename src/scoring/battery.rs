@@ -2,7 +2,7 @@
 //! way is gone through with its probability, nothing is sampled.
 
 use super::OptionProbe;
-use super::cell::{CellReading, MassThresholds, ReadingStatus, log_probs, log_sum_exp, normalised};
+use super::cell::{CellReading, MassThresholds, log_probs, log_sum_exp};
 use crate::engine::ReadoutLogits;
 use crate::error::Result;
 use std::collections::HashMap;
@@ -47,14 +47,8 @@ pub fn read_battery(
             terms.resize(here.len(), Vec::new());
             terms.iter_mut().zip(here).for_each(|(terms, log_prob)| terms.push(reached + log_prob));
         }
-        let log_probs: Vec<f64> = terms.iter().map(|terms| log_sum_exp(terms.iter().copied())).collect();
-        let answer_mass = log_probs.iter().map(|log_prob| log_prob.exp()).sum::<f64>().min(1.0);
-        let status = ReadingStatus::of(answer_mass, thresholds);
-        let distribution = match status {
-            ReadingStatus::Unusable => None,
-            _ => Some(normalised(&log_probs)?),
-        };
-        Ok(CellReading { temperature, log_probs, answer_mass, status, distribution })
+        let log_probs = terms.iter().map(|terms| log_sum_exp(terms.iter().copied())).collect();
+        CellReading::new(temperature, log_probs, thresholds)
     };
     temperatures.iter().enumerate().map(read).collect()
 }

@@ -58,6 +58,23 @@ pub struct CellReading {
     pub distribution: Option<ResponseDistribution>,
 }
 
+impl CellReading {
+    /// What log-probs of disjoint events come to.
+    ///
+    /// # Errors
+    /// The distribution's own check is passed on.
+    pub(super) fn new(temperature: f64, log_probs: Vec<f64>, thresholds: MassThresholds) -> Result<Self> {
+        // Their sum can exceed 1 by rounding only.
+        let answer_mass = log_probs.iter().map(|log_prob| log_prob.exp()).sum::<f64>().min(1.0);
+        let status = ReadingStatus::of(answer_mass, thresholds);
+        let distribution = match status {
+            ReadingStatus::Unusable => None,
+            _ => Some(normalised(&log_probs)?),
+        };
+        Ok(CellReading { temperature, log_probs, answer_mass, status, distribution })
+    }
+}
+
 /// Reads one cell at each temperature. `readouts[i]` belongs to the `i`-th readout of the probe.
 ///
 /// # Errors
@@ -69,15 +86,7 @@ pub fn read_cell(
     thresholds: MassThresholds,
 ) -> Result<Vec<CellReading>> {
     let read = |(index, &temperature): (usize, &f64)| {
-        let log_probs = log_probs(probe, readouts, index, temperature);
-        // Events are disjoint, so their sum can exceed 1 by rounding only.
-        let answer_mass = log_probs.iter().map(|log_prob| log_prob.exp()).sum::<f64>().min(1.0);
-        let status = ReadingStatus::of(answer_mass, thresholds);
-        let distribution = match status {
-            ReadingStatus::Unusable => None,
-            _ => Some(normalised(&log_probs)?),
-        };
-        Ok(CellReading { temperature, log_probs, answer_mass, status, distribution })
+        CellReading::new(temperature, log_probs(probe, readouts, index, temperature), thresholds)
     };
     temperatures.iter().enumerate().map(read).collect()
 }

@@ -27,6 +27,13 @@ pub struct Item {
     pub stems: BTreeMap<Language, Vec<String>>,
 }
 
+impl Item {
+    /// The id of what its variable is asked about; `None` where it is asked of nothing in particular.
+    pub fn situation(&self) -> Option<&str> {
+        self.id.strip_prefix(&self.variable)?.strip_prefix('.')
+    }
+}
+
 /// Whom the model is asked to answer as.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Persona {

@@ -10,5 +10,5 @@ mod scale;
 pub use distribution::{Marginal, ResponseDistribution};
 pub use hypothesis::{Between, Factor, Hypothesis, Prediction, Quantity, Reach, Selector};
 pub use instrument::{Item, Language, Persona};
-pub use participants::Participants;
+pub use participants::{Participants, effective_n};
 pub use scale::{ResponseOption, ResponseScale};

@@ -42,12 +42,18 @@ impl Participants {
         (total > 0.0).then(|| shares.iter().map(|share| share / total).collect())
     }
 
-    /// Kish's effective number of those who responded, (Σw)² / Σw².
+    /// Kish's effective number of those who responded.
     pub fn effective_n(&self, item: &str) -> f64 {
         let responded = self.responses.get(item).into_iter().flatten().zip(&self.weights);
         let (sum, squares) = responded
             .filter(|(response, _)| response.is_some())
             .fold((0.0, 0.0), |(sum, squares), (_, weight)| (sum + weight, squares + weight * weight));
-        if squares > 0.0 { sum * sum / squares } else { 0.0 }
+        effective_n(sum, squares)
     }
+}
+
+/// Kish's effective number of people, (Σw)² / Σw², from the sums of their weights and of the squares: as many unweighted ones would scatter as
+/// much. Kish (1965), Survey Sampling, section 11.7. Equal weights give the number of people.
+pub fn effective_n(weight_sum: f64, square_sum: f64) -> f64 {
+    if square_sum > 0.0 { weight_sum * weight_sum / square_sum } else { 0.0 }
 }

@@ -197,6 +197,14 @@ fn contrasts_draw_people_whole_too() {
 }
 
 #[test]
+fn a_correlation_of_halves_is_stepped_up_where_there_is_one() {
+    let of = |numbers: &[f64]| crate::compare::halves::stepped_up(&mut numbers.to_vec());
+    // 2 · 0.6 / 1.6 of the median; a negative one would leave the range of a correlation.
+    assert!((of(&[0.2, 0.6, 0.9]).unwrap() - 0.75).abs() < 1e-15);
+    assert_eq!((of(&[0.0]), of(&[1.0]), of(&[-0.5]), of(&[])), (Some(0.0), Some(1.0), None, None));
+}
+
+#[test]
 fn means_of_halves_go_together_in_people_who_agree() {
     let items = ["a", "b", "c", "d"];
     let of_item = |item: &&'static str| {

@@ -44,7 +44,7 @@ fn verdicts(plan: &RunPlan, mean: impl Fn(&Asked) -> f64) -> BTreeMap<String, St
             language: &study.languages[cell.language_index].0,
             format: &study.formats[cell.format_index].id,
             is_reversed: cell.order == OptionOrder::Reversed,
-            scatter: (scatter(&item.variable), scatter(situation(item).unwrap())),
+            scatter: (scatter(&item.variable), scatter(item.situation().unwrap())),
         };
         let distribution = Some(around(mean(&asked), study.scales[item.scale_index].values().len()));
         CellResponse { cell: *cell, temperature, distribution }

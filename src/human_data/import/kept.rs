@@ -13,8 +13,8 @@ pub struct KeptPeople {
 struct Person {
     group: String,
     weight: f64,
-    /// By item id the index of the option.
-    responses: BTreeMap<String, u8>,
+    /// By item the index of the option.
+    responses: Vec<Option<u8>>,
 }
 
 impl KeptPeople {
@@ -35,42 +35,38 @@ impl KeptPeople {
         }
     }
 
-    /// The responses of one row, which [`KeptPeople::check`] has passed; `None` for no response.
-    pub fn add<'a>(
+    /// The responses of one row, which [`KeptPeople::check`] has passed: by index of the item that of the option, `None` for no response.
+    /// Scales were checked to be short enough.
+    pub fn add(
         &mut self,
         participant: &str,
         group: &str,
         weight: f64,
-        responses: impl Iterator<Item = (&'a str, Option<usize>)>,
+        item_count: usize,
+        responses: &[(usize, Option<usize>)],
     ) {
         let person = self.people.entry(participant.to_owned()).or_insert_with(|| Person {
             group: group.to_owned(),
             weight,
-            responses: BTreeMap::new(),
+            responses: vec![None; item_count],
         });
         for (item, response) in responses {
-            if let Some(option) = response.and_then(|option| u8::try_from(option).ok()) {
-                person.responses.insert(item.to_owned(), option);
-            }
+            person.responses[*item] = response.and_then(|option| u8::try_from(option).ok());
         }
     }
 
-    /// Those who responded to something, by group.
-    pub fn by_group(&self) -> Vec<Participants> {
-        let mut items: Vec<&String> =
-            self.people.values().flat_map(|person| person.responses.keys()).collect();
-        items.sort_unstable();
-        items.dedup();
+    /// Those who responded to something, by group. `items` are the ids of all.
+    pub fn by_group<'a>(&self, items: impl Iterator<Item = &'a str> + Clone) -> Vec<Participants> {
         let mut groups: BTreeMap<&str, Participants> = BTreeMap::new();
-        for person in self.people.values().filter(|person| !person.responses.is_empty()) {
+        for person in self.people.values().filter(|person| person.responses.iter().any(Option::is_some)) {
             let group = groups.entry(&person.group).or_insert_with(|| Participants {
                 population_group: person.group.clone(),
                 weights: Vec::new(),
-                responses: items.iter().map(|item| ((*item).clone(), Vec::new())).collect(),
+                responses: items.clone().map(|item| (item.to_owned(), Vec::new())).collect(),
             });
             group.weights.push(person.weight);
-            for (item, responses) in &mut group.responses {
-                responses.push(person.responses.get(item).copied());
+            for (item, response) in items.clone().zip(&person.responses) {
+                group.responses.entry(item.to_owned()).or_default().push(*response);
             }
         }
         groups.into_values().collect()

@@ -84,10 +84,8 @@ pub fn read_rows(
                     found.tally.add(&row.group, id, scale, *response, row.weight);
                 }
                 if people.keep {
-                    let responses = row.responses.iter();
-                    let named =
-                        responses.map(|(item, response)| (columns.items[*item].id.as_str(), *response));
-                    found.people.add(&row.participant, &row.group, row.weight, named);
+                    let (name, item_count) = (&row.participant, columns.items.len());
+                    found.people.add(name, &row.group, row.weight, item_count, &row.responses);
                 }
                 participants.insert(row.participant);
             }

@@ -1,5 +1,6 @@
 //! Weighted counts of responses by group and item, and how many people they are worth.
 
+use crate::survey::effective_n;
 use std::collections::BTreeMap;
 
 /// The responses of one group to one item.
@@ -44,11 +45,10 @@ impl Tally {
 }
 
 impl Cell {
-    /// Kish's effective number of people, (Σw)² / Σw²: as many unweighted ones would scatter as much. Kish (1965), Survey Sampling,
-    /// section 11.7. Equal weights give the number of people.
+    /// Kish's effective number of people, and never more than there are.
     pub fn effective_n(&self) -> f64 {
         let total: f64 = self.weights.iter().sum();
-        if self.squares > 0.0 { (total * total / self.squares).min(self.valid_count as f64) } else { 0.0 }
+        effective_n(total, self.squares).min(self.valid_count as f64)
     }
 
     /// Shares times the effective number.

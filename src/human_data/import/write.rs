@@ -55,7 +55,8 @@ pub fn write(
         kind,
         source: NewSource::new(format!("{what} {}", file_name(&settings.file)), &bytes, found.row_count),
         rows: rows(found),
-        participants: found.people.by_group(),
+        // In the order in which rows were read by them.
+        participants: found.people.by_group(codebook.items.keys().map(|id| id.as_ref().as_str())),
     };
     data.write(target, &[(BAD_ROWS_FILE, &bad)])?;
     Ok(kind)

@@ -56,26 +56,9 @@ fn marked<'a>(table: &[(&'a str, [&str; 3])], language: &str, words: &BTreeSet<S
     table.iter().filter(|(_, entry)| words.contains(entry[column])).map(|(id, _)| *id).collect()
 }
 
+/// In the first option order alone.
 fn cells(study: &Study) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for persona_index in 0..study.personas.len() {
-        for item_index in 0..study.items.len() {
-            for language_index in 0..study.languages.len() {
-                for format_index in 0..study.formats.len() {
-                    let order = study.option_orders[0];
-                    cells.push(Cell {
-                        persona_index,
-                        item_index,
-                        language_index,
-                        format_index,
-                        order,
-                        wording_index: 0,
-                    });
-                }
-            }
-        }
-    }
-    cells
+    study.every_cell().into_iter().filter(|cell| cell.order == study.option_orders[0]).collect()
 }
 
 #[test]

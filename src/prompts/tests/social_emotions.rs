@@ -1,33 +1,14 @@
 //! The study `social_emotions`: complete in both languages, every cell a prompt of its own, and nothing that gives a persona away.
 
-use crate::prompts::{AnswerKey, Cell, Study, find_study, render, render_all};
+use crate::prompts::{AnswerKey, Cell, find_study, render, render_all};
 use std::collections::{BTreeMap, BTreeSet};
-
-fn cells(study: &Study) -> impl Iterator<Item = Cell> + '_ {
-    (0..study.personas.len()).flat_map(move |persona_index| {
-        (0..study.items.len()).flat_map(move |item_index| {
-            (0..study.languages.len()).flat_map(move |language_index| {
-                (0..study.formats.len()).flat_map(move |format_index| {
-                    study.option_orders.iter().map(move |&order| Cell {
-                        persona_index,
-                        item_index,
-                        language_index,
-                        format_index,
-                        order,
-                        wording_index: 0,
-                    })
-                })
-            })
-        })
-    })
-}
 
 #[test]
 fn every_cell_is_a_prompt_of_its_own() {
     let study = find_study("social_emotions").unwrap();
     let mut texts = BTreeSet::new();
     let mut count = 0;
-    for cell in cells(&study) {
+    for cell in study.every_cell() {
         let prompts = render_all(&study, &cell).unwrap();
         let asked = match study.formats[cell.format_index].key {
             AnswerKey::Count => (6, 101),

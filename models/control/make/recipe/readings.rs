@@ -86,35 +86,11 @@ pub struct Reading {
 pub fn read_all(study: &Study, contexts: &Contexts) -> Result<Vec<Reading>> {
     let mut cut = WordCache::default();
     let mut readings = Vec::new();
-    for cell in all_cells(study) {
+    for cell in study.every_cell() {
         let prompt = render(study, &cell)?;
         readings.push(reading(contexts.of(study, &cell), &cell, &prompt, &mut cut)?);
     }
     Ok(readings)
-}
-
-/// Every combination that a study knows.
-pub fn all_cells(study: &Study) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for persona_index in 0..study.personas.len() {
-        for item_index in 0..study.items.len() {
-            for language_index in 0..study.languages.len() {
-                for format_index in 0..study.formats.len() {
-                    for &order in &study.option_orders {
-                        cells.push(Cell {
-                            persona_index,
-                            item_index,
-                            language_index,
-                            format_index,
-                            order,
-                            wording_index: 0,
-                        });
-                    }
-                }
-            }
-        }
-    }
-    cells
 }
 
 /// Most texts occur in hundreds of prompts.
