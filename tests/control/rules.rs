@@ -2,11 +2,12 @@
 
 use super::super::harness::respondent;
 use super::recipe;
+use super::recipe::planted::{BaseResponse, Planted};
 use super::recipe::respondents::Rule;
 use respondent::human_data::find_human_data;
-use respondent::output::records::{ComparisonRow, ConcentrationCard, RunManifest};
-use respondent::output::{ResultFolder, read_comparisons, read_manifest};
-use respondent::prompts::find_study;
+use respondent::output::records::{CellRow, ComparisonRow, ConcentrationCard, RunManifest};
+use respondent::output::{ResultFolder, read_cells, read_comparisons, read_manifest};
+use respondent::prompts::{Study, find_study};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -41,14 +42,18 @@ impl Found {
     }
 }
 
-fn found(place: &Path, name: &str) -> Found {
-    let (study, people) = (find_study("isear").unwrap(), find_human_data("isear").unwrap());
-    let planted = Rule::named(name).unwrap().plant(&study, &people).unwrap();
+/// Writes a control below its name.
+fn make(place: &Path, name: &str, study: &Study, planted: &Planted) {
     let model = place.join(name);
     std::fs::create_dir(&model).unwrap();
-    for (file, bytes) in recipe::build(&study, &planted).unwrap() {
+    for (file, bytes) in recipe::build(study, planted).unwrap() {
         std::fs::write(model.join(file), bytes).unwrap();
     }
+}
+
+fn found(place: &Path, name: &str) -> Found {
+    let (study, people) = (find_study("isear").unwrap(), find_human_data("isear").unwrap());
+    make(place, name, &study, &Rule::named(name).unwrap().plant(&study, &people).unwrap());
     let out = format!("{name}-run");
     let selection = ["--personas", "USA,BRA,HND", "--languages", "en", "--formats", "number,letter"];
     let arguments =
@@ -119,5 +124,88 @@ fn each_rule_is_found_out_by_its_own_figure() {
             // Each prompt by itself is as sharp as the collapsed respondent's: it is the order that decides.
             assert!(concentration.sharp_share == 1.0 && over_orders.sharp_share == 0.0, "{told}");
         }
+    }
+}
+
+/// `social_emotions` as far as a control can be told apart in it: two personas, numbers and letters.
+fn social_emotions() -> Study {
+    let mut study = find_study("social_emotions").unwrap();
+    study.personas.truncate(2);
+    study.formats.truncate(2);
+    let ids: Vec<&str> = study.formats.iter().map(|format| format.id.as_str()).collect();
+    assert_eq!((ids, study.personas[1].id.as_str()), (vec!["number", "letter"], "latin_american"));
+    study
+}
+
+/// Engaging emotions so many steps above the middle of the scale, disengaging ones below; each emotion and situation a little off by itself.
+fn lifted(study: &Study, steps: f64) -> Planted {
+    let off = |name: &str| {
+        name.bytes().fold(7_u32, |sum, byte| (sum * 31 + u32::from(byte)) % 101) as f64 / 101.0 - 0.5
+    };
+    let response = |item: &respondent::survey::Item| {
+        let sign = if item.facets["orientation"] == "engaging" { 1.0 } else { -1.0 };
+        let middle = 2.5 + sign * steps + 0.3 * off(&item.variable) + 0.3 * off(item.situation().unwrap());
+        let weights: Vec<f64> = (0..6).map(|option| (-(f64::from(option) - middle).powi(2)).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        BaseResponse {
+            mode: 0,
+            tilt: 0.0,
+            probabilities: weights.iter().map(|weight| weight / total).collect(),
+        }
+    };
+    let of_persona = |_| study.items.iter().map(response).collect();
+    Planted {
+        base: study.personas.iter().map(of_persona).collect(),
+        effects: vec![(1.0, 0.0); study.formats.len()],
+    }
+}
+
+/// Every cell at temperature 1 says what was planted.
+fn assert_as_planted(study: &Study, planted: &Planted, rows: &[CellRow]) {
+    let mut count = 0;
+    for rows in rows.chunk_by(|a, b| a.cell_id == b.cell_id && a.temperature == b.temperature) {
+        let first = &rows[0];
+        let persona = study.personas.iter().position(|known| known.id == first.persona).unwrap();
+        let item = study.items.iter().position(|known| known.id == first.item).unwrap();
+        let expected = &planted.base[persona][item].probabilities;
+        if first.temperature == 1.0 {
+            let read: Vec<f64> = rows.iter().map(|row| row.probability.unwrap()).collect();
+            let distance = read.iter().zip(expected).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0;
+            assert!(distance < 1e-4, "{}: {read:?}, planted {expected:?}", first.cell_id);
+            count += 1;
+        }
+    }
+    assert_eq!(count, 2 * 144 * 2 * 2 * 2);
+}
+
+#[test]
+fn the_first_hypothesis_of_social_emotions_is_decided_as_planted() {
+    let (place, study) = (tempfile::tempdir().unwrap(), social_emotions());
+    for (name, steps, verdict) in
+        [("above", 0.8, "supported"), ("below", -0.8, "contradicted"), ("alike", 0.0, "undecided")]
+    {
+        let planted = lifted(&study, steps);
+        make(place.path(), name, &study, &planted);
+        let arguments =
+            ["run", "social_emotions", "-q", "--certify", "0", "--formats", "number,letter", "--model", name];
+        let outcome =
+            respondent(place.path(), &[&arguments[..], &["--out", &format!("{name}-run")]].concat());
+        assert_eq!(outcome.code, 0, "{name}: {}", outcome.stderr);
+        let folder = ResultFolder::open(&place.path().join(format!("{name}-run"))).unwrap();
+        assert_as_planted(&study, &planted, &read_cells(&folder.cells_path()).unwrap());
+        let manifest = read_manifest(&folder).unwrap();
+        let verdicts: BTreeMap<&str, &str> =
+            manifest.hypotheses.iter().map(|card| (card.id.as_str(), card.verdict.as_str())).collect();
+        assert_eq!(manifest.counts.unusable_count, 0, "{name}");
+        // At every temperature alike; neither language nor format moves anything; nobody is there to be held against.
+        let expected = [
+            ("H1", verdict),
+            ("H2", "not tested"),
+            ("H3", "not tested"),
+            ("H4", verdict),
+            ("H5", "contradicted"),
+            ("H6", "contradicted"),
+        ];
+        assert_eq!(verdicts, BTreeMap::from(expected), "{name}");
     }
 }

@@ -1,6 +1,7 @@
 //! Which words give a prompt's context away. Every word that only prompts of one country contain is a clue to that
-//! country, and so for emotions, variables, languages and formats; words that may be answers are never clues. The
-//! option order shows in pairs: a word of a lower option, then or before that a word of a higher one.
+//! country, and so for situations, variables, languages and formats; words that may be answers, and those of option
+//! lines, are never clues. The option order shows in pairs: a word of a lower option, then or before that a word of a
+//! higher one.
 
 use super::readings::{Context, Reading};
 use respondent::error::{Error, Result};
@@ -9,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The parts of a context that words give away directly.
 pub const SLOT_COUNT: usize = 5;
 
-/// A context's index in each slot: persona, emotion, variable, language, format.
+/// A context's index in each slot: persona, situation, variable, language, format.
 pub fn slots(context: &Context) -> [usize; SLOT_COUNT] {
-    [context.persona, context.emotion, context.variable, context.language, context.format]
+    [context.persona, context.situation, context.variable, context.language, context.format]
 }
 
 /// What single words say.
@@ -31,6 +32,8 @@ impl Clues {
             .iter()
             .flat_map(|reading| reading.forms.iter().flatten())
             .flat_map(|(_, words)| words.iter().map(String::as_str))
+            // The order shows at words of option lines, where a clue would count twice.
+            .chain(readings.iter().flat_map(|reading| reading.labels.iter().flatten().map(String::as_str)))
             .collect();
         let mut words = exclusive_words(readings);
         for clues in &mut words {

@@ -36,7 +36,7 @@ fn one(dim: usize) -> std::ops::Range<usize> {
 
 /// Indices of the slots of [`super::clues::slots`].
 const PERSONA: usize = 0;
-const EMOTION: usize = 1;
+const SITUATION: usize = 1;
 const VARIABLE: usize = 2;
 const LANGUAGE: usize = 3;
 const FORMAT: usize = 4;
@@ -137,10 +137,9 @@ impl Compiler<'_> {
     fn look_up_responses(&self, block: &mut Block) {
         let layout = self.layout;
         for (item_index, item) in self.study.items.iter().enumerate() {
-            let place = |list: &[String], facet: &str| list.iter().position(|id| *id == item.facets[facet]);
-            let variable = place(&self.contexts.variables, "variable").expect("collected from the items");
-            let emotion = place(&self.contexts.emotions, "emotion").expect("collected from the items");
-            let gates = [self.slot(VARIABLE, variable), self.slot(EMOTION, emotion)];
+            let variable = self.contexts.variable_index(item);
+            let situation = self.contexts.situation_index(item);
+            let gates = [self.slot(VARIABLE, variable), self.slot(SITUATION, situation)];
             let mut by_persona = |value: &dyn Fn(usize) -> f64, dim: usize| {
                 let term = |persona: usize| (layout.slots[PERSONA].start + persona, value(persona));
                 let up =

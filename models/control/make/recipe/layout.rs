@@ -71,7 +71,7 @@ impl Layout {
         let (formats, orders) = (contexts.formats.len(), contexts.orders.len());
         let slot_sizes = [
             study.personas.len(),
-            contexts.emotions.len(),
+            contexts.situations.len(),
             contexts.variables.len(),
             study.languages.len(),
             formats,

@@ -4,13 +4,14 @@
 use super::vocabulary::words;
 use respondent::error::{Error, Result};
 use respondent::prompts::{AnswerKey, Cell, OptionOrder, Prompt, Study, render};
+use respondent::survey::Item;
 use std::collections::BTreeMap;
 
 /// What a prompt says about itself, as indices into the lists of [`Contexts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Context {
     pub persona: usize,
-    pub emotion: usize,
+    pub situation: usize,
     pub variable: usize,
     pub language: usize,
     pub format: usize,
@@ -21,7 +22,7 @@ pub struct Context {
 
 /// The values that a context's indices stand for.
 pub struct Contexts {
-    pub emotions: Vec<String>,
+    pub situations: Vec<String>,
     pub variables: Vec<String>,
     /// For each variable the index of its scale.
     pub variable_scales: Vec<usize>,
@@ -33,37 +34,52 @@ pub struct Contexts {
 impl Contexts {
     pub fn new(study: &Study) -> Self {
         let mut contexts = Contexts {
-            emotions: Vec::new(),
+            situations: Vec::new(),
             variables: Vec::new(),
             variable_scales: Vec::new(),
             formats: study.formats.iter().map(|format| format.key).collect(),
             orders: study.option_orders.clone(),
         };
         for item in &study.items {
-            if !contexts.emotions.contains(&item.facets["emotion"]) {
-                contexts.emotions.push(item.facets["emotion"].clone());
+            let situation = situation_of(item);
+            if !contexts.situations.iter().any(|known| known == situation) {
+                contexts.situations.push(situation.to_owned());
             }
-            if !contexts.variables.contains(&item.facets["variable"]) {
-                contexts.variables.push(item.facets["variable"].clone());
+            if !contexts.variables.contains(&item.variable) {
+                contexts.variables.push(item.variable.clone());
                 contexts.variable_scales.push(item.scale_index);
             }
         }
         contexts
     }
 
+    /// Of an item that was there when contexts were collected.
+    pub fn situation_index(&self, item: &Item) -> usize {
+        let place = self.situations.iter().position(|known| known == situation_of(item));
+        place.expect("situations were collected from the items")
+    }
+
+    pub fn variable_index(&self, item: &Item) -> usize {
+        let place = self.variables.iter().position(|known| *known == item.variable);
+        place.expect("variables were collected from the items")
+    }
+
     fn of(&self, study: &Study, cell: &Cell) -> Context {
         let item = &study.items[cell.item_index];
-        let place = |list: &[String], facet: &str| list.iter().position(|known| *known == item.facets[facet]);
         Context {
             persona: cell.persona_index,
-            emotion: place(&self.emotions, "emotion").expect("emotions were collected from the items"),
-            variable: place(&self.variables, "variable").expect("variables were collected from the items"),
+            situation: self.situation_index(item),
+            variable: self.variable_index(item),
             language: cell.language_index,
             format: cell.format_index,
             order: self.orders.iter().position(|o| *o == cell.order).expect("cells are of known orders"),
             scale: item.scale_index,
         }
     }
+}
+
+fn situation_of(item: &Item) -> &str {
+    item.situation().unwrap_or_default()
 }
 
 /// One prompt.
