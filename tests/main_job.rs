@@ -45,10 +45,7 @@ fn the_terminal_shows_a_table() {
 fn stages_are_told_on_stderr() {
     let stages: Vec<&str> =
         MainJob::get().outcome.stderr.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(
-        stages,
-        ["prompts", "trie", "weights", "prefill", "certify", "compare", "contrasts", "report"]
-    );
+    assert_eq!(stages, ["prompts", "weights", "prefill", "certify", "compare", "contrasts", "report"]);
 }
 
 /// The control is sharp, and its formats, orders and personas differ a little, its languages not at all.

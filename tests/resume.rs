@@ -9,9 +9,20 @@ use tempfile::TempDir;
 
 const TABLES: [&str; 4] = ["cells.parquet", "prompts.parquet", "tokens.parquet", "comparisons.parquet"];
 
-/// Small batches, so that there are many places to stop at.
-const RUN: [&str; 9] =
-    ["run", "isear", "--token-budget", "256", "--certify", "3", "--replicates", "100", "--quiet"];
+/// Small batches and three branches, so that there are many places to stop at.
+const RUN: [&str; 11] = [
+    "run",
+    "isear",
+    "--token-budget",
+    "256",
+    "--branch-prompts",
+    "700",
+    "--certify",
+    "3",
+    "--replicates",
+    "100",
+    "--quiet",
+];
 
 fn command(place: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_respondent"));

@@ -7,10 +7,13 @@ use std::path::Path;
 const TABLES: [&str; 4] = ["cells.parquet", "prompts.parquet", "tokens.parquet", "comparisons.parquet"];
 
 /// Premises, verbalised counts and two orders: whatever a cell can need of several shards.
-const STUDIES: [&[&str]; 3] = [
+const STUDIES: [&[&str]; 5] = [
     &["isear", "--personas", "USA,BRA", "--languages", "en,pt"],
     &["social_emotions", "--personas", "neutral", "--languages", "en", "--formats", "json,sentence"],
     &[FORMATS, "--full"],
+    // In several branches, more and fewer of them than shards.
+    &["isear", "--personas", "USA,BRA", "--languages", "en,pt", "--branch-prompts", "100"],
+    &[FORMATS, "--full", "--branch-prompts", "30"],
 ];
 /// Of all formats that there are.
 const FORMATS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/studies/formats");
@@ -59,7 +62,7 @@ fn merged_shards_are_the_run_to_the_byte_and_cost_the_same() {
             let text = fs::read_to_string(place.path().join(folder).join("manifest.json")).unwrap();
             serde_json::from_str(&text).unwrap()
         };
-        for count in if index == 0 { &[1, 3, 8][..] } else { &[5] } {
+        for count in if index % 3 == 0 { &[1, 3, 8][..] } else { &[5] } {
             let count = *count;
             let mut folders = shards(place.path(), study, count);
             folders.reverse();

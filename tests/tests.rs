@@ -12,6 +12,9 @@ mod stock_models;
 // The engine's central property: what shares a batch changes nothing.
 mod packed_equals_alone;
 
+// A run in branches says what one in one piece says, and holds one branch.
+mod branches;
+
 // Comparison metrics against numbers from scipy and numpy.
 mod metrics_goldens;
 

@@ -4,14 +4,14 @@ use super::byte_size::ByteSize;
 use super::models_args::ModelsCommand;
 use crate::engine::{EngineDevice, EngineDtype, ReadoutScope};
 use crate::error::Result;
-use crate::evaluate::Shard;
+use crate::evaluate::{BRANCH_PROMPT_COUNT, Shard};
 use crate::models::Quantisation;
 use crate::prompts::{OptionOrder, PromptSettings, TemplateChoice, Thinking};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// What a run keeps from its beginning.
-const BEGUN_WITH: [&str; 25] = [
+const BEGUN_WITH: [&str; 26] = [
     "memory",
     "model",
     "out",
@@ -34,6 +34,7 @@ const BEGUN_WITH: [&str; 25] = [
     "certify",
     "replicates",
     "token_budget",
+    "branch_prompts",
     "device",
     "dtype",
     "kernel",
@@ -172,7 +173,7 @@ pub struct RunOptions {
     pub seed: u64,
 
     /// Cells to compute again, each alone, in f32, by candle's operations, to certify the run's own arithmetic; 0 for none.
-    /// Loads the model a second time. Default: 1 % of the cells, at least 20.
+    /// Loads the model a second time. Default: 1 % of the cells, at least 20 and at most 1,000.
     #[arg(long, value_name = "COUNT")]
     pub certify: Option<usize>,
 
@@ -184,6 +185,11 @@ pub struct RunOptions {
     /// refused before anything is loaded. `respondent plan` tells what is expected.
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
+
+    /// Prompts that are prepared and read together. What such branches share is computed once in each; the memory for prompts goes with a branch,
+    /// not with the run.
+    #[arg(long, value_name = "COUNT", default_value_t = BRANCH_PROMPT_COUNT)]
+    pub branch_prompts: usize,
 
     #[command(flatten)]
     pub engine: EngineOptions,

@@ -67,10 +67,9 @@ impl StageProgress {
 /// What a stage counts.
 fn unit(stage: Stage) -> &'static str {
     match stage {
-        Stage::Prompts | Stage::Certificate => "cells",
+        Stage::Prompts | Stage::Merge | Stage::Certificate => "cells",
         Stage::Weights => "layers",
         Stage::Prefill => "tokens",
-        Stage::Merge => "shards",
         Stage::Trie | Stage::Compare | Stage::Hypotheses | Stage::Report => "",
     }
 }

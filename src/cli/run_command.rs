@@ -169,6 +169,7 @@ pub fn settings(study: Option<&str>, options: &RunOptions) -> RunSettings {
         temperatures: options.temperatures.clone(),
         thresholds: MassThresholds { low: options.low_mass, unusable: options.unusable_mass },
         token_budget: options.engine.token_budget,
+        branch_prompt_count: options.branch_prompts,
         top_count: options.top,
         prompting: options.prompting.settings(),
         certified_cell_count: options.certify,

@@ -10,7 +10,7 @@ pub const FACTOR_COUNT: usize = 5;
 /// A share of the modal option from which on a response is called sharp.
 pub const SHARP_MASS: f64 = 0.95;
 
-/// The cells of a run at one temperature, as they come.
+/// The cells of a run at one temperature, as they come. Holds sums for each item and each level of a factor that is not closed.
 #[derive(Debug, Clone, Default)]
 pub struct DiversityTally {
     items: BTreeMap<usize, ItemTally>,
@@ -28,6 +28,8 @@ struct ItemTally {
     /// Of the cells' own entropies, nats.
     entropy_sum: f64,
     by_level: [BTreeMap<usize, Mixture>; FACTOR_COUNT],
+    /// Of levels that are closed: Σ count × entropy, nats.
+    closed: [f64; FACTOR_COUNT],
 }
 
 /// An equally weighted mixture of distributions.
@@ -47,6 +49,10 @@ impl Mixture {
     fn entropy(&self) -> f64 {
         let shares: Vec<f64> = self.sum.iter().map(|sum| sum / self.count).collect();
         entropy(&shares)
+    }
+
+    fn weighted_entropy(&self) -> f64 {
+        self.count * self.entropy()
     }
 }
 
@@ -96,6 +102,15 @@ impl DiversityTally {
         }
     }
 
+    /// Lets go of a factor's levels below one: no more cells of them will come.
+    pub fn close_below(&mut self, factor: usize, level: usize) {
+        for item in self.items.values_mut() {
+            let open = item.by_level[factor].split_off(&level);
+            let closed = std::mem::replace(&mut item.by_level[factor], open);
+            item.closed[factor] += closed.values().map(Mixture::weighted_entropy).sum::<f64>();
+        }
+    }
+
     /// `None` where no cell was usable.
     pub fn diversity(&self) -> Option<Diversity> {
         let item_count = self.items.len();
@@ -108,8 +123,8 @@ impl DiversityTally {
         let within = over_items(&|item| item.entropy_sum / item.all.count);
         let factor = |index: usize| {
             over_items(&|item| {
-                let levels = item.by_level[index].values();
-                let given: f64 = levels.map(|level| level.count / item.all.count * level.entropy()).sum();
+                let open = item.by_level[index].values().map(Mixture::weighted_entropy).sum::<f64>();
+                let given = (item.closed[index] + open) / item.all.count;
                 // Concavity makes it ≥ 0; only rounding can take it below.
                 (item.all.entropy() - given).max(0.0)
             })
@@ -219,6 +234,12 @@ mod tests {
                 tally.add(index % 2, [index / 2 % 2, index / 4, 0, 0, 0], Some(&shares));
             }
             let found = tally.diversity().unwrap();
+            // Closed or not, a level says the same.
+            let mut closed = tally.clone();
+            closed.close_below(1, 1);
+            closed.close_below(1, 2);
+            let closed = closed.diversity().unwrap();
+            proptest::prop_assert!((closed.factors[1] - found.factors[1]).abs() < 1e-12);
             let sum = found.within + found.factors.iter().sum::<f64>() + found.interaction;
             proptest::prop_assert!((sum - found.mixture_entropy).abs() < 1e-12);
             proptest::prop_assert!(found.factors.iter().all(|information| *information >= 0.0));

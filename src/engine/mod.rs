@@ -36,7 +36,7 @@ pub use weights::{
     EmbeddingWeights, FeedForwardWeights, GatedWeights, LayerWeights, NormWeights, Projection, SharedExpert,
     StoredFormat, StoredMatrix, StoredRows, WeightSource,
 };
-pub use working_set::WorkingSet;
+pub use working_set::{BatchShape, WorkingSet};
 
 impl From<candle_core::Error> for crate::error::Error {
     /// Tensor failures only arise while a model is loaded or run.

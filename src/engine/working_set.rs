@@ -20,20 +20,40 @@ pub struct WorkingSet {
     pub logit_bytes: u64,
 }
 
-impl WorkingSet {
-    /// Walks the batches of a trie, each of whose readouts is ranked.
-    pub fn estimate(
-        config: &DecoderConfig,
-        trie: &PrefixTrie,
-        token_budget: usize,
-        thread_count: usize,
-    ) -> Self {
-        let (mut kv_row_count, mut row_count, mut readout_count) = (0, 0, 0);
-        for batch in Batches::new(trie, token_budget) {
-            kv_row_count = kv_row_count.max(batch.kv_row_count());
-            row_count = row_count.max(batch.token_count());
-            readout_count = readout_count.max(batch.readouts.len());
+/// The most that batches of a trie have at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BatchShape {
+    pub kv_row_count: usize,
+    pub row_count: usize,
+    pub readout_count: usize,
+}
+
+impl BatchShape {
+    /// Walks the batches of a trie.
+    pub fn of(trie: &PrefixTrie, token_budget: usize) -> Self {
+        Batches::new(trie, token_budget).fold(BatchShape::default(), |largest, batch| {
+            largest.largest(BatchShape {
+                kv_row_count: batch.kv_row_count(),
+                row_count: batch.token_count(),
+                readout_count: batch.readouts.len(),
+            })
+        })
+    }
+
+    /// Of two the larger in each.
+    pub fn largest(self, other: Self) -> Self {
+        BatchShape {
+            kv_row_count: self.kv_row_count.max(other.kv_row_count),
+            row_count: self.row_count.max(other.row_count),
+            readout_count: self.readout_count.max(other.readout_count),
         }
+    }
+}
+
+impl WorkingSet {
+    /// Of batches whose readouts are ranked.
+    pub fn estimate(config: &DecoderConfig, batches: BatchShape, thread_count: usize) -> Self {
+        let BatchShape { kv_row_count, row_count, readout_count } = batches;
         let float = size_of::<f32>();
         let row = config.hidden_size + config.qkv_size() + config.query_size();
         // Rows behind which is read are copied out, and stretches of their logits are kept until all are there.

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
 use crate::output::records::{CertificateCard, LargestChange};
 use crate::packing::PrefixTrie;
+use crate::prompts::Cell;
 use crate::scoring::CellReading;
 use crate::survey::Marginal;
 use rand::SeedableRng;
@@ -20,9 +21,12 @@ use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The fewest cells of a sample, where there are as many, and the share of all.
+/// The fewest cells of a sample, where there are as many, the share of all, and the most unless more are asked for.
 const LEAST_COUNT: usize = 20;
 const SHARE: f64 = 0.01;
+const MOST_COUNT: usize = 1_000;
+/// Cells that are prepared together.
+const PREPARED_COUNT: usize = 64;
 /// Log-probs of options that hold less say more of rounding than of anything else.
 const PROBABILITY_MIN: f64 = 1e-6;
 
@@ -37,7 +41,7 @@ impl CertifiedCells {
     /// Indices of cells, by the plan's seed.
     pub fn choose(plan: &RunPlan) -> Self {
         let all = plan.cells.len();
-        let usual = LEAST_COUNT.max((SHARE * all as f64).ceil() as usize);
+        let usual = ((SHARE * all as f64).ceil() as usize).clamp(LEAST_COUNT, MOST_COUNT);
         let count = plan.settings.certified_cell_count.unwrap_or(usual).min(all);
         let mut random = ChaCha8Rng::seed_from_u64(plan.settings.bootstrap_seed);
         CertifiedCells {
@@ -63,7 +67,6 @@ pub struct FinishedRun<'a> {
     pub plan: &'a RunPlan,
     pub speaker: &'a Speaker,
     pub model: &'a ModelFolder,
-    pub prepared: &'a Prepared,
     pub units: &'a [ModelUnit],
     /// Of the weights that the run was computed with.
     pub weights_sha256: &'a str,
@@ -79,7 +82,7 @@ pub fn certify(
     events: &(dyn Fn(Event) + Sync),
     stop: &Stop,
 ) -> Result<CertificateCard> {
-    let FinishedRun { plan, speaker, model, prepared, units, weights_sha256 } = *run;
+    let FinishedRun { plan, speaker, model, units, weights_sha256 } = *run;
     let device = EngineDevice::new("cpu", EngineDtype::F32, "portable")?;
     let loaded = load(model, &speaker.files.config, &device, &|_, _| ())?;
     if loaded.weights_sha256 != weights_sha256 {
@@ -94,33 +97,28 @@ pub fn certify(
         distance_change: None,
     };
     let reference = Reference { plan, units: units_by_name(units) };
-    for (&index, of_run) in &certified.found {
-        if stop.is_requested() {
-            return Err(Error::new(ErrorKind::Interrupted, "stopped while cells were computed again"));
-        }
-        let again = alone(plan, &loaded.decoder, prepared, index)?;
-        let name = plan.cell_id(&plan.cells[index]);
-        for (of_run, again) in of_run.iter().zip(&again) {
-            let place = || format!("{name} at temperature {}", of_run.temperature);
-            let (log_prob, probability) = differences(of_run, again);
-            card.log_prob_difference_nats.raise(log_prob, place);
-            card.probability_difference.raise(probability, place);
-            for (metric, change) in reference.distance_changes(index, of_run, again) {
-                let largest = card.distance_change.get_or_insert_default();
-                largest.raise(change, || format!("{metric}, {}", place()));
+    let chosen: Vec<(usize, &[CellReading])> =
+        certified.found.iter().map(|(&index, found)| (index, found.as_slice())).collect();
+    for together in chosen.chunks(PREPARED_COUNT) {
+        let cells = together.iter().map(|(index, _)| plan.cells.get(*index)).collect();
+        let prepared = Prepared::new(plan, speaker, cells, &|| (), stop)?;
+        for (place, (_, of_run)) in together.iter().enumerate() {
+            if stop.is_requested() {
+                return Err(Error::new(ErrorKind::Interrupted, "stopped while cells were computed again"));
             }
+            let again = alone(plan, &loaded.decoder, &prepared, place)?;
+            reference.note(&mut card, &prepared.cells()[place], of_run, &again);
+            events(Event::Advanced {
+                stage: Stage::Certificate,
+                done: card.cell_count,
+                total: certified.count(),
+            });
         }
-        card.cell_count += 1;
-        events(Event::Advanced {
-            stage: Stage::Certificate,
-            done: card.cell_count,
-            total: certified.count(),
-        });
     }
     Ok(card)
 }
 
-/// Reads one cell, each of its prompts in a trie of its own, or all in one where they are a conversation.
+/// Reads one of the prepared cells, each of its prompts in a trie of its own, or all in one where they are a conversation.
 pub(super) fn alone(
     plan: &RunPlan,
     decoder: &Decoder,
@@ -134,7 +132,7 @@ pub(super) fn alone(
     for prompts in prompts.chunks(together) {
         readouts.extend(by_themselves(plan, decoder, prompts)?);
     }
-    let read = read_as_asked(plan, &plan.cells[index], prompts, &readouts)?;
+    let read = read_as_asked(plan, &prepared.cells()[index], prompts, &readouts)?;
     Ok(read.into_iter().map(|read| read.reading).collect())
 }
 
@@ -204,14 +202,25 @@ struct Reference<'a> {
 }
 
 impl Reference<'_> {
+    /// Notes a cell that was computed again, at each temperature.
+    fn note(&self, card: &mut CertificateCard, cell: &Cell, of_run: &[CellReading], again: &[CellReading]) {
+        let name = self.plan.cell_id(cell);
+        for (of_run, again) in of_run.iter().zip(again) {
+            let place = || format!("{name} at temperature {}", of_run.temperature);
+            let (log_prob, probability) = differences(of_run, again);
+            card.log_prob_difference_nats.raise(log_prob, place);
+            card.probability_difference.raise(probability, place);
+            for (metric, change) in self.distance_changes(cell, of_run, again) {
+                let largest = card.distance_change.get_or_insert_default();
+                largest.raise(change, || format!("{metric}, {}", place()));
+            }
+        }
+        card.cell_count += 1;
+    }
+
     /// How each of an item's distances would move if the cell were what it is now. Empty without people or distribution.
-    fn distance_changes(
-        &self,
-        index: usize,
-        of_run: &CellReading,
-        again: &CellReading,
-    ) -> Vec<(Metric, f64)> {
-        let (study, cell) = (&self.plan.study, &self.plan.cells[index]);
+    fn distance_changes(&self, cell: &Cell, of_run: &CellReading, again: &CellReading) -> Vec<(Metric, f64)> {
+        let study = &self.plan.study;
         let (persona, item) = (&study.personas[cell.persona_index], &study.items[cell.item_index]);
         let names = [
             persona.id.as_str(),

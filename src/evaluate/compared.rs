@@ -172,7 +172,7 @@ pub fn human_card(plan: &RunPlan, data: &HumanData) -> HumanDataCard {
 
 /// The population groups that the run's personas stand for.
 fn run_groups(plan: &RunPlan) -> Vec<String> {
-    let personas: BTreeSet<usize> = plan.cells.iter().map(|cell| cell.persona_index).collect();
-    let groups = personas.into_iter().map(|index| plan.study.personas[index].population_group.clone());
+    let personas = plan.cells.personas().iter();
+    let groups = personas.map(|index| plan.study.personas[*index].population_group.clone());
     groups.collect::<BTreeSet<_>>().into_iter().collect()
 }

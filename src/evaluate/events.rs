@@ -16,7 +16,7 @@ pub enum Stage {
     Weights,
     /// The forward passes; counted in tokens.
     Prefill,
-    /// What shards have read; counted in shards.
+    /// What shards have read; counted in cells.
     Merge,
     /// Some cells once more, another way; counted in cells.
     Certificate,
@@ -67,7 +67,7 @@ pub enum Event {
 /// Times stages and passes their events on.
 pub struct Stages<'a> {
     pub events: &'a (dyn Fn(Event) + Sync),
-    /// In the order in which they ended.
+    /// In the order in which they began.
     pub wall_seconds: Vec<(String, f64)>,
 }
 
@@ -78,14 +78,40 @@ impl<'a> Stages<'a> {
 
     /// # Errors
     /// The work's.
-    pub fn run<T>(&mut self, stage: Stage, total: u64, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub fn run<T>(
+        &mut self,
+        stage: Stage,
+        total: u64,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
         (self.events)(Event::Started { stage, total });
-        let start = Instant::now();
-        let outcome = work()?;
-        let wall_seconds = start.elapsed().as_secs_f64();
-        self.wall_seconds.push((stage.to_string(), wall_seconds));
+        self.add(stage, 0.0);
+        let (start, others) = (Instant::now(), self.all_seconds());
+        let outcome = work(self)?;
+        let wall_seconds = start.elapsed().as_secs_f64() - (self.all_seconds() - others);
+        self.add(stage, wall_seconds);
         (self.events)(Event::Finished { stage, wall_seconds });
         Ok(outcome)
+    }
+
+    /// Times what is done within another stage and is not its own. Nobody is told.
+    pub fn within<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let outcome = work();
+        self.add(stage, start.elapsed().as_secs_f64());
+        outcome
+    }
+
+    fn add(&mut self, stage: Stage, seconds: f64) {
+        let name = stage.to_string();
+        match self.wall_seconds.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known += seconds,
+            None => self.wall_seconds.push((name, seconds)),
+        }
+    }
+
+    fn all_seconds(&self) -> f64 {
+        self.wall_seconds.iter().map(|(_, seconds)| seconds).sum()
     }
 
     /// Of one that has ended; 0 of one that has not.

@@ -4,7 +4,6 @@ use super::certificate::{FinishedRun, certify};
 use super::compared::{ComparedRun, compared_run, human_card};
 use super::events::{Stage, Stages, Stop};
 use super::hypotheses::hypothesis_cards;
-use super::prepare::Prepared;
 use super::resume::RunIdentity;
 use super::run::seconds_since_epoch;
 use super::tables::Tables;
@@ -25,7 +24,6 @@ pub struct ReadRun<'a> {
     pub plan: &'a RunPlan,
     pub speaker: &'a Speaker,
     pub model: &'a ModelFolder,
-    pub prepared: &'a Prepared,
     pub tables: Tables<'a>,
     pub identity: RunIdentity,
     pub packing: PackingCard,
@@ -54,7 +52,7 @@ pub fn finish(
     stages: &mut Stages<'_>,
     stop: &Stop,
 ) -> Result<SealedRun> {
-    let ReadRun { plan, speaker, model, prepared, tables, identity, packing, shards, .. } = run;
+    let ReadRun { plan, speaker, model, tables, identity, packing, shards, .. } = run;
     let ReadRun { uncertified_because, memory_estimate, .. } = run;
     let (finished, certified) = tables.finish()?;
     let (certificate, not_certified) = match (certified.count(), uncertified_because) {
@@ -62,12 +60,11 @@ pub fn finish(
         (_, Some(reason)) => (None, Some(reason.to_owned())),
         (count, None) => {
             let events = stages.events;
-            let made = stages.run(Stage::Certificate, count, || {
+            let made = stages.run(Stage::Certificate, count, |_| {
                 let run = FinishedRun {
                     plan,
                     speaker,
                     model,
-                    prepared,
                     units: &finished.units,
                     weights_sha256: &identity.inputs.weights_sha256,
                 };
@@ -79,7 +76,7 @@ pub fn finish(
     };
     let (group_rows, compared) = match &plan.human_data {
         None => Default::default(),
-        Some(data) => stages.run(Stage::Compare, 0, || {
+        Some(data) => stages.run(Stage::Compare, 0, |_| {
             let mut writer = ComparisonWriter::create(&folder.comparisons_path(), &plan.study.facets)?;
             let mut group_rows = Vec::new();
             let compared = compared_run(plan, data, &finished.units, &mut |row| {
@@ -94,7 +91,7 @@ pub fn finish(
     };
     let hypotheses = match plan.study.hypotheses.is_empty() {
         true => Vec::new(),
-        false => stages.run(Stage::Hypotheses, 0, || {
+        false => stages.run(Stage::Hypotheses, 0, |_| {
             hypothesis_cards(plan, plan.human_data.as_ref(), finished.responses)
         })?,
     };

@@ -1,7 +1,6 @@
 //! What the numbers of a run depend on, gathered: hashes of inputs, settings, device, versions.
 
 use super::changes::as_json;
-use super::prepare::Prepared;
 use super::resume::RunIdentity;
 use super::{RunPlan, Speaker};
 use crate::engine::EngineDevice;
@@ -31,7 +30,7 @@ pub(super) fn inputs(plan: &RunPlan, speaker: &Speaker, weights_sha256: &str) ->
 pub(super) fn run_identity(
     plan: &RunPlan,
     device: &EngineDevice,
-    prepared: &Prepared,
+    readout_count: u64,
     inputs: Identity,
     loaded: &LoadedModel,
 ) -> Result<RunIdentity> {
@@ -46,7 +45,7 @@ pub(super) fn run_identity(
         kernel: device.kernel_name(),
         versions: versions(),
         cell_count: plan.cells.len(),
-        readout_count: prepared.readout_count(),
+        readout_count,
     })
 }
 

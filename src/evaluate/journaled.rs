@@ -6,11 +6,19 @@ use crate::error::{Error, Result};
 /// A readout's number and what was read.
 pub type NumberedReadout = (usize, ReadoutLogits);
 
+/// What a batch of one branch has read, by numbers within it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BranchReadouts {
+    pub branch: usize,
+    pub readouts: Vec<NumberedReadout>,
+}
+
 /// The readouts of a batch.
-pub fn encode(readouts: &[NumberedReadout]) -> Vec<u8> {
+pub fn encode(batch: &BranchReadouts) -> Vec<u8> {
     let mut bytes = Bytes(Vec::new());
-    bytes.len(readouts.len());
-    for (number, read) in readouts {
+    bytes.len(batch.branch);
+    bytes.len(batch.readouts.len());
+    for (number, read) in &batch.readouts {
         bytes.len(*number);
         bytes.floats(&read.wanted);
         bytes.floats(&read.log_sum_exp);
@@ -33,12 +41,12 @@ pub fn encode(readouts: &[NumberedReadout]) -> Vec<u8> {
 
 /// # Errors
 /// Kind `Output` for bytes that [`encode`] has not written.
-pub fn decode(bytes: &[u8]) -> Result<Vec<NumberedReadout>> {
+pub fn decode(bytes: &[u8]) -> Result<BranchReadouts> {
     let mut rest = Rest(bytes);
     let read = (|| {
-        let count = rest.len()?;
+        let (branch, count) = (rest.len()?, rest.len()?);
         let readouts = (0..count).map(|_| rest.readout()).collect::<Option<Vec<_>>>()?;
-        rest.0.is_empty().then_some(readouts)
+        rest.0.is_empty().then_some(BranchReadouts { branch, readouts })
     })();
     read.ok_or_else(|| Error::output("a record of the journal is not one of readouts"))
 }
@@ -137,18 +145,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn readouts_come_back_to_the_bit(readouts in prop::collection::vec(any_readout(), 0..4)) {
-            let bytes = encode(&readouts);
+        fn readouts_come_back_to_the_bit(branch in 0..9usize, readouts in prop::collection::vec(any_readout(), 0..4)) {
+            let batch = BranchReadouts { branch, readouts };
+            let bytes = encode(&batch);
             let found = decode(&bytes).unwrap();
             prop_assert_eq!(encode(&found), bytes);
-            prop_assert_eq!(found, readouts);
+            prop_assert_eq!(found, batch);
         }
 
         #[test]
         fn other_bytes_are_refused_and_cost_nothing(
             readouts in prop::collection::vec(any_readout(), 1..3), cut in 1..20usize, noise in prop::collection::vec(any::<u8>(), 0..60),
         ) {
-            let bytes = encode(&readouts);
+            let bytes = encode(&BranchReadouts { branch: 3, readouts });
             prop_assert!(decode(&bytes[..bytes.len() - cut.min(bytes.len())]).is_err());
             prop_assert!(decode(&[&bytes[..], b"x"].concat()).is_err());
             let _ = decode(&noise);

@@ -2,13 +2,14 @@
 //! of the resident set; shares of it were fitted to runs, and docs/reliability.md holds the sum against what runs took.
 
 use super::RunPlan;
+use super::census::Census;
 use crate::engine::{DecoderConfig, EngineDevice, EngineDtype, WorkingSet};
 use crate::error::{Error, Result};
 use crate::models::{MemoryCard, ModelCard, ModelFolder};
 use crate::output::records::MemoryEstimate;
-use crate::packing::PrefixTrie;
-use crate::prompts::Cell;
-use crate::system_memory::resident_bytes;
+use crate::report::SHOWN_CELL_COUNT;
+use crate::survey::Item;
+use std::ops::Range;
 
 /// What libraries, threads and a process keep besides, once work has begun.
 const BASE_BYTES: u64 = 10 << 20;
@@ -50,12 +51,19 @@ pub enum Part {
 pub struct MemoryOutlook<'a> {
     plan: &'a RunPlan,
     config: &'a DecoderConfig,
-    trie: &'a PrefixTrie,
+    census: &'a Census,
     prepared_bytes: u64,
     weights: MemoryCard,
     is_bf16: bool,
     is_on_cpu: bool,
     part: Part,
+}
+
+/// The budgets that a run may come to: the one that was asked for, and within a limit its half, a quarter, ... of it.
+pub fn token_budgets(asked: usize, limit_bytes: Option<u64>) -> Vec<usize> {
+    let halves = std::iter::successors(Some(asked), |budget| Some(budget / 2));
+    let least = if limit_bytes.is_some() { TOKEN_BUDGET_MIN.min(asked) } else { asked };
+    halves.take_while(|budget| *budget >= least.max(1)).collect()
 }
 
 impl<'a> MemoryOutlook<'a> {
@@ -67,14 +75,14 @@ impl<'a> MemoryOutlook<'a> {
         plan: &'a RunPlan,
         (model, device): (&ModelFolder, &EngineDevice),
         config: &'a DecoderConfig,
-        trie: &'a PrefixTrie,
+        census: &'a Census,
         part: Part,
     ) -> Result<Option<Self>> {
-        let Some(prepared_bytes) = resident_bytes() else { return Ok(None) };
+        let Some(prepared_bytes) = census.resident_bytes else { return Ok(None) };
         Ok(Some(MemoryOutlook {
             plan,
             config,
-            trie,
+            census,
             prepared_bytes,
             weights: ModelCard::read(model)?.weights_memory_bytes,
             is_bf16: device.dtype() == EngineDtype::Bf16,
@@ -83,11 +91,12 @@ impl<'a> MemoryOutlook<'a> {
         }))
     }
 
-    /// With a token budget.
+    /// With a token budget, of those that the census was taken for.
     pub fn estimate(&self, token_budget: usize) -> MemoryEstimate {
         let settings = &self.plan.settings;
         let threads = rayon::current_num_threads();
-        let set = WorkingSet::estimate(self.config, self.trie, token_budget, threads);
+        let batches = self.census.batches.get(&token_budget).copied().unwrap_or_default();
+        let set = WorkingSet::estimate(self.config, batches, threads);
         let is_whole = self.part == Part::Whole;
         let (weights_bytes, working_bytes) = match (self.is_on_cpu, self.is_bf16) {
             // Both are in the device's memory then.
@@ -95,12 +104,18 @@ impl<'a> MemoryOutlook<'a> {
             (true, true) => (self.weights.bf16, set.bytes()),
             (true, false) => (self.weights.f32, set.bytes()),
         };
-        let study = &self.plan.study;
-        let cell_count = self.plan.cells.len() as u64;
-        let options_of = |cell: &Cell| study.scales[study.items[cell.item_index].scale_index].options.len();
-        let option_count: u64 = self.plan.cells.iter().map(|cell| options_of(cell) as u64).sum();
+        let (study, cells) = (&self.plan.study, &self.plan.cells);
+        let cell_count = cells.len() as u64;
+        let options_of = |item: &Item| study.scales[item.scale_index].options.len();
+        let options: usize = study.items.iter().map(options_of).sum();
+        let option_count = (options * cells.count_of_item()) as u64;
         let temperature_count = settings.temperatures.len() as u64;
-        let reading_bytes = READING_BYTES * cell_count * temperature_count;
+        // Responses are kept for comparisons and contrasts, and otherwise let go with their branch.
+        let kept_count = match self.plan.keeps_units() || !study.hypotheses.is_empty() {
+            true => cells.len(),
+            false => self.census.branches.iter().map(Range::len).max().unwrap_or(0),
+        };
+        let reading_bytes = READING_BYTES * kept_count as u64 * temperature_count;
         let writer_bytes =
             WRITER_BYTES * (option_count * temperature_count).min(WRITER_ROW_COUNT) / WRITER_ROW_COUNT;
         let compare_bytes = match &self.plan.human_data {
@@ -117,9 +132,8 @@ impl<'a> MemoryOutlook<'a> {
             _ if !is_whole => 0,
             _ => self.weights.f32 + CANDLE_BYTES.min(self.weights.f32) + self.alone_bytes(),
         };
-        let orders = (study.option_orders.len() * study.item_wordings.len()).max(1) as u64;
         let compared_count = match self.plan.human_data {
-            Some(_) => COMPARISON_COUNT * cell_count / orders,
+            Some(_) => COMPARISON_COUNT * cell_count / cells.count_of_unit().max(1) as u64,
             None => 0,
         };
         let facet_bytes = match study.facets.len() as u64 {
@@ -127,7 +141,9 @@ impl<'a> MemoryOutlook<'a> {
             count => FACETS_BYTES + FACET_BYTES * count,
         };
         let row_count = if is_whole { option_count + compared_count } else { 0 };
-        let page_bytes = (ROW_BYTES + facet_bytes) * row_count;
+        // Of a larger run the page shows a part.
+        let shown_share = (SHOWN_CELL_COUNT as f64 / cell_count.max(1) as f64).min(1.0);
+        let page_bytes = (ROW_BYTES + facet_bytes) * (row_count as f64 * shown_share) as u64;
         let held = self.prepared_bytes + results_bytes;
         let prefill = held + weights_bytes + working_bytes;
         let certificate = if certificate_bytes == 0 { 0 } else { held + working_bytes + certificate_bytes };
@@ -158,9 +174,7 @@ impl<'a> MemoryOutlook<'a> {
 
     /// Of the longest prompt, by candle's operations.
     fn alone_bytes(&self) -> u64 {
-        let ends =
-            self.trie.segments().iter().map(|segment| segment.start_position + segment.tokens.len() as u32);
-        let len = u64::from(ends.max().unwrap_or(0));
+        let len = u64::from(self.census.depth);
         let width = self.config.layers.iter().map(|layer| layer.feed_forward.width()).max().unwrap_or(0);
         let row = ALONE_FACTOR * (width + self.config.hidden_size) as u64;
         size_of::<f32>() as u64 * len * (row + self.config.head_count as u64 * len)
@@ -172,10 +186,8 @@ impl<'a> MemoryOutlook<'a> {
     /// Kind `Usage` that names the smallest limit that would do.
     pub fn fitting(&self, limit_bytes: u64) -> Result<MemoryEstimate> {
         let asked = self.plan.settings.token_budget;
-        let halves = std::iter::successors(Some(asked), |budget| Some(budget / 2));
-        let budgets = halves.take_while(|budget| *budget >= TOKEN_BUDGET_MIN.min(asked));
         let mut least: Option<MemoryEstimate> = None;
-        for budget in budgets {
+        for budget in token_budgets(asked, Some(limit_bytes)) {
             let estimate = self.estimate(budget);
             if estimate.peak_bytes <= limit_bytes {
                 return Ok(estimate);

@@ -5,16 +5,17 @@ use super::events::{Event, Stage, Stages, Stop};
 use super::finish::{ReadRun, finish};
 use super::identity::{inputs, versions};
 use super::prepare::Prepared;
-use super::reading::Reading;
+use super::reading::{Reading, Take};
+use super::replay::Replay;
 use super::resume::RunIdentity;
 use super::run::RunSummary;
-use super::shard::FoundShard;
+use super::shard::{FoundShard, Shard};
 use super::tables::Tables;
 use super::{RunPlan, Speaker};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::ModelFolder;
 use crate::output::ResultFolder;
-use crate::output::records::{FORMAT_VERSION, PackingCard};
+use crate::output::records::{FORMAT_VERSION, PackingCard, ShardCard};
 
 /// All shards of one run, in their order.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl ShardSet {
     }
 
     /// What this machine has must be what the shards were computed from, but for weights and kernel, which nothing here depends on.
-    fn check(&self, plan: &RunPlan, speaker: &Speaker, prepared: &Prepared) -> Result<()> {
+    fn check(&self, plan: &RunPlan, speaker: &Speaker) -> Result<()> {
         let of_shards = self.identity();
         let here = RunIdentity {
             format_version: FORMAT_VERSION,
@@ -87,7 +88,6 @@ impl ShardSet {
             plan: as_json(&plan.settings)?,
             versions: versions(),
             cell_count: plan.cells.len(),
-            readout_count: prepared.readout_count(),
             ..of_shards.clone()
         };
         refuse_changes(of_shards, &here, "this is not what the shards were computed from")
@@ -100,6 +100,51 @@ fn listed(ids: &[String]) -> String {
     match ids.len().checked_sub(SHOWN_COUNT).filter(|more| *more > 0) {
         None => ids.join(", "),
         Some(more) => format!("{} and {more} more", ids[..SHOWN_COUNT].join(", ")),
+    }
+}
+
+/// The journals of all shards, one behind the other.
+struct ShardReplay {
+    shards: Vec<(Shard, ShardCard, Replay)>,
+    /// The one that is read, and how many readouts of it were.
+    at: usize,
+    read_count: u64,
+}
+
+impl ShardReplay {
+    fn new(shards: Vec<FoundShard>) -> Self {
+        let replay = |found: FoundShard| (found.shard, found.card, Replay::new(found.journal));
+        ShardReplay { shards: shards.into_iter().map(replay).collect(), at: 0, read_count: 0 }
+    }
+
+    /// Takes what there is of a branch, from as many shards as have any.
+    fn replay(&mut self, reading: &mut Reading<'_>, take: &mut Take<'_>) -> Result<()> {
+        while let Some((shard, card, replay)) = self.shards.get_mut(self.at) {
+            let before = reading.read_count();
+            reading.replay(replay, take)?;
+            self.read_count += reading.read_count() - before;
+            if !replay.is_ended() {
+                return Ok(());
+            }
+            let (read, stated) = (std::mem::take(&mut self.read_count), card.readout_count);
+            if read != stated {
+                return Err(Error::output(format!(
+                    "shard {shard} holds {read} whole readouts of {stated}: its journal was cut or altered"
+                ))
+                .at(replay.journal().path())
+                .hint("remove shard.json there, and `respondent run --resume` computes what is missing"));
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// Nothing is left.
+    fn finish(self) -> Result<()> {
+        match self.shards.get(self.at) {
+            None => Ok(()),
+            Some((_, _, replay)) => Err(replay.of_another_run()),
+        }
     }
 }
 
@@ -118,58 +163,55 @@ pub fn merge(
     stop: &Stop,
 ) -> Result<RunSummary> {
     let mut stages = Stages::new(events);
-    let cell_count = plan.cells.len() as u64;
-    let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(plan, speaker, events, stop))?;
-    set.check(plan, speaker, &prepared)?;
-    let whole = stages.run(Stage::Trie, 0, || Ok(prepared.trie(&speaker.files.config.decoder, |_| true)))?;
+    set.check(plan, speaker)?;
     let cards: Vec<_> = set.shards.iter().map(|found| found.card.clone()).collect();
-    let packing = PackingCard {
-        flat_token_count: prepared.flat_token_count(),
-        trie_token_count: whole.trie.token_count(),
-        segment_count: whole.trie.segments().len() as u64,
+    let mut packing = PackingCard {
         token_budget: plan.settings.token_budget as u64,
+        branch_count: plan.branches().len() as u64,
         batch_count: cards.iter().map(|card| card.batch_count).sum(),
         resumed_readout_count: cards.iter().map(|card| card.resumed_readout_count).sum(),
         kv_row_count_max: cards.iter().map(|card| card.kv_row_count_max).max().unwrap_or(0),
+        ..Default::default()
     };
-    drop(whole);
-    let mut tables = Tables::create(plan, speaker, &prepared, folder)?;
-    let (identity, shard_count) = (set.identity().clone(), set.shards.len() as u64);
-    let mut reading = Reading::new(plan, &prepared);
-    stages.run(Stage::Merge, shard_count, || {
-        for (done, mut found) in set.shards.into_iter().enumerate() {
-            let before = reading.read_count();
-            reading.replay(&mut found.journal, &mut |number, logits| tables.take(number, logits))?;
-            let (read, stated) = (reading.read_count() - before, found.card.readout_count);
-            if read != stated {
+    let mut tables = Tables::create(plan, speaker, folder)?;
+    let identity = set.identity().clone();
+    let total = plan.cells.len() as u64;
+    let (mut source, mut readout_count) = (ShardReplay::new(set.shards), 0);
+    stages.run(Stage::Merge, total, |stages| {
+        for (branch, cells) in plan.branches().into_iter().enumerate() {
+            let done = cells.end as u64;
+            let of_branch = plan.cells.range(cells.clone()).collect();
+            let prepared =
+                stages.within(Stage::Prompts, || Prepared::new(plan, speaker, of_branch, &|| (), stop))?;
+            let whole =
+                stages.within(Stage::Trie, || prepared.trie(&speaker.files.config.decoder, |_| true).trie);
+            packing.flat_token_count += prepared.flat_token_count();
+            packing.trie_token_count += whole.token_count();
+            packing.segment_count += whole.segments().len() as u64;
+            let mut reading = Reading::new(plan, branch, &prepared);
+            let mut of_branch = tables.branch(&prepared, cells);
+            source.replay(&mut reading, &mut |number, logits| of_branch.take(number, logits))?;
+            readout_count += reading.read_count();
+            if reading.read_count() < prepared.readout_count() as u64 {
                 return Err(Error::output(format!(
-                    "shard {} holds {read} whole readouts of {stated}: its journal was cut or altered",
-                    found.shard
-                ))
-                .at(found.journal.path())
-                .hint("remove shard.json there, and `respondent run --resume` computes what is missing"));
+                    "the shards hold {readout_count} of {} readouts",
+                    identity.readout_count
+                )));
             }
-            events(Event::Advanced { stage: Stage::Merge, done: done as u64 + 1, total: shard_count });
+            of_branch.finish()?;
+            (stages.events)(Event::Advanced { stage: Stage::Merge, done, total });
             if stop.is_requested() {
                 return Err(Error::new(ErrorKind::Interrupted, "stopped while shards were merged")
                     .hint("the shards are as they were: merge them again"));
             }
         }
-        match (0..prepared.readout_count()).find(|number| !reading.is_read(*number)) {
-            None => Ok(()),
-            Some(_) => Err(Error::output(format!(
-                "the shards hold {} of {} readouts",
-                reading.read_count(),
-                prepared.readout_count()
-            ))),
-        }
+        source.finish()
     })?;
     let uncertified_because = (!settings.certifies).then_some("the merge was asked not to load the model");
     let run = ReadRun {
         plan,
         speaker,
         model,
-        prepared: &prepared,
         tables,
         identity,
         packing,
@@ -178,6 +220,5 @@ pub fn merge(
         memory_estimate: None,
     };
     let sealed = finish(run, folder, None, &mut stages, stop)?;
-    drop(prepared);
     RunSummary::with_report(sealed, folder, &mut stages)
 }

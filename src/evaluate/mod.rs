@@ -2,6 +2,8 @@
 //! Says what happens through [`Event`]s; draws nothing on a terminal.
 
 mod begun;
+mod cells;
+mod census;
 mod certificate;
 mod changes;
 mod check;
@@ -17,10 +19,12 @@ mod memory;
 mod merge;
 mod outlook;
 mod over_orders;
+mod pass;
 mod plan;
 mod prepare;
 mod probes;
 mod reading;
+mod replay;
 mod resume;
 mod run;
 mod score;
@@ -44,7 +48,7 @@ pub use human_set::{GroupSummary, HumanSet, human_set};
 pub use identity::versions;
 pub use merge::{MergeSettings, ShardSet, merge};
 pub use outlook::{RunOutlook, outlook};
-pub use plan::{RunPlan, RunSettings, Selection};
+pub use plan::{BRANCH_PROMPT_COUNT, RunPlan, RunSettings, Selection};
 pub use resume::{ResumedRun, RunRequest, RunStart};
 pub use run::{RunOutcome, RunPlace, RunSummary, run};
 pub use score::{ScoreListener, ScoreSettings, ScoreTally, Scorer};

@@ -1,12 +1,11 @@
 //! What a run will be, before any weight is loaded: cells, readouts, tokens, arithmetic, memory, and its shards. Prompts are rendered and
 //! encoded, for nothing less tells the number of tokens.
 
-use super::events::{Event, Stage, Stages, Stop};
-use super::memory::{MemoryOutlook, Part};
-use super::prepare::Prepared;
-use super::shard::shards_of;
+use super::census::{Census, CensusSettings};
+use super::events::{Event, Stages, Stop};
+use super::memory::{MemoryOutlook, Part, token_budgets};
 use super::{RunPlan, Speaker};
-use crate::engine::{EngineDevice, PrefillFlops};
+use crate::engine::EngineDevice;
 use crate::error::Result;
 use crate::models::ModelFolder;
 use crate::output::records::MemoryEstimate;
@@ -19,6 +18,8 @@ pub struct RunOutlook {
     pub model: String,
     pub cell_count: u64,
     pub prompt_count: u64,
+    /// Stretches of prompts that are prepared and read one after the other.
+    pub branch_count: u64,
     pub readout_count: u64,
     /// Tokens if every cell were computed by itself.
     pub flat_token_count: u64,
@@ -44,28 +45,28 @@ pub fn outlook(
     stop: &Stop,
 ) -> Result<RunOutlook> {
     let mut stages = Stages::new(events);
-    let cell_count = plan.cells.len() as u64;
-    let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(plan, speaker, events, stop))?;
+    let settings = CensusSettings {
+        token_budgets: token_budgets(plan.settings.token_budget, memory_limit_bytes),
+        shard_count,
+    };
+    let census = Census::take(plan, speaker, &settings, &mut stages, stop)?;
     let config = &speaker.files.config.decoder;
-    let whole = stages.run(Stage::Trie, 0, || Ok(prepared.trie(config, |_| true)))?;
-    let memory = MemoryOutlook::new(plan, (model, device), config, &whole.trie, Part::Whole)?;
+    let memory = MemoryOutlook::new(plan, (model, device), config, &census, Part::Whole)?;
     let memory = memory.map(|memory| match memory_limit_bytes {
         Some(limit) => memory.fitting(limit),
         None => Ok(memory.estimate(plan.settings.token_budget)),
     });
-    let shards = match shard_count {
-        None => Vec::new(),
-        Some(count) => shards_of(&whole, count)?,
-    };
+    let shards = shard_count.map(|count| census.parts(count)).transpose()?.unwrap_or_default();
     Ok(RunOutlook {
         study: plan.study.id.clone(),
         model: model.name(),
-        cell_count,
-        prompt_count: prepared.prompts.len() as u64,
-        readout_count: prepared.readout_count() as u64,
-        flat_token_count: prepared.flat_token_count(),
-        trie_token_count: whole.trie.token_count(),
-        flop_count: PrefillFlops::foretold(config, &whole.trie).total(),
+        cell_count: plan.cells.len() as u64,
+        prompt_count: census.prompt_count,
+        branch_count: census.branches.len() as u64,
+        readout_count: census.readout_count,
+        flat_token_count: census.flat_token_count,
+        trie_token_count: census.trie_token_count,
+        flop_count: census.flop_count,
         memory: memory.transpose()?,
         shard_token_counts: shards.iter().map(|shard| shard.token_count).collect(),
     })

@@ -43,26 +43,31 @@ pub fn over_orders(responses: &[CellResponse]) -> Vec<CellResponse> {
     found.into_iter().map(mean).collect()
 }
 
-/// How concentrated distributions are, each a mean over option orders and wordings. `None` without any.
-pub fn concentration_over_orders<'a>(
-    distributions: impl Iterator<Item = &'a [f64]>,
-) -> Option<OverOrdersCard> {
-    let mut card = OverOrdersCard::default();
-    for distribution in distributions {
-        card.response_count += 1;
-        card.sharp_share += f64::from(u8::from(modal_mass(distribution) > SHARP_MASS));
-        card.normalised_entropy += normalised_entropy(distribution);
-        card.effective_option_count += effective_option_count(distribution);
-        card.modal_mass += modal_mass(distribution);
+/// How concentrated distributions are, each a mean over option orders and wordings, as they come.
+#[derive(Debug, Clone, Default)]
+pub struct OverOrdersTally(OverOrdersCard);
+
+impl OverOrdersTally {
+    pub fn add(&mut self, distribution: &[f64]) {
+        let sums = &mut self.0;
+        sums.response_count += 1;
+        sums.sharp_share += f64::from(u8::from(modal_mass(distribution) > SHARP_MASS));
+        sums.normalised_entropy += normalised_entropy(distribution);
+        sums.effective_option_count += effective_option_count(distribution);
+        sums.modal_mass += modal_mass(distribution);
     }
-    let count = card.response_count as f64;
-    (card.response_count > 0).then(|| OverOrdersCard {
-        response_count: card.response_count,
-        sharp_share: card.sharp_share / count,
-        normalised_entropy: card.normalised_entropy / count,
-        effective_option_count: card.effective_option_count / count,
-        modal_mass: card.modal_mass / count,
-    })
+
+    /// Means; `None` where there were none.
+    pub fn card(&self) -> Option<OverOrdersCard> {
+        let (sums, count) = (&self.0, self.0.response_count as f64);
+        (sums.response_count > 0).then(|| OverOrdersCard {
+            response_count: sums.response_count,
+            sharp_share: sums.sharp_share / count,
+            normalised_entropy: sums.normalised_entropy / count,
+            effective_option_count: sums.effective_option_count / count,
+            modal_mass: sums.modal_mass / count,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -94,9 +99,10 @@ mod tests {
         assert_eq!(found.iter().map(|one| one.cell.item_index).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(found[0].distribution, Some(vec![0.5, 0.5]));
         assert_eq!(found[1].distribution, None, "half of the orders is not the mean over them");
-        let card =
-            concentration_over_orders(found.iter().filter_map(|one| one.distribution.as_deref())).unwrap();
+        let mut tally = OverOrdersTally::default();
+        assert_eq!(tally.card(), None);
+        found.iter().filter_map(|one| one.distribution.as_deref()).for_each(|shares| tally.add(shares));
+        let card = tally.card().unwrap();
         assert_eq!((card.response_count, card.sharp_share, card.normalised_entropy), (1, 0.0, 1.0));
-        assert_eq!(concentration_over_orders(std::iter::empty()), None);
     }
 }

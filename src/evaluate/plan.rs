@@ -1,5 +1,6 @@
 //! What is to be run, decided before any weight is loaded: settings as they are recorded, and the cells they mean.
 
+use super::cells::Cells;
 use crate::compare::ComparisonPlan;
 use crate::engine::check_temperatures;
 use crate::error::{Error, Result};
@@ -8,9 +9,10 @@ use crate::prompts::{Cell, OptionOrder, PromptSettings, Study, find_study};
 use crate::scoring::MassThresholds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-/// Prompts of a run are held at once while they are prepared.
-const PROMPT_COUNT_MAX: usize = 2_000_000;
+/// Prompts that are prepared and read together, unless something else is asked for: some 60 MB of them.
+pub const BRANCH_PROMPT_COUNT: usize = 16_384;
 
 /// Everything that decides the numbers besides the inputs' own bytes. Written whole into the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,14 +25,21 @@ pub struct RunSettings {
     pub thresholds: MassThresholds,
     /// Most tokens in a batch.
     pub token_budget: usize,
+    /// Most prompts that are prepared and read together; rows stand in the order of these branches. Once there was one alone.
+    #[serde(default = "one_branch")]
+    pub branch_prompt_count: usize,
     /// Most probable next tokens to note per prompt.
     pub top_count: usize,
     #[serde(flatten)]
     pub prompting: PromptSettings,
-    /// Cells that are computed again for the certificate; usually 1 % of them, at least 20.
+    /// Cells that are computed again for the certificate; usually 1 % of them, at least 20 and at most 1,000.
     pub certified_cell_count: Option<usize>,
     pub bootstrap_seed: u64,
     pub bootstrap_replicate_count: usize,
+}
+
+fn one_branch() -> usize {
+    usize::MAX
 }
 
 /// Which part of a study is run. An empty list means the study's default subset, or all of it with `full`.
@@ -51,7 +60,7 @@ pub struct RunPlan {
     pub settings: RunSettings,
     pub study: Study,
     pub human_data: Option<HumanData>,
-    pub cells: Vec<Cell>,
+    pub cells: Cells,
 }
 
 impl RunSettings {
@@ -79,6 +88,11 @@ impl RunSettings {
         if self.token_budget == 0 {
             return Err(Error::usage("the token budget is 0").hint("2048 is usual"));
         }
+        if self.branch_prompt_count == 0 {
+            return Err(
+                Error::usage("a branch has 0 prompts").hint(format!("{BRANCH_PROMPT_COUNT} is usual"))
+            );
+        }
         self.comparison().check()
     }
 }
@@ -99,8 +113,18 @@ impl RunPlan {
         if let Some(data) = &human_data {
             data.check_against(&study.personas, &study.items, &study.scales)?;
         }
-        let cells = cells(&study, &settings.selection)?;
+        let cells = Cells::new(&study, &settings.selection)?;
         Ok(RunPlan { settings, study, human_data, cells })
+    }
+
+    /// Stretches of cells that are prepared and read one after the other.
+    pub fn branches(&self) -> Vec<Range<usize>> {
+        self.cells.branches(self.settings.branch_prompt_count)
+    }
+
+    /// Whether responses averaged over option orders are kept until all are there: they are what is held against people.
+    pub fn keeps_units(&self) -> bool {
+        self.human_data.is_some()
     }
 
     /// Position of temperature 1, at which distributions are compared first.
@@ -143,78 +167,4 @@ impl RunPlan {
             cell.order
         )
     }
-}
-
-/// The cells of a study that a selection is about.
-///
-/// # Errors
-/// Kind `Usage` for what the study does not have, or for more prompts than a run takes.
-pub(super) fn cells(study: &Study, selection: &Selection) -> Result<Vec<Cell>> {
-    let persona_ids: Vec<&str> = study.personas.iter().map(|persona| persona.id.as_str()).collect();
-    let language_ids: Vec<&str> = study.languages.iter().map(|language| language.0.as_str()).collect();
-    let subset = &study.default_subset;
-    let full = selection.full;
-    let personas = chosen("persona", &persona_ids, &selection.personas, full, &subset.persona_indices)?;
-    let languages = chosen("language", &language_ids, &selection.languages, full, &subset.language_indices)?;
-    let format_ids: Vec<&str> = study.formats.iter().map(|format| format.id.as_str()).collect();
-    let formats =
-        chosen("elicitation format", &format_ids, &selection.formats, full, &subset.format_indices)?;
-    let orders = offered("option order", &study.option_orders, &selection.option_orders)?;
-    let wordings: Vec<usize> = (0..study.item_wordings.len()).collect();
-    let wording_ids: Vec<&str> = study.item_wordings.iter().map(String::as_str).collect();
-    let wordings = chosen("item wording", &wording_ids, &selection.item_wordings, full, &wordings)?;
-    let per_item = |item| formats.iter().map(move |format| study.prompt_count(&study.formats[*format], item));
-    let of_all_items = (0..study.items.len()).flat_map(per_item).fold(0, usize::saturating_add);
-    let times = [personas.len(), languages.len(), orders.len(), wordings.len()];
-    let prompts = times.into_iter().fold(of_all_items, usize::saturating_mul);
-    if prompts > PROMPT_COUNT_MAX {
-        return Err(Error::usage(format!("the run has {prompts} prompts, more than {PROMPT_COUNT_MAX}"))
-            .hint("choose fewer --personas, --languages, --formats, --item-wordings or --option-orders"));
-    }
-    let mut cells = Vec::new();
-    for &language_index in &languages {
-        for &persona_index in &personas {
-            for item_index in 0..study.items.len() {
-                for &format_index in &formats {
-                    for &wording_index in &wordings {
-                        for &order in &orders {
-                            cells.push(Cell {
-                                persona_index,
-                                item_index,
-                                language_index,
-                                format_index,
-                                order,
-                                wording_index,
-                            });
-                        }
-                    }
-                }
-            }
-        }
-    }
-    Ok(cells)
-}
-
-/// Indices of the ids asked for; of the default ones, or all, when none was.
-fn chosen(what: &str, ids: &[&str], asked: &[String], full: bool, default: &[usize]) -> Result<Vec<usize>> {
-    if asked.is_empty() {
-        return Ok(if full { (0..ids.len()).collect() } else { default.to_vec() });
-    }
-    let find = |id: &String| {
-        ids.iter().position(|known| known == id).ok_or_else(|| {
-            Error::usage(format!("the study has no {what} `{id}`")).hint(format!("it has {}", ids.join(", ")))
-        })
-    };
-    let mut indices = asked.iter().map(find).collect::<Result<Vec<_>>>()?;
-    indices.sort_unstable();
-    indices.dedup();
-    Ok(indices)
-}
-
-/// What was asked for, in the study's order; all of it when nothing was.
-fn offered<T: Copy + PartialEq + ToString>(what: &str, known: &[T], asked: &[T]) -> Result<Vec<T>> {
-    if let Some(missing) = asked.iter().find(|value| !known.contains(value)) {
-        return Err(Error::usage(format!("the study does not use the {what} `{}`", missing.to_string())));
-    }
-    Ok(known.iter().copied().filter(|value| asked.is_empty() || asked.contains(value)).collect())
 }

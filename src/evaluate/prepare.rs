@@ -1,6 +1,7 @@
-//! Cells to token ids: render, apply the chat template, encode with surface forms in place, and say where to read.
+//! Cells to token ids: render, apply the chat template, encode with surface forms in place, and say where to read. Knows some cells, not the run
+//! that they are a branch of.
 
-use super::events::{Event, Stage, Stop};
+use super::events::Stop;
 use super::probes::Probes;
 use super::{RunPlan, Speaker};
 use crate::engine::{DecoderConfig, ReadoutRequest};
@@ -13,7 +14,6 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A prompt ready to be read.
 pub struct PreparedPrompt {
@@ -34,16 +34,17 @@ pub struct PreparedPrompt {
     pub probe: Arc<OptionProbe>,
 }
 
-/// All prompts, and their readouts in one numbering: prompt after prompt, then premise after premise, within each as the probe
-/// has them.
+/// The prompts of some cells, and their readouts in one numbering: prompt after prompt, then premise after premise, within each as
+/// the probe has them. Cells go by their place among these.
 pub struct Prepared {
     /// Those of one cell stand next to each other, by the option that they ask about or the responses that they go on from.
     pub prompts: Vec<PreparedPrompt>,
     /// What stands before responses when nothing is asked. Plain text: no template says how to ask nothing.
     pub premises: Vec<PreparedPrompt>,
-    /// For each cell of the plan its prompts.
-    cells: Vec<Range<usize>>,
-    /// For each cell of the plan its premise, where its format has one.
+    cells: Vec<Cell>,
+    /// For each cell its prompts.
+    of_cell: Vec<Range<usize>>,
+    /// For each cell its premise, where its format has one.
     premise_of: Vec<Option<usize>>,
     /// First readout of each prompt and premise, and one past the last of all.
     first_readout: Vec<usize>,
@@ -59,54 +60,57 @@ pub struct ReadoutTrie<'a> {
 }
 
 impl Prepared {
-    /// Prepares every cell of the plan, in parallel.
+    /// Prepares cells in parallel, and tells of each that it is.
     ///
     /// # Errors
     /// The first failing cell's, with its id; kind `Interrupted` when asked to stop.
     pub fn new(
         plan: &RunPlan,
         speaker: &Speaker,
-        events: &(dyn Fn(Event) + Sync),
+        cells: Vec<Cell>,
+        advanced: &(dyn Fn() + Sync),
         stop: &Stop,
     ) -> Result<Self> {
-        let (done, total) = (AtomicU64::new(0), plan.cells.len() as u64);
         let probes = Probes::default();
         let prepare = |cell: &Cell| {
             if stop.is_requested() {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped before any cell was read"));
+                return Err(Error::new(ErrorKind::Interrupted, "stopped while prompts were prepared"));
             }
             let prepared = prepare(plan, speaker, &probes, cell).map_err(|error| {
                 Error::new(error.kind(), format!("cell {}", plan.cell_id(cell))).because(error)
             })?;
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            events(Event::Advanced { stage: Stage::Prompts, done, total });
+            advanced();
             Ok(prepared)
         };
-        let of_cells = plan.cells.par_iter().map(prepare).collect::<Result<Vec<Vec<PreparedPrompt>>>>()?;
-        let (mut prompts, mut cells) = (Vec::new(), Vec::new());
-        for of_cell in of_cells {
-            cells.push(prompts.len()..prompts.len() + of_cell.len());
-            prompts.extend(of_cell);
+        let of_cells = cells.par_iter().map(prepare).collect::<Result<Vec<Vec<PreparedPrompt>>>>()?;
+        let (mut prompts, mut of_cell) = (Vec::new(), Vec::new());
+        for of_one in of_cells {
+            of_cell.push(prompts.len()..prompts.len() + of_one.len());
+            prompts.extend(of_one);
         }
-        let (premises, premise_of) = prepare_premises(plan, speaker, &probes)?;
+        let (premises, premise_of) = prepare_premises(plan, speaker, &probes, &cells)?;
         let mut first_readout = vec![0];
         for prompt in prompts.iter().chain(&premises) {
             first_readout.push(first_readout[first_readout.len() - 1] + prompt.probe.readout_count());
         }
-        Ok(Prepared { prompts, premises, cells, premise_of, first_readout })
+        Ok(Prepared { prompts, premises, cells, of_cell, premise_of, first_readout })
     }
 
-    /// The prompts of one cell of the plan, as indices.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The prompts of one cell, as indices.
     pub fn of_cell(&self, cell_index: usize) -> Range<usize> {
-        self.cells[cell_index].clone()
+        self.of_cell[cell_index].clone()
     }
 
-    /// The cell of the plan that a prompt belongs to.
+    /// The cell that a prompt belongs to.
     pub fn cell_of(&self, prompt_index: usize) -> usize {
-        self.cells.partition_point(|prompts| prompts.end <= prompt_index)
+        self.of_cell.partition_point(|prompts| prompts.end <= prompt_index)
     }
 
-    /// The premise of one cell of the plan, as an index.
+    /// The premise of one cell, as an index.
     pub fn premise_of(&self, cell_index: usize) -> Option<usize> {
         self.premise_of[cell_index]
     }
@@ -208,17 +212,18 @@ impl EncodedText<'_> {
     }
 }
 
-/// The premises of all cells, each once, and for each cell which is its own. What a response is made of depends on format,
+/// The premises of some cells, each once, and for each cell which is its own. What a response is made of depends on format,
 /// language and scale, not on the order in which options are shown.
 fn prepare_premises(
     plan: &RunPlan,
     speaker: &Speaker,
     probes: &Probes,
+    cells: &[Cell],
 ) -> Result<(Vec<PreparedPrompt>, Vec<Option<usize>>)> {
     let mut premises = Vec::new();
     let mut known: BTreeMap<(usize, usize, usize), usize> = BTreeMap::new();
-    let mut premise_of = Vec::with_capacity(plan.cells.len());
-    for cell in &plan.cells {
+    let mut premise_of = Vec::with_capacity(cells.len());
+    for cell in cells {
         if !plan.study.formats[cell.format_index].has_premise {
             premise_of.push(None);
             continue;

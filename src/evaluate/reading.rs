@@ -1,20 +1,22 @@
-//! Reads what a run, or its shard, has to read, and notes it in the journal; what becomes of a readout is its caller's.
+//! Reads what a run, or its shard, has to read of one branch, and notes it in the journal; what becomes of a readout is its caller's.
 
 use super::RunPlan;
-use super::events::{Event, Stage, Stop};
-use super::journaled::{NumberedReadout, decode, encode};
+use super::events::Stop;
+use super::journaled::{BranchReadouts, NumberedReadout, encode};
 use super::prepare::{Prepared, ReadoutTrie};
+use super::replay::Replay;
 use crate::engine::{Decoder, Prefill, ReadoutLogits, ReadoutScope, ReadoutSettings};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::output::Journal;
 use crate::output::records::PackingCard;
-use crate::output::{FoundJournal, Journal};
 
 /// What becomes of a readout, by its number.
 pub type Take<'t> = dyn FnMut(usize, ReadoutLogits) -> Result<()> + 't;
 
-/// Which readouts there are so far.
+/// Which readouts of a branch there are so far.
 pub struct Reading<'a> {
     plan: &'a RunPlan,
+    branch: usize,
     prepared: &'a Prepared,
     is_read: Vec<bool>,
     read_count: u64,
@@ -22,21 +24,19 @@ pub struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// Nothing yet.
-    pub fn new(plan: &'a RunPlan, prepared: &'a Prepared) -> Self {
-        Reading { plan, prepared, is_read: vec![false; prepared.readout_count()], read_count: 0 }
+    pub fn new(plan: &'a RunPlan, branch: usize, prepared: &'a Prepared) -> Self {
+        Reading { plan, branch, prepared, is_read: vec![false; prepared.readout_count()], read_count: 0 }
     }
 
-    /// Takes what a journal holds, in its order, which is that in which it was computed.
+    /// Takes what a journal holds of the branch, in its order, which is that in which it was computed.
     ///
     /// # Errors
     /// Kind `Output` for records that are not of this run, and what the taker ends with.
-    pub fn replay(&mut self, journal: &mut FoundJournal, take: &mut Take<'_>) -> Result<()> {
-        while let Some(record) = journal.next_record()? {
-            for (number, logits) in decode(&record).map_err(|error| error.at(journal.path()))? {
+    pub fn replay(&mut self, journal: &mut Replay, take: &mut Take<'_>) -> Result<()> {
+        while let Some(batch) = journal.next_of(self.branch)? {
+            for (number, logits) in batch.readouts {
                 if !self.fits(number, &logits) {
-                    return Err(Error::output("a record of the journal is of another run")
-                        .at(journal.path())
-                        .hint("start the run again with another --out"));
+                    return Err(journal.of_another_run());
                 }
                 self.mark(number);
                 take(number, logits)?;
@@ -70,8 +70,8 @@ impl<'a> Reading<'a> {
         self.read_count
     }
 
-    /// Computes what is left, in depth-first order whatever the token budget. What a batch has read is in the journal before it counts. False
-    /// when it was asked to stop.
+    /// Computes what is left, in depth-first order whatever the token budget, and tells the tokens of each batch. What a batch has read is in the
+    /// journal before it counts. False when it was asked to stop.
     ///
     /// # Errors
     /// The engine's and the taker's; kind `Output` when the journal cannot be written.
@@ -81,7 +81,7 @@ impl<'a> Reading<'a> {
         left: &ReadoutTrie<'_>,
         journal: &mut Journal,
         packing: &mut PackingCard,
-        listener: (&(dyn Fn(Event) + Sync), &Stop),
+        (advanced, stop): (&mut dyn FnMut(u64), &Stop),
         take: &mut Take<'_>,
     ) -> Result<bool> {
         let settings = &self.plan.settings;
@@ -90,24 +90,23 @@ impl<'a> Reading<'a> {
             temperatures: settings.temperatures.clone(),
             top_count: settings.top_count,
         };
-        let (mut done, total, (events, stop)) = (0, left.trie.token_count(), listener);
         for batch in
             Prefill::new(decoder, &left.trie, &left.requests, &readout_settings, settings.token_budget)
         {
             let batch = batch?;
             packing.batch_count += 1;
             packing.kv_row_count_max = packing.kv_row_count_max.max(batch.kv_row_count as u64);
-            let numbered: Vec<NumberedReadout> =
+            let readouts: Vec<NumberedReadout> =
                 batch.readouts.into_iter().map(|(index, logits)| (left.numbers[index], logits)).collect();
-            if !numbered.is_empty() {
-                journal.append(&encode(&numbered))?;
+            let noted = BranchReadouts { branch: self.branch, readouts };
+            if !noted.readouts.is_empty() {
+                journal.append(&encode(&noted))?;
             }
-            for (number, logits) in numbered {
+            for (number, logits) in noted.readouts {
                 self.mark(number);
                 take(number, logits)?;
             }
-            done += batch.token_count as u64;
-            events(Event::Advanced { stage: Stage::Prefill, done, total });
+            advanced(batch.token_count as u64);
             if stop.is_requested() {
                 journal.sync()?;
                 return Ok(false);

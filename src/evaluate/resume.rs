@@ -42,7 +42,7 @@ pub struct RunIdentity {
     pub kernel: String,
     pub versions: BTreeMap<String, String>,
     pub cell_count: usize,
-    pub readout_count: usize,
+    pub readout_count: u64,
 }
 
 /// The first record of a run's journal.
@@ -92,6 +92,14 @@ impl RunStart {
     pub fn set_token_budget(&mut self, token_budget: usize) {
         if let RunStart::Anew(request) = self {
             request.settings.token_budget = token_budget;
+        }
+    }
+
+    /// The limit of a run that begins within one; one that goes on has its token budget.
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        match self {
+            RunStart::Anew(request) => request.memory_limit_bytes,
+            RunStart::Resumed(_) => None,
         }
     }
 

@@ -1,11 +1,12 @@
 //! A run from plan to report: the pipeline as one readable function.
 
+use super::census::{Census, CensusSettings};
 use super::events::{Event, Stage, Stages, Stop};
 use super::finish::{ReadRun, SealedRun, finish};
 use super::identity::{inputs, run_identity};
-use super::memory::{MemoryOutlook, Part};
-use super::prepare::Prepared;
-use super::reading::Reading;
+use super::memory::{MemoryOutlook, Part, token_budgets};
+use super::pass::Pass;
+use super::replay::OwnJournal;
 use super::resume::{JournalHeader, RunStart};
 use super::shard::Shard;
 use super::tables::Tables;
@@ -15,8 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
 use crate::output::records::{ComparisonRow, MemoryEstimate, PackingCard, RunManifest, ShardCard};
 use crate::output::{Journal, ResultFolder, write_shard_card};
-use crate::packing::PrefixTrie;
 use crate::report::write_report;
+use crate::system_memory::peak_bytes;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,7 +37,7 @@ impl RunSummary {
         folder: &ResultFolder,
         stages: &mut Stages<'_>,
     ) -> Result<Self> {
-        let report_path = stages.run(Stage::Report, 0, || write_report(folder.path())).map_err(|error| {
+        let report_path = stages.run(Stage::Report, 0, |_| write_report(folder.path())).map_err(|error| {
             error.hint(format!(
                 "the results are complete; `respondent report {}` makes the page",
                 folder.path().display()
@@ -76,103 +77,85 @@ pub fn run(
 ) -> Result<RunOutcome> {
     let RunPlace { speaker, model, device, folder } = place;
     let (mut stages, shard) = (Stages::new(events), start.shard());
-    let cell_count = plan.cells.len() as u64;
-    let prepared = stages.run(Stage::Prompts, cell_count, || Prepared::new(&plan, speaker, events, stop))?;
-    let config = &speaker.files.config.decoder;
-    let (mut left, own) = stages.run(Stage::Trie, 0, || {
-        let whole = prepared.trie(config, |_| true);
-        Ok(match shard {
-            None => (whole, vec![true; prepared.readout_count()]),
-            Some(shard) => {
-                let own = shard.readouts(&whole)?;
-                (prepared.trie(config, |number| own[number]), own)
-            }
-        })
-    })?;
-    let memory_estimate = memory_estimate(&plan, place, &start, &left.trie)?;
+    let settings = CensusSettings {
+        token_budgets: token_budgets(plan.settings.token_budget, start.memory_limit_bytes()),
+        shard_count: shard.map(|shard| shard.count()),
+    };
+    let mut census = Census::take(&plan, speaker, &settings, &mut stages, stop)?;
+    let part = census.part(shard)?;
+    let memory_estimate = memory_estimate(&plan, place, &start, &census)?;
     if let Some(estimate) = &memory_estimate {
         plan.settings.token_budget = estimate.token_budget as usize;
         start.set_token_budget(plan.settings.token_budget);
     }
     let plan = &plan;
-    let layers = config.layer_count() as u64;
-    let loaded = stages.run(Stage::Weights, layers, || {
+    let layers = speaker.files.config.decoder.layer_count() as u64;
+    let loaded = stages.run(Stage::Weights, layers, |_| {
         load(model, &speaker.files.config, device, &|done, total| {
             events(Event::Advanced { stage: Stage::Weights, done, total })
         })
     })?;
     let mut packing = PackingCard {
-        flat_token_count: prepared.flat_token_count(),
-        trie_token_count: left.trie.token_count(),
-        segment_count: left.trie.segments().len() as u64,
+        flat_token_count: census.flat_token_count,
+        trie_token_count: part.token_count,
+        branch_count: (0..census.branches.len()).filter(|branch| part.readouts_of(*branch).is_some()).count()
+            as u64,
         token_budget: plan.settings.token_budget as u64,
         ..Default::default()
     };
     let inputs = inputs(plan, speaker, &loaded.weights_sha256);
-    let identity = run_identity(plan, device, &prepared, inputs, &loaded)?;
+    let identity = run_identity(plan, device, census.readout_count, inputs, &loaded)?;
     if let RunStart::Resumed(resumed) = &start {
         resumed.check(&identity).map_err(|error| error.at(folder.path()))?;
     }
     let mut tables = match shard {
-        None => Some(Tables::create(plan, speaker, &prepared, folder)?),
+        None => Some(Tables::create(plan, speaker, folder)?),
         Some(_) => None,
     };
-    let mut take = |number, logits| match &mut tables {
-        Some(tables) => tables.take(number, logits),
-        None => Ok(()),
-    };
-    let mut reading = Reading::new(plan, &prepared);
     let mut journal = match start {
         RunStart::Anew(request) => {
             let header = JournalHeader { request: *request, identity: identity.clone() };
-            Journal::create(&folder.journal_path(), &header.to_bytes()?)?
+            OwnJournal::begun(Journal::create(&folder.journal_path(), &header.to_bytes()?)?)
         }
-        RunStart::Resumed(mut resumed) => {
-            reading.replay(&mut resumed.journal, &mut take)?;
-            packing.resumed_readout_count = reading.read_count();
-            left = prepared.trie(config, |number| own[number] && !reading.is_read(number));
-            resumed.journal.go_on()?
-        }
+        RunStart::Resumed(resumed) => OwnJournal::found(resumed.journal),
     };
-    let is_whole = stages.run(Stage::Prefill, left.trie.token_count(), || {
-        reading.compute(&loaded.decoder, &left, &mut journal, &mut packing, (events, stop), &mut take)
+    let pass = Pass { plan, speaker, decoder: &loaded.decoder, part: &part };
+    let outcome = stages.run(Stage::Prefill, part.token_count, |stages| {
+        pass.read(&mut census, &mut tables, &mut journal, &mut packing, stages, stop)
     })?;
     drop(loaded);
     match (tables, shard) {
-        (Some(tables), _) if !is_whole => Err(tables.stopped()),
+        (Some(tables), _) if !outcome.is_whole => Err(tables.stopped()),
         (Some(tables), _) => {
             let read = ReadRun {
                 memory_estimate,
                 plan,
                 speaker,
                 model,
-                prepared: &prepared,
                 tables,
                 identity,
                 packing,
                 shards: Vec::new(),
                 uncertified_because: None,
             };
-            let sealed = finish(read, folder, Some(journal), &mut stages, stop)?;
-            drop(left);
-            drop(prepared);
+            drop(census);
+            let sealed = finish(read, folder, journal.into_written()?, &mut stages, stop)?;
             let summary = RunSummary::with_report(sealed, folder, &mut stages)?;
             Ok(RunOutcome::Whole(Box::new(summary)))
         }
-        (None, Some(shard)) if is_whole => {
-            let card = shard_card(shard, &packing, reading.read_count(), &stages);
+        (None, Some(shard)) if outcome.is_whole => {
+            // Whatever is left of it is not of this run.
+            journal.into_written()?;
+            let card = shard_card(shard, &packing, outcome.readout_count, &stages);
             write_shard_card(folder, &card)?;
             Ok(RunOutcome::Shard(card))
         }
-        (None, _) => {
-            let planned = own.iter().filter(|is_own| **is_own).count();
-            Err(Error::new(
-                ErrorKind::Interrupted,
-                format!("stopped after {} of {planned} readouts", reading.read_count()),
-            )
-            .at(folder.path())
-            .hint(format!("`respondent run --resume {}` goes on", folder.path().display())))
-        }
+        (None, _) => Err(Error::new(
+            ErrorKind::Interrupted,
+            format!("stopped after {} readouts", outcome.readout_count),
+        )
+        .at(folder.path())
+        .hint(format!("`respondent run --resume {}` goes on", folder.path().display()))),
     }
 }
 
@@ -181,16 +164,12 @@ fn memory_estimate(
     plan: &RunPlan,
     place: RunPlace<'_>,
     start: &RunStart,
-    trie: &PrefixTrie,
+    census: &Census,
 ) -> Result<Option<MemoryEstimate>> {
     let config = &place.speaker.files.config.decoder;
     let part = if start.shard().is_some() { Part::Shard } else { Part::Whole };
-    let outlook = MemoryOutlook::new(plan, (place.model, place.device), config, trie, part)?;
-    let limit = match start {
-        RunStart::Anew(request) => request.memory_limit_bytes,
-        RunStart::Resumed(_) => None,
-    };
-    match (outlook, limit) {
+    let outlook = MemoryOutlook::new(plan, (place.model, place.device), config, census, part)?;
+    match (outlook, start.memory_limit_bytes()) {
         (Some(outlook), Some(limit)) => outlook.fitting(limit).map(Some),
         (Some(outlook), None) => Ok(Some(outlook.estimate(plan.settings.token_budget))),
         (None, None) => Ok(None),
@@ -210,6 +189,7 @@ fn shard_card(shard: Shard, packing: &PackingCard, readout_count: u64, stages: &
         kv_row_count_max: packing.kv_row_count_max,
         thread_count: rayon::current_num_threads(),
         prefill_wall_seconds: stages.wall_seconds_of(Stage::Prefill),
+        memory_peak_bytes: peak_bytes(),
         finished_at: seconds_since_epoch(),
     }
 }

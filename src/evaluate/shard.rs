@@ -1,12 +1,10 @@
-//! A run shared out among machines that do not know each other: each computes one part of the trie and keeps what it read in a journal.
+//! A run shared out among machines that do not know each other: each computes one part of the tries and keeps what it read in a journal.
 //! Which readouts a part has is decided by the plan alone, so that all come to the same parts.
 
-use super::prepare::ReadoutTrie;
 use super::resume::JournalHeader;
 use crate::error::{Error, Result};
 use crate::output::records::ShardCard;
 use crate::output::{FoundJournal, ResultFolder, read_shard_card};
-use crate::packing::TrieShard;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -40,31 +38,6 @@ impl Shard {
     pub fn count(&self) -> usize {
         self.count
     }
-
-    /// For each readout number whether this shard has to read it.
-    ///
-    /// # Errors
-    /// Kind `Usage` when the run has fewer readouts than shards.
-    pub fn readouts(&self, whole: &ReadoutTrie<'_>) -> Result<Vec<bool>> {
-        let shards = shards_of(whole, self.count)?;
-        let mut is_own = vec![false; whole.numbers.len()];
-        for &sequence in &shards[self.index - 1].sequences {
-            is_own[whole.numbers[sequence as usize]] = true;
-        }
-        Ok(is_own)
-    }
-}
-
-/// All shards of a run.
-///
-/// # Errors
-/// Kind `Usage` when the run has fewer readouts than shards.
-pub fn shards_of(whole: &ReadoutTrie<'_>, count: usize) -> Result<Vec<TrieShard>> {
-    whole.trie.shards(count).ok_or_else(|| {
-        let readouts = whole.numbers.len();
-        Error::usage(format!("the run has {readouts} readouts, too few for {count} shards"))
-            .hint("take fewer shards")
-    })
 }
 
 impl fmt::Display for Shard {

@@ -1,10 +1,11 @@
 //! What a study is, before anything is run: what it asks, of whom, how often, whom it is held against, and what in it is legal but hardly
 //! meant. Knows no model.
 
-use super::plan::cells;
+use super::cells::Cells;
 use super::{RunPlan, Selection, check_plan};
 use crate::error::Result;
 use crate::prompts::{Message, PromptSettings, render};
+use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -69,10 +70,10 @@ pub struct ExamplePrompt {
 pub fn study_summary(name_or_path: &str) -> Result<StudySummary> {
     let plan = check_plan(name_or_path, false, PromptSettings::default())?;
     let study = &plan.study;
-    let full = cells(study, &Selection { full: true, ..Selection::default() });
-    for cell in full.as_ref().unwrap_or(&plan.cells) {
-        render(study, cell)?;
-    }
+    let full = Cells::new(study, &Selection { full: true, ..Selection::default() });
+    let every = full.as_ref().unwrap_or(&plan.cells);
+    let rendered = (0..every.len()).into_par_iter().map(|index| render(study, &every.get(index)));
+    rendered.find_first(Result::is_err).transpose()?;
     let too_many = full.as_ref().err().map(|error| format!("with --full, {error}"));
     let ids = |of: &mut dyn Iterator<Item = String>| of.collect::<Vec<String>>();
     let variables: BTreeSet<&str> = study.items.iter().map(|item| item.variable.as_str()).collect();
@@ -125,10 +126,10 @@ fn untested(plan: &RunPlan) -> Option<String> {
 }
 
 fn example(plan: &RunPlan) -> Result<ExamplePrompt> {
-    let cell = &plan.cells[0];
-    let prompt = render(&plan.study, cell)?;
+    let cell = plan.cells.get(0);
+    let prompt = render(&plan.study, &cell)?;
     Ok(ExamplePrompt {
-        cell_id: plan.cell_id(cell),
+        cell_id: plan.cell_id(&cell),
         answer_prefix: prompt.answer_prefix,
         options: prompt.options.into_iter().map(|option| option.label).collect(),
         messages: prompt.messages,

@@ -1,4 +1,5 @@
-//! From readouts to the tables of cells, whether a readout was just computed or an earlier process, or another machine, noted it.
+//! From readouts to the tables of cells, whether a readout was just computed or an earlier process, or another machine, noted it. Branch by branch:
+//! what is kept of one once it is read does not grow with its prompts.
 
 use super::certificate::CertifiedCells;
 use super::gathered::Gathering;
@@ -8,15 +9,22 @@ use super::{RunPlan, Speaker};
 use crate::engine::ReadoutLogits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::ResultFolder;
+use std::ops::Range;
 
 /// Tables of a run that are being written.
 pub struct Tables<'a> {
     plan: &'a RunPlan,
-    prepared: &'a Prepared,
     folder: &'a ResultFolder,
     written: WrittenCells<'a>,
-    gathering: Gathering<'a>,
     certified: CertifiedCells,
+}
+
+/// The tables while a branch is read.
+pub struct BranchTables<'t, 'a> {
+    tables: &'t mut Tables<'a>,
+    prepared: &'t Prepared,
+    cells: Range<usize>,
+    gathering: Gathering<'t>,
 }
 
 impl<'a> Tables<'a> {
@@ -24,33 +32,18 @@ impl<'a> Tables<'a> {
     ///
     /// # Errors
     /// Kind `Output` when the tables cannot be created.
-    pub fn create(
-        plan: &'a RunPlan,
-        speaker: &'a Speaker,
-        prepared: &'a Prepared,
-        folder: &'a ResultFolder,
-    ) -> Result<Self> {
+    pub fn create(plan: &'a RunPlan, speaker: &'a Speaker, folder: &'a ResultFolder) -> Result<Self> {
         Ok(Tables {
             plan,
-            prepared,
             folder,
             written: WrittenCells::create(plan, &speaker.tokenizer, folder)?,
-            gathering: Gathering::new(prepared),
             certified: CertifiedCells::choose(plan),
         })
     }
 
-    /// Takes one readout, and writes the cells that are whole with it.
-    ///
-    /// # Errors
-    /// Kind `Output` when something cannot be written.
-    pub fn take(&mut self, number: usize, logits: ReadoutLogits) -> Result<()> {
-        for cell in self.gathering.add(number, logits) {
-            let premise = self.gathering.premise(cell.cell_index);
-            let readings = self.written.add(self.prepared, &cell, premise)?;
-            self.certified.keep(cell.cell_index, readings);
-        }
-        Ok(())
+    /// Goes on with a branch: these cells of the plan.
+    pub fn branch<'t>(&'t mut self, prepared: &'t Prepared, cells: Range<usize>) -> BranchTables<'t, 'a> {
+        BranchTables { tables: self, prepared, cells, gathering: Gathering::new(prepared) }
     }
 
     /// Makes the files whole.
@@ -77,5 +70,28 @@ impl<'a> Tables<'a> {
                 folder.display()
             )),
         }
+    }
+}
+
+impl BranchTables<'_, '_> {
+    /// Takes one readout, and writes the cells that are whole with it.
+    ///
+    /// # Errors
+    /// Kind `Output` when something cannot be written.
+    pub fn take(&mut self, number: usize, logits: ReadoutLogits) -> Result<()> {
+        for cell in self.gathering.add(number, logits) {
+            let premise = self.gathering.premise(cell.cell_index);
+            let readings = self.tables.written.add(self.prepared, &cell, premise)?;
+            self.tables.certified.keep(self.cells.start + cell.cell_index, readings);
+        }
+        Ok(())
+    }
+
+    /// The branch has been read, all of it.
+    ///
+    /// # Errors
+    /// Kind `Study`; never for what was read.
+    pub fn finish(self) -> Result<()> {
+        self.tables.written.end_branch(self.cells.end)
     }
 }

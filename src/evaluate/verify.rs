@@ -10,13 +10,14 @@ use crate::engine::{EngineDevice, EngineDtype};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
 use crate::output::records::{CellRow, RunManifest};
-use crate::output::{ResultFolder, read_cells, read_manifest};
+use crate::output::{ResultFolder, each_row, read_manifest};
 use crate::scoring::CellReading;
 use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 /// What is to be computed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,20 +89,25 @@ pub fn verify_sample(
         Error::output("the manifest's plan cannot be read").at(folder.manifest_path()).because(source)
     })?;
     let device = device(&manifest)?;
-    let mut plan = RunPlan::new(run_settings)?;
+    let plan = RunPlan::new(run_settings)?;
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
     let count = settings.cell_count.min(plan.cells.len());
     let mut chosen = sample(&mut random, plan.cells.len(), count).into_vec();
     chosen.sort_unstable();
-    plan.cells = chosen.into_iter().map(|index| plan.cells[index]).collect();
+    let cells = chosen.into_iter().map(|index| plan.cells.get(index)).collect();
     let speaker = Speaker::open(model, &plan.settings.prompting)?;
     let loaded = load(model, &speaker.files.config, &device, &|_, _| ())?;
     let now = inputs(&plan, &speaker, &loaded.weights_sha256);
     refuse_changes(&manifest.identity, &now, "this is not what the run was made from")?;
-    let prepared = Prepared::new(&plan, &speaker, &|_| (), stop)?;
-    let rows = read_cells(&folder.cells_path())?;
-    let mut by_cell: BTreeMap<&str, Vec<&CellRow>> = BTreeMap::new();
-    rows.iter().for_each(|row| by_cell.entry(&row.cell_id).or_default().push(row));
+    let prepared = Prepared::new(&plan, &speaker, cells, &|| (), stop)?;
+    let ids: Vec<String> = prepared.cells().iter().map(|cell| plan.cell_id(cell)).collect();
+    let mut rows: BTreeMap<&str, Vec<CellRow>> = ids.iter().map(|id| (id.as_str(), Vec::new())).collect();
+    each_row(&folder.cells_path(), |row: CellRow| {
+        if let Some(of_cell) = rows.get_mut(row.cell_id.as_str()) {
+            of_cell.push(row);
+        }
+        ControlFlow::Continue(())
+    })?;
     let mut report = SampleReport {
         seed: settings.seed,
         cell_count: count,
@@ -111,14 +117,13 @@ pub fn verify_sample(
     };
     let (stage, total) = (Stage::Certificate, count as u64);
     events(Event::Started { stage, total });
-    for (index, cell) in plan.cells.iter().enumerate() {
+    for (index, id) in ids.iter().enumerate() {
         if stop.is_requested() {
             return Err(Error::new(ErrorKind::Interrupted, "stopped while cells were computed again"));
         }
-        let (id, again) = (plan.cell_id(cell), alone(&plan, &loaded.decoder, &prepared, index)?);
-        let of_run = by_cell.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
-        if !report.compare(of_run, &again) {
-            report.differing_cells.push(id);
+        let again = alone(&plan, &loaded.decoder, &prepared, index)?;
+        if !report.compare(rows.get(id.as_str()).map(Vec::as_slice).unwrap_or_default(), &again) {
+            report.differing_cells.push(id.clone());
         }
         events(Event::Advanced { stage, done: index as u64 + 1, total });
     }
@@ -139,7 +144,7 @@ fn device(manifest: &RunManifest) -> Result<EngineDevice> {
 
 impl SampleReport {
     /// Whether a cell's rows are those that it comes to.
-    fn compare(&mut self, rows: &[&CellRow], again: &[CellReading]) -> bool {
+    fn compare(&mut self, rows: &[CellRow], again: &[CellReading]) -> bool {
         let options: usize = again.iter().map(|read| read.log_probs.len()).sum();
         let mut is_same = rows.len() == options;
         let finite = |log_prob: f64| log_prob.is_finite().then_some(log_prob);

@@ -3,7 +3,7 @@
 use super::RunPlan;
 use super::gathered::GatheredCell;
 use super::hypotheses::{CellResponse, needs_all_temperatures};
-use super::over_orders::concentration_over_orders;
+use super::over_orders::OverOrdersTally;
 use super::prepare::{Prepared, PreparedPrompt};
 use crate::compare::{Diversity, DiversityTally, ModelUnit};
 use crate::engine::ReadoutLogits;
@@ -21,6 +21,9 @@ use std::collections::BTreeMap;
 
 /// Persona, item, language, format and temperature, as indices and in the order of the rows.
 type UnitKey = (usize, usize, usize, usize, usize);
+
+/// Place of the persona among the factors of a response's diversity.
+const PERSONA_FACTOR: usize = 0;
 
 #[derive(Default)]
 struct UnitSum {
@@ -122,6 +125,11 @@ pub struct WrittenCells<'a> {
     units: BTreeMap<UnitKey, UnitSum>,
     /// The same of distributions normalised by what stands behind a domain premise, where a format has one.
     normalised_units: BTreeMap<UnitKey, UnitSum>,
+    /// What is kept of the branches before, by what it is held against people: the two maps above are of the branch under way.
+    kept: BTreeMap<UnitKey, UnitSum>,
+    kept_normalised: BTreeMap<UnitKey, UnitSum>,
+    /// By temperature.
+    over_orders: Vec<OverOrdersTally>,
     /// Cells that hypotheses may be about; none where the study has no hypotheses.
     responses: Vec<CellResponse>,
     /// By temperature.
@@ -143,6 +151,9 @@ impl<'a> WrittenCells<'a> {
             tokens: TokenWriter::create(&folder.tokens_path(), &plan.study.facets)?,
             units: BTreeMap::new(),
             normalised_units: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            kept_normalised: BTreeMap::new(),
+            over_orders: vec![OverOrdersTally::default(); plan.settings.temperatures.len()],
             responses: Vec::new(),
             diversity: vec![DiversityTally::default(); plan.settings.temperatures.len()],
             counts: Counts::default(),
@@ -160,7 +171,7 @@ impl<'a> WrittenCells<'a> {
         premise: Option<&[ReadoutLogits]>,
     ) -> Result<Vec<CellReading>> {
         let prompts = &prepared.prompts[prepared.of_cell(gathered.cell_index)];
-        let cell = &self.plan.cells[gathered.cell_index];
+        let cell = &prepared.cells()[gathered.cell_index];
         let mut readings = read_as_asked(self.plan, cell, prompts, &gathered.readouts)?;
         if let (Some(index), Some(readouts)) = (prepared.premise_of(gathered.cell_index), premise) {
             self.set_against(&prepared.premises[index].probe, readouts, &mut readings)?;
@@ -211,27 +222,51 @@ impl<'a> WrittenCells<'a> {
     /// Kind `Output`.
     pub fn finish(self) -> Result<FinishedCells> {
         let unit = |(key, sum): (&UnitKey, &UnitSum)| unit(self.plan, key, sum);
-        let mut units = self.units.iter().map(unit).collect::<Result<Vec<_>>>()?;
+        let mut units = self.kept.iter().map(unit).collect::<Result<Vec<_>>>()?;
         self.cells.finish()?;
         self.prompts.finish()?;
         self.tokens.finish()?;
         let temperatures = &self.plan.settings.temperatures;
-        let found = temperatures.iter().zip(&self.diversity);
-        let concentration = found
-            .filter_map(|(&temperature, tally)| {
-                let card = concentration_card(temperature, tally.diversity()?);
-                let here = units.iter().filter(|unit| unit.temperature == temperature);
-                let here = here.filter_map(|unit| unit.distribution.as_ref());
-                let over_orders = concentration_over_orders(here.map(ResponseDistribution::probabilities));
-                Some(ConcentrationCard { over_orders, ..card })
-            })
-            .collect();
-        for found in self.normalised_units.iter().map(unit) {
+        let found = temperatures.iter().zip(&self.diversity).zip(&self.over_orders);
+        let card = |((&temperature, tally), over_orders): ((&f64, &DiversityTally), &OverOrdersTally)| {
+            let card = concentration_card(temperature, tally.diversity()?);
+            Some(ConcentrationCard { over_orders: over_orders.card(), ..card })
+        };
+        let concentration = found.filter_map(card).collect();
+        for found in self.kept_normalised.iter().map(unit) {
             let plain = found?;
             let elicitation_format = format!("{}{NORMALISED}", plain.elicitation_format);
             units.push(ModelUnit { elicitation_format, ..plain });
         }
         Ok(FinishedCells { units, responses: self.responses, concentration, counts: self.counts })
+    }
+
+    /// All cells of a branch are in: what is averaged over option orders is whole, and kept where people are there to hold it against. `end` is the
+    /// cell of the plan that comes next.
+    ///
+    /// # Errors
+    /// Kind `Study`; never for what was read.
+    pub fn end_branch(&mut self, end: usize) -> Result<()> {
+        for (key, sum) in self.units.iter().filter(|(_, sum)| sum.cell_count > 0) {
+            let mean = ResponseDistribution::from_weights(&sum.probabilities)?;
+            self.over_orders[key.4].add(mean.probabilities());
+        }
+        match self.plan.keeps_units() {
+            true => {
+                self.kept.append(&mut self.units);
+                self.kept_normalised.append(&mut self.normalised_units);
+            }
+            false => {
+                self.units.clear();
+                self.normalised_units.clear();
+            }
+        }
+        // Cells come persona by persona.
+        if end < self.plan.cells.len() {
+            let persona = self.plan.cells.get(end).persona_index;
+            self.diversity.iter_mut().for_each(|tally| tally.close_below(PERSONA_FACTOR, persona));
+        }
+        Ok(())
     }
 
     fn keep(&mut self, cell: &Cell, reading: &CellReading) {

@@ -71,6 +71,7 @@ pub fn manifest() -> RunManifest {
             flat_token_count: 310_000,
             trie_token_count: 41_000,
             segment_count: 5200,
+            branch_count: 1,
             batch_count: 21,
             token_budget: 2048,
             resumed_readout_count: 0,

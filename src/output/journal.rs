@@ -9,7 +9,9 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const MAGIC: &[u8] = b"respondent journal 2\n";
+const MAGIC: &[u8] = b"respondent journal 3\n";
+/// What journals of all versions begin with.
+const MAGIC_OF_ALL: &[u8] = b"respondent journal ";
 const CHECKSUM_LEN: usize = 8;
 /// No record is longer; a length beyond is a broken one.
 const RECORD_LEN_MAX: u32 = 1 << 30;
@@ -129,6 +131,11 @@ impl FoundJournal {
         };
         let mut magic = vec![0; MAGIC.len()];
         let is_ours = found.reader.read_exact(&mut magic).is_ok() && magic == MAGIC;
+        if !is_ours && magic.starts_with(MAGIC_OF_ALL) {
+            return Err(Error::output("another version of respondent began this run")
+                .at(path)
+                .hint("go on with that version, or start the run again"));
+        }
         found.good_len = MAGIC.len() as u64;
         let header = if is_ours { found.next_record()? } else { None };
         found.header = header.ok_or_else(|| {
@@ -290,6 +297,15 @@ mod tests {
         assert!(error.to_string().contains("another process is at work"), "{error}");
         drop(journal);
         assert_eq!(FoundJournal::open(&path).unwrap().header(), b"what");
+    }
+
+    #[test]
+    fn the_journal_of_another_version_is_called_that() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("journal");
+        std::fs::write(&path, b"respondent journal 2\nwhatever").unwrap();
+        let error = FoundJournal::open(&path).unwrap_err();
+        assert!(error.to_string().contains("another version of respondent"), "{error}");
     }
 
     #[test]

@@ -449,6 +449,9 @@ pub struct ShardCard {
     pub kv_row_count_max: u64,
     pub thread_count: usize,
     pub prefill_wall_seconds: f64,
+    /// The most that its process held; `None` where the system does not say.
+    #[serde(default)]
+    pub memory_peak_bytes: Option<u64>,
     /// Seconds since the Unix epoch.
     pub finished_at: u64,
 }
@@ -461,6 +464,9 @@ pub struct PackingCard {
     /// Tokens after sharing prefixes.
     pub trie_token_count: u64,
     pub segment_count: u64,
+    /// Stretches of prompts that were read one after the other, each in a trie of its own.
+    #[serde(default)]
+    pub branch_count: u64,
     pub batch_count: u64,
     pub token_budget: u64,
     /// Readouts that an earlier process of this run had made already; batches are those of the last process.

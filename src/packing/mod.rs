@@ -9,5 +9,5 @@ mod shards;
 mod trie;
 
 pub use batch::{Batches, PackedBatch, Piece, PieceReadout};
-pub use shards::TrieShard;
+pub use shards::{Cuts, TriePart};
 pub use trie::{PrefixTrie, Segment, TokenSequence};

@@ -175,6 +175,11 @@ impl PrefixTrie {
         &self.readouts[segment.readouts.start as usize..segment.readouts.end as usize]
     }
 
+    /// The sequences in the order in which they are read.
+    pub fn sequences_in_order(&self) -> impl Iterator<Item = u32> + '_ {
+        self.readouts.iter().map(|readout| readout.sequence)
+    }
+
     /// Rows to compute.
     pub fn token_count(&self) -> u64 {
         self.tokens.len() as u64

@@ -9,9 +9,12 @@ mod fixture;
 mod html;
 mod number;
 mod run;
+mod shown;
 mod tables;
 mod token_tally;
 mod view;
+
+pub use tables::SHOWN_CELL_COUNT;
 
 use crate::error::{Error, Result};
 use crate::output::ResultFolder;

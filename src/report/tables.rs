@@ -1,17 +1,19 @@
 //! The files of a result folder, read back as far as the page needs them: cells at one temperature, tokens counted row by row. So memory goes with
 //! the cells and not with everything that is told of them. Knows nothing of the page.
 
+use super::shown::{Shown, ShownCells};
 use super::token_tally::TokenTally;
 use crate::error::{Error, Result};
-use crate::output::records::{CellRow, ComparisonRow, PromptRow, RunManifest};
+use crate::output::records::{CellRow, ComparisonRow, PromptRow, RunManifest, TokenRow};
 use crate::output::{ResultFolder, each_row, read_manifest};
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::path::Path;
 
 /// How many cells with little answer mass are kept account of in particular.
 pub const WORST_COUNT: usize = 8;
+
+/// Most cells that a page is made of, about: of a larger run it shows the first personas, and of these, if one is too many, the first items.
+pub const SHOWN_CELL_COUNT: usize = 100_000;
 
 /// A finished run as its files tell it.
 #[derive(Debug, Clone)]
@@ -21,8 +23,10 @@ pub struct RunTables {
     pub temperatures: Vec<f64>,
     /// The temperature that is reported unless another is named: 1, or the nearest to it that was asked for.
     pub temperature: f64,
-    /// At the reported temperature.
+    /// At the reported temperature; of a run that is too large for a page, those of its first personas, to which tokens and comparisons keep
+    /// too.
     pub cells: Vec<CellRow>,
+    pub are_all_shown: bool,
     /// The first of all.
     pub prompt: Option<PromptRow>,
     pub tokens: TokenTally,
@@ -38,7 +42,12 @@ impl RunTables {
     /// `comparisons.parquet`.
     pub fn read(folder: &ResultFolder) -> Result<Self> {
         let manifest = read_manifest(folder)?;
-        let (mut cells, temperatures) = reported_cells(&folder.cells_path())?;
+        let mut shown = ShownCells::new(SHOWN_CELL_COUNT, &manifest.study.order);
+        each_row(&folder.cells_path(), |row| {
+            shown.add(row);
+            ControlFlow::Continue(())
+        })?;
+        let Shown { rows: mut cells, temperatures, is_all: are_all_shown } = shown.finish();
         let Some(temperature) = cells.first().map(|row| row.temperature) else {
             return Err(
                 Error::output("there is nothing to report: no cell was evaluated").at(folder.cells_path())
@@ -52,42 +61,40 @@ impl RunTables {
         })?;
         let worst = least_answered(&cells).into_iter().map(|row| row.cell_id.clone()).collect();
         let mut tokens = TokenTally::new(temperature, worst);
-        each_row(&folder.tokens_path(), |row| {
-            tokens.add(row);
+        let ids: HashSet<&str> = cells.iter().map(|row| row.cell_id.as_str()).collect();
+        each_row(&folder.tokens_path(), |row: TokenRow| {
+            if are_all_shown || ids.contains(row.cell_id.as_str()) {
+                tokens.add(row);
+            }
             ControlFlow::Continue(())
         })?;
         let compares = manifest.study.human_data.is_some() || folder.comparisons_path().exists();
         let mut comparisons = Vec::new();
         if compares {
+            let personas: HashSet<&str> = cells.iter().map(|row| row.persona.as_str()).collect();
+            let items: HashSet<&str> = cells.iter().map(|row| row.item.as_str()).collect();
+            let is_known = |known: &HashSet<&str>, id: &Option<String>| {
+                are_all_shown || id.as_ref().is_none_or(|id| known.contains(id.as_str()))
+            };
             each_row(&folder.comparisons_path(), |row: ComparisonRow| {
-                if row.level == "group" || row.temperature.is_none_or(|at| at == temperature) {
+                let is_reported = row.level == "group" || row.temperature.is_none_or(|at| at == temperature);
+                if is_reported && is_known(&personas, &row.persona) && is_known(&items, &row.item) {
                     comparisons.push(row);
                 }
                 ControlFlow::Continue(())
             })?;
         }
-        Ok(RunTables { manifest, temperatures, temperature, cells, prompt, tokens, comparisons })
+        Ok(RunTables {
+            manifest,
+            temperatures,
+            temperature,
+            cells,
+            are_all_shown,
+            prompt,
+            tokens,
+            comparisons,
+        })
     }
-}
-
-/// The rows at the temperature nearest to 1, the lower of two; and all temperatures there are.
-fn reported_cells(path: &Path) -> Result<(Vec<CellRow>, Vec<f64>)> {
-    let (mut rows, mut seen): (Vec<CellRow>, BTreeSet<u64>) = (Vec::new(), BTreeSet::new());
-    let order = |a: f64, b: f64| (a - 1.0).abs().total_cmp(&(b - 1.0).abs()).then_with(|| a.total_cmp(&b));
-    each_row(path, |row: CellRow| {
-        seen.insert(row.temperature.to_bits());
-        match rows.first().map_or(Ordering::Equal, |kept| order(row.temperature, kept.temperature)) {
-            Ordering::Greater => return ControlFlow::Continue(()),
-            // What was kept so far is not what is reported.
-            Ordering::Less => rows.clear(),
-            Ordering::Equal => (),
-        }
-        rows.push(row);
-        ControlFlow::Continue(())
-    })?;
-    let mut temperatures: Vec<f64> = seen.into_iter().map(f64::from_bits).collect();
-    temperatures.sort_by(f64::total_cmp);
-    Ok((rows, temperatures))
 }
 
 /// A row of each of the cells with the least answer mass, least first.

@@ -7,6 +7,7 @@ mod numbers;
 mod prompts;
 
 use super::events::{Event, Stage, Stop};
+use super::plan::BRANCH_PROMPT_COUNT;
 use super::prepare::Prepared;
 use super::{RunPlan, RunSettings, Selection, Speaker};
 use crate::compare::ComparisonPlan;
@@ -20,6 +21,9 @@ use std::time::Instant;
 
 pub use agreement::{NumberAgreement, Spread};
 pub use prompts::{PromptAgreement, PromptDifference};
+
+/// Prompts of both sides are held at once.
+const PROMPT_COUNT_MAX: usize = 1_000_000;
 
 /// Logits of a whole vocabulary are held for every prompt of the sample: 150,000 of them are 0.6 MB.
 pub const SAMPLE_COUNT_MAX: usize = 500;
@@ -63,6 +67,7 @@ pub fn check_plan(study: &str, full: bool, prompting: PromptSettings) -> Result<
         temperatures: vec![1.0],
         thresholds: MassThresholds { low: 0.0, unusable: 0.0 },
         token_budget: 1,
+        branch_prompt_count: BRANCH_PROMPT_COUNT,
         top_count: 0,
         prompting,
         certified_cell_count: Some(0),
@@ -90,8 +95,15 @@ pub fn check(
         let count = settings.sample_count;
         return Err(Error::usage(format!("a sample of {count} prompts is more than {SAMPLE_COUNT_MAX}")));
     }
+    if plan.cells.prompt_count() > PROMPT_COUNT_MAX {
+        return Err(Error::usage(format!(
+            "{} prompts are more than the {PROMPT_COUNT_MAX} that are held side by side",
+            plan.cells.prompt_count()
+        ))
+        .hint("a part of the study shows the same differences"));
+    }
     let prepare = |side: &Side| {
-        Prepared::new(plan, side.speaker, events, stop).map_err(|error| {
+        Prepared::new(plan, side.speaker, plan.cells.iter().collect(), &|| (), stop).map_err(|error| {
             Error::new(error.kind(), format!("as {} is asked", side.folder.name())).because(error)
         })
     };

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::compare::ComparisonPlan;
-use crate::evaluate::{RunSettings, Selection};
+use crate::evaluate::{BRANCH_PROMPT_COUNT, RunSettings, Selection};
 use crate::prompts::{OptionOrder, PromptSettings};
 use crate::scoring::MassThresholds;
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ fn plan() -> RunPlan {
         temperatures: vec![1.0, 2.0],
         thresholds: MassThresholds { low: 0.0, unusable: 0.0 },
         token_budget: 1,
+        branch_prompt_count: BRANCH_PROMPT_COUNT,
         top_count: 0,
         prompting: PromptSettings::default(),
         certified_cell_count: Some(0),
@@ -37,7 +38,7 @@ struct Asked<'a> {
 /// By hypothesis, the verdict on a respondent whose expected response, as a share of the scale, a rule says.
 fn verdicts(plan: &RunPlan, mean: impl Fn(&Asked) -> f64) -> BTreeMap<String, String> {
     let study = &plan.study;
-    let response = |(cell, temperature): (&Cell, f64)| {
+    let response = |(cell, temperature): (Cell, f64)| {
         let item = &study.items[cell.item_index];
         let asked = Asked {
             is_engaging: item.facets["orientation"] == "engaging",
@@ -47,7 +48,7 @@ fn verdicts(plan: &RunPlan, mean: impl Fn(&Asked) -> f64) -> BTreeMap<String, St
             scatter: (scatter(&item.variable), scatter(item.situation().unwrap())),
         };
         let distribution = Some(around(mean(&asked), study.scales[item.scale_index].values().len()));
-        CellResponse { cell: *cell, temperature, distribution }
+        CellResponse { cell, temperature, distribution }
     };
     let asked = plan.cells.iter().flat_map(|cell| [1.0, 2.0].map(|temperature| (cell, temperature)));
     let cards = hypothesis_cards(plan, None, asked.map(response).collect()).unwrap();

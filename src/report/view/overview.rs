@@ -3,7 +3,8 @@
 use super::TableCell;
 use crate::output::records::{HumanDataCard, Identity, PromptingCard, RunManifest};
 use crate::report::number::{counted, fixed, grouped, percent, plain};
-use crate::report::run::Run;
+use crate::report::run::{Run, distinct};
+use crate::report::tables::RunTables;
 use serde::Serialize;
 
 #[derive(Debug, Clone, Serialize)]
@@ -19,6 +20,8 @@ pub struct OverviewView {
     pub total_seconds: String,
     pub versions: Vec<(String, String)>,
     pub example: Option<Example>,
+    /// What the page is made of, where that is not all.
+    pub shown_part: Option<String>,
     pub study_caveats: Vec<String>,
     pub human_caveats: Vec<String>,
     /// What a reader of distances has to know of people who were not counted.
@@ -79,6 +82,7 @@ pub fn overview(run: &Run) -> OverviewView {
         total_seconds: fixed(total, 2),
         versions: manifest.versions.clone().into_iter().collect(),
         example: example(run),
+        shown_part: shown_part(run),
         study_caveats: manifest.study.caveats.clone(),
         human_caveats: human_data.map(|data| data.caveats.clone()).unwrap_or_default(),
         human_caution: human_data.and_then(HumanDataCard::caution),
@@ -198,6 +202,22 @@ fn shared_out(manifest: &RunManifest) -> String {
         percent(again.max(0.0), 2),
         fixed(longest, 2),
     )
+}
+
+fn shown_part(run: &Run) -> Option<String> {
+    let RunTables { manifest, are_all_shown, .. } = run.tables;
+    let shown = || {
+        let personas = distinct(run.readouts.iter().map(|readout| readout.cell.persona.as_str())).len();
+        format!(
+            "The run has {}, more than a page can hold. This one is made of {}: those of the first {} and {}. Counts, concentration and \
+             hypotheses in the manifest are of all of them, and so are the tables.",
+            counted(manifest.counts.cell_count as usize, "cell"),
+            grouped(run.readouts.len() as u64),
+            counted(personas, "persona"),
+            counted(run.items.len(), "item"),
+        )
+    };
+    (!are_all_shown).then(shown)
 }
 
 /// What computing some cells another way changes.
