@@ -78,9 +78,10 @@ pub fn partial_path(final_path: &Path) -> PathBuf {
 /// opened.
 pub fn sync_directory_of(path: &Path) -> io::Result<()> {
     if cfg!(unix)
-        && let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
+        && let Some(directory) = path.parent()
     {
-        File::open(directory)?.sync_all()?;
+        let is_here = directory.as_os_str().is_empty();
+        File::open(if is_here { Path::new(".") } else { directory })?.sync_all()?;
     }
     Ok(())
 }

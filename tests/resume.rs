@@ -84,8 +84,8 @@ fn killed_again_and_again_it_comes_to_the_same_bytes() {
             killed += 1;
             round += 1;
             let mut child = command(place.path(), &["run", "--resume", "out", "--quiet"]).spawn().unwrap();
-            // Moments spread over a whole run, its ends too.
-            std::thread::sleep(Duration::from_millis(round * 67 % 900));
+            // Moments spread over a whole run, its ends too; later and later, for a slow machine has to get there.
+            std::thread::sleep(Duration::from_millis(round * 67 % (900 + 20 * round)));
             if child.try_wait().unwrap().is_some() {
                 break;
             }
@@ -138,6 +138,24 @@ fn what_was_read_is_not_read_again() {
     let resumed = packing["resumed_readout_count"].as_u64().unwrap();
     assert!(resumed > 0 && resumed < counts["readout_count"].as_u64().unwrap(), "{packing}");
     assert!(tables(&place.path().join("out")) == *undisturbed());
+}
+
+#[test]
+#[cfg(unix)]
+fn of_processes_that_begin_one_run_together_one_does() {
+    for _ in 0..3 {
+        let place = tempfile::tempdir().unwrap();
+        // One of them died before it had begun.
+        fs::create_dir(place.path().join("out")).unwrap();
+        fs::write(place.path().join("out/journal.partial"), b"respondent").unwrap();
+        let begun = [&begun()[..], &["--or-resume"]].concat();
+        let mut children: Vec<_> = (0..3).map(|_| command(place.path(), &begun).spawn().unwrap()).collect();
+        let codes: Vec<i32> =
+            children.iter_mut().map(|child| child.wait().unwrap().code().unwrap()).collect();
+        // The others find another process at work, or come so late that it is done.
+        assert!(codes.contains(&0) && codes.iter().all(|code| [0, 6].contains(code)), "{codes:?}");
+        assert!(tables(&place.path().join("out")) == *undisturbed(), "{codes:?}");
+    }
 }
 
 #[test]

@@ -15,6 +15,9 @@ mod packed_equals_alone;
 // A run in branches says what one in one piece says, and holds one branch.
 mod branches;
 
+// Files have their names once they are on disk.
+mod durability;
+
 // Comparison metrics against numbers from scipy and numpy.
 mod metrics_goldens;
 

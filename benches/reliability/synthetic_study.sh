@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A study of PERSONAS × ITEMS prompts that says nothing about anybody: `synthetic_study.sh DIR PERSONAS ITEMS`.
+# A study of PERSONAS × ITEMS prompts that says nothing about anybody, each with little of its own: `synthetic_study.sh DIR PERSONAS ITEMS`.
 set -euo pipefail
 dir=$1 personas=$2 items=$3
 mkdir "$dir"
 {
     printf 'schema_version = 1\nid = "synthetic"\ntitle = "Synthetic"\ncitation = "none"\nlanguages = ["en"]\n'
-    printf 'formats = ["number"]\noption_orders = ["forward"]\ntemperatures = [1.0]\nfacets = []\n\n[default_subset]\nlanguages = ["en"]\n'
+    printf 'formats = ["bare"]\noption_orders = ["forward"]\ntemperatures = [1.0]\nfacets = []\n\n[elicitation_formats.bare]\nkey = "number"\nshow_options = false\n\n[default_subset]\nlanguages = ["en"]\n'
     printf 'personas = ['
     for ((i = 0; i < personas; i++)); do printf '"p%d", ' "$i"; done
     printf ']\n\n'
@@ -16,7 +16,7 @@ mkdir "$dir"
 } >"$dir/study.toml"
 {
     printf 'language = "en"\nsystem_text = "{persona}"\n\n[variables]\n'
-    for ((i = 0; i < items; i++)); do printf 'v%d = "How much is %d?"\n' "$i" "$i"; done
-    printf '\n[labels]\nfour = ["none", "some", "much", "all"]\n\n[formats.number]\ninstruction = "Number only."\nanswer_prefix = "Answer:"\n\n[personas]\n'
+    for ((i = 0; i < items; i++)); do printf 'v%d = "%d?"\n' "$i" "$i"; done
+    printf '\n[labels]\nfour = ["none", "some", "much", "all"]\n\n[formats.bare]\ninstruction = "1-4"\nanswer_prefix = ":"\n\n[personas]\n'
     for ((i = 0; i < personas; i++)); do printf 'p%d = "You are person %d."\n' "$i" "$i"; done
 } >"$dir/en.toml"

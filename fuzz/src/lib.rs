@@ -1,11 +1,23 @@
-//! Where fuzz targets put the files that they have read. Knows no format.
+//! The readers of `tests/hostile/readers.rs`, by name, for a fuzzer that looks at what they do with a file.
 
-use std::path::PathBuf;
+pub mod harness;
+#[path = "../../tests/hostile/readers.rs"]
+pub mod readers;
 
-/// A folder of this process's own that holds `bytes` under `name`.
-pub fn folder_with(name: &str, bytes: &[u8]) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("respondent-fuzz-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
-    std::fs::write(folder.join(name), bytes).expect("the temporary folder can be written");
-    folder
+use readers::Reader;
+
+/// All of them, made group by group.
+pub fn groups() -> [fn() -> Vec<Reader>; 5] {
+    [
+        readers::models,
+        readers::studies_and_people,
+        readers::tables_of_people_and_tasks,
+        readers::bundles,
+        readers::results,
+    ]
+}
+
+/// The reader of a name.
+pub fn reader(name: &str) -> Option<Reader> {
+    groups().into_iter().find_map(|group| group().into_iter().find(|reader| reader.name == name))
 }

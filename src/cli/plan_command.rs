@@ -62,6 +62,12 @@ fn lines(found: &RunOutlook) -> String {
     line("model", printable(&found.model));
     line("cells", HumanCount(found.cell_count).to_string());
     line("prompts", HumanCount(found.prompt_count).to_string());
+    if found.branch_count > 1 {
+        line(
+            "branches",
+            format!("{}, prepared and read one after the other", HumanCount(found.branch_count)),
+        );
+    }
     line("readouts", HumanCount(found.readout_count).to_string());
     line(
         "tokens",
@@ -93,7 +99,7 @@ fn lines(found: &RunOutlook) -> String {
     let bytes = |count: u64| BinaryBytes(count).to_string();
     line("token budget", HumanCount(memory.token_budget).to_string());
     line("memory, expected", format!("{} at the peak, in {}", bytes(memory.peak_bytes), memory.peak_stage));
-    line("  prompts", format!("{}, held now", bytes(memory.prepared_bytes)));
+    line("  prompts", format!("{}, held with a branch of them", bytes(memory.prepared_bytes)));
     line("  weights", bytes(memory.weights_bytes));
     line("  a batch", format!("{}, with keys, values and logits", bytes(memory.working_bytes)));
     line("  results", bytes(memory.results_bytes));

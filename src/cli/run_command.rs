@@ -11,7 +11,7 @@ use crate::evaluate::{
     Selection, Speaker, Stop, run,
 };
 use crate::models::ModelFolder;
-use crate::output::ResultFolder;
+use crate::output::{ResultFolder, UnbegunJournal};
 use crate::scoring::MassThresholds;
 use std::path::Path;
 
@@ -47,9 +47,10 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
         shard: options.shard,
         memory_limit_bytes: options.memory.map(|size| size.0),
     };
+    let mut taken_over = None;
     if let Some(path) = options.out.as_deref().filter(|path| options.or_resume && path.is_dir()) {
         match Begun::find(ResultFolder::open(path)?, &request, &model.name())? {
-            Begun::Nothing => (),
+            Begun::Nothing(folder, unbegun) => taken_over = Some((folder, unbegun)),
             Begun::Unfinished(folder, resumed) => return resume(&folder, *resumed, options, stop),
             Begun::Finished(folder) => return tell_finished(&folder, options),
         }
@@ -58,9 +59,16 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     let speaker = Speaker::open(&model, &plan.settings.prompting)?;
     let part = options.shard.map(|shard| format!("-shard-{}-of-{}", shard.index(), shard.count()));
     let stem = format!("{}-{}{}", plan.study.id, model.name(), part.unwrap_or_default());
-    let folder = claim(options.out.as_deref(), &stem)?;
+    let (folder, unbegun) = match taken_over {
+        Some(taken_over) => taken_over,
+        None => {
+            let folder = claim(options.out.as_deref(), &stem)?;
+            let unbegun = UnbegunJournal::claim(&folder.journal_path())?;
+            (folder, unbegun)
+        }
+    };
     let place = RunPlace { speaker: &speaker, model: &model, device: &device, folder: &folder };
-    let outcome = carry_out(plan, place, RunStart::Anew(Box::new(request)), options, stop);
+    let outcome = carry_out(plan, place, RunStart::Anew(Box::new(request), unbegun), options, stop);
     if outcome.is_err() && !folder.journal_path().exists() {
         // Nothing was read yet, so nothing is lost with what was opened.
         folder.remove_if_nothing_was_finished();

@@ -3,14 +3,14 @@
 use super::changes::{as_json, refuse_changes};
 use super::resume::{JournalHeader, ResumedRun, RunRequest};
 use crate::error::{Error, Result};
-use crate::output::{FoundJournal, ResultFolder, read_manifest};
+use crate::output::{FoundJournal, ResultFolder, UnbegunJournal, read_manifest};
 use serde_json::{Value, json};
 
 /// How far a run has come.
 #[derive(Debug)]
 pub enum Begun {
-    /// The folder was claimed and nothing read, and is taken away.
-    Nothing,
+    /// The folder was claimed and nothing read: it is this process's now.
+    Nothing(ResultFolder, UnbegunJournal),
     Unfinished(ResultFolder, Box<ResumedRun>),
     Finished(ResultFolder),
 }
@@ -55,13 +55,13 @@ impl Begun {
             same_request(&resumed.header)?;
             return Ok(Begun::Unfinished(folder, Box::new(resumed)));
         }
-        folder.remove_if_nothing_was_finished();
-        match path.exists() {
-            false => Ok(Begun::Nothing),
-            true => {
-                Err(Error::output("this folder is not that of a run").at(path).hint("choose another --out"))
-            }
+        if !folder.holds_nothing_finished()? {
+            return Err(Error::output("this folder is not that of a run")
+                .at(path)
+                .hint("choose another --out"));
         }
+        let unbegun = UnbegunJournal::claim(&folder.journal_path())?;
+        Ok(Begun::Nothing(folder, unbegun))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::engine::{DecoderConfig, EngineDevice, EngineDtype, WorkingSet};
 use crate::error::{Error, Result};
 use crate::models::{MemoryCard, ModelCard, ModelFolder};
 use crate::output::records::MemoryEstimate;
-use crate::report::SHOWN_CELL_COUNT;
+use crate::report::SHOWN_ROW_COUNT;
 use crate::survey::Item;
 use std::ops::Range;
 
@@ -142,7 +142,7 @@ impl<'a> MemoryOutlook<'a> {
         };
         let row_count = if is_whole { option_count + compared_count } else { 0 };
         // Of a larger run the page shows a part.
-        let shown_share = (SHOWN_CELL_COUNT as f64 / cell_count.max(1) as f64).min(1.0);
+        let shown_share = (SHOWN_ROW_COUNT as f64 / option_count.max(1) as f64).min(1.0);
         let page_bytes = (ROW_BYTES + facet_bytes) * (row_count as f64 * shown_share) as u64;
         let held = self.prepared_bytes + results_bytes;
         let prefill = held + weights_bytes + working_bytes;

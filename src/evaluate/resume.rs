@@ -6,7 +6,7 @@ use super::shard::Shard;
 use crate::engine::EngineDtype;
 use crate::error::{Error, Result};
 use crate::output::records::{FORMAT_VERSION, Identity};
-use crate::output::{FoundJournal, ResultFolder};
+use crate::output::{FoundJournal, ResultFolder, UnbegunJournal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -83,14 +83,14 @@ impl JournalHeader {
 /// How a run begins.
 #[derive(Debug)]
 pub enum RunStart {
-    Anew(Box<RunRequest>),
+    Anew(Box<RunRequest>, UnbegunJournal),
     Resumed(Box<ResumedRun>),
 }
 
 impl RunStart {
     /// Notes the budget that a limit of memory came to; a run that goes on has its own.
     pub fn set_token_budget(&mut self, token_budget: usize) {
-        if let RunStart::Anew(request) = self {
+        if let RunStart::Anew(request, _) = self {
             request.settings.token_budget = token_budget;
         }
     }
@@ -98,7 +98,7 @@ impl RunStart {
     /// The limit of a run that begins within one; one that goes on has its token budget.
     pub fn memory_limit_bytes(&self) -> Option<u64> {
         match self {
-            RunStart::Anew(request) => request.memory_limit_bytes,
+            RunStart::Anew(request, _) => request.memory_limit_bytes,
             RunStart::Resumed(_) => None,
         }
     }
@@ -106,7 +106,7 @@ impl RunStart {
     /// The part that is computed; all of the run where there is none.
     pub fn shard(&self) -> Option<Shard> {
         match self {
-            RunStart::Anew(request) => request.shard,
+            RunStart::Anew(request, _) => request.shard,
             RunStart::Resumed(resumed) => resumed.header.request.shard,
         }
     }

@@ -15,7 +15,7 @@ use crate::engine::EngineDevice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
 use crate::output::records::{ComparisonRow, MemoryEstimate, PackingCard, RunManifest, ShardCard};
-use crate::output::{Journal, ResultFolder, write_shard_card};
+use crate::output::{ResultFolder, write_shard_card};
 use crate::report::write_report;
 use crate::system_memory::peak_bytes;
 use std::path::PathBuf;
@@ -95,37 +95,36 @@ pub fn run(
             events(Event::Advanced { stage: Stage::Weights, done, total })
         })
     })?;
-    let mut packing = PackingCard {
-        flat_token_count: census.flat_token_count,
-        trie_token_count: part.token_count,
-        branch_count: (0..census.branches.len()).filter(|branch| part.readouts_of(*branch).is_some()).count()
-            as u64,
-        token_budget: plan.settings.token_budget as u64,
-        ..Default::default()
-    };
     let inputs = inputs(plan, speaker, &loaded.weights_sha256);
     let identity = run_identity(plan, device, census.readout_count, inputs, &loaded)?;
     if let RunStart::Resumed(resumed) = &start {
         resumed.check(&identity).map_err(|error| error.at(folder.path()))?;
     }
-    let mut tables = match shard {
+    let tables = match shard {
         None => Some(Tables::create(plan, speaker, folder)?),
         Some(_) => None,
     };
-    let mut journal = match start {
-        RunStart::Anew(request) => {
+    let journal = match start {
+        RunStart::Anew(request, unbegun) => {
             let header = JournalHeader { request: *request, identity: identity.clone() };
-            OwnJournal::begun(Journal::create(&folder.journal_path(), &header.to_bytes()?)?)
+            OwnJournal::begun(unbegun.begin(&header.to_bytes()?)?)
         }
         RunStart::Resumed(resumed) => OwnJournal::found(resumed.journal),
     };
-    let pass = Pass { plan, speaker, decoder: &loaded.decoder, part: &part };
-    let outcome = stages.run(Stage::Prefill, part.token_count, |stages| {
-        pass.read(&mut census, &mut tables, &mut journal, &mut packing, stages, stop)
-    })?;
+    let packing = PackingCard {
+        flat_token_count: census.flat_token_count,
+        trie_token_count: part.token_count,
+        token_budget: plan.settings.token_budget as u64,
+        ..Default::default()
+    };
+    let (token_count, decoder) = (part.token_count, &loaded.decoder);
+    let mut pass = Pass { plan, speaker, decoder, part, tables, journal, packing, readout_count: 0 };
+    let is_whole = stages.run(Stage::Prefill, token_count, |stages| pass.read(&mut census, stages, stop))?;
+    let Pass { tables, journal, packing, readout_count, .. } = pass;
+    drop(census);
     drop(loaded);
     match (tables, shard) {
-        (Some(tables), _) if !outcome.is_whole => Err(tables.stopped()),
+        (Some(tables), _) if !is_whole => Err(tables.stopped()),
         (Some(tables), _) => {
             let read = ReadRun {
                 memory_estimate,
@@ -138,24 +137,22 @@ pub fn run(
                 shards: Vec::new(),
                 uncertified_because: None,
             };
-            drop(census);
             let sealed = finish(read, folder, journal.into_written()?, &mut stages, stop)?;
             let summary = RunSummary::with_report(sealed, folder, &mut stages)?;
             Ok(RunOutcome::Whole(Box::new(summary)))
         }
-        (None, Some(shard)) if outcome.is_whole => {
-            // Whatever is left of it is not of this run.
+        (None, Some(shard)) if is_whole => {
+            // Whatever is left in it is not of this run.
             journal.into_written()?;
-            let card = shard_card(shard, &packing, outcome.readout_count, &stages);
+            let card = shard_card(shard, &packing, readout_count, &stages);
             write_shard_card(folder, &card)?;
             Ok(RunOutcome::Shard(card))
         }
-        (None, _) => Err(Error::new(
-            ErrorKind::Interrupted,
-            format!("stopped after {} readouts", outcome.readout_count),
-        )
-        .at(folder.path())
-        .hint(format!("`respondent run --resume {}` goes on", folder.path().display()))),
+        (None, _) => {
+            Err(Error::new(ErrorKind::Interrupted, format!("stopped after {readout_count} readouts"))
+                .at(folder.path())
+                .hint(format!("`respondent run --resume {}` goes on", folder.path().display())))
+        }
     }
 }
 

@@ -122,13 +122,34 @@ impl ResultFolder {
         Ok(hashes)
     }
 
+    /// What was opened and is not finished.
+    fn partial_paths(&self) -> Vec<PathBuf> {
+        let tables = [self.cells_path(), self.prompts_path(), self.tokens_path(), self.comparisons_path()];
+        let partial = tables.map(|path| path.with_extension("parquet.partial"));
+        partial.into_iter().chain([self.journal_path().with_extension("partial")]).collect()
+    }
+
+    /// Whether there is nothing in it but what was opened and never finished.
+    ///
+    /// # Errors
+    /// Kind `Output` when it cannot be read.
+    pub fn holds_nothing_finished(&self) -> Result<bool> {
+        let failed = |source| Error::output("cannot be read").at(&self.path).because(source);
+        let partial = self.partial_paths();
+        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
+            if !partial.contains(&entry.map_err(failed)?.path()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Takes the folder away with what was opened and never finished, unless there is anything else in it.
     pub fn remove_if_nothing_was_finished(self) {
-        for path in [self.cells_path(), self.prompts_path(), self.tokens_path(), self.comparisons_path()] {
+        for path in self.partial_paths() {
             // What cannot be removed stays behind under a name that says what it is.
-            let _ = std::fs::remove_file(path.with_extension("parquet.partial"));
+            let _ = std::fs::remove_file(path);
         }
-        let _ = std::fs::remove_file(self.journal_path().with_extension("partial"));
         let _ = std::fs::remove_dir(&self.path);
     }
 

@@ -3,6 +3,7 @@
 //! Knows records as bytes, not what they mean.
 
 use crate::error::{Error, Result};
+use crate::partial_file::sync_directory_of;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -26,30 +27,62 @@ pub struct Journal {
     synced_at: Instant,
 }
 
-impl Journal {
-    /// Begins a journal. It has its name only once it says what run it is.
+/// The right to begin a journal, which one process at a time has: a folder whose run says nothing yet is its, and no other's.
+#[derive(Debug)]
+pub struct UnbegunJournal {
+    file: File,
+    partial: PathBuf,
+    path: PathBuf,
+}
+
+impl UnbegunJournal {
+    /// Takes the right, over from a process that is no more if need be.
     ///
     /// # Errors
-    /// Kind `Output` when the file is there already or cannot be written.
-    pub fn create(path: &Path, header: &[u8]) -> Result<Self> {
-        let failed = |source| cannot_write(path, source);
+    /// Kind `Output` when another process has it, there is a journal already, or the folder cannot be written to.
+    pub fn claim(path: &Path) -> Result<Self> {
         let partial = path.with_extension("partial");
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).open(&partial).map_err(failed)?;
-        // Nobody else has this folder: it was made for this run. Who goes on with it is told where there are no locks.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&partial);
+        let file = file.map_err(|source| cannot_write(path, source))?;
+        // Where there are no locks nobody is refused; who goes on with a run is told so.
         lock(&file, path)?;
-        let mut journal = Journal { file, path: path.to_owned(), synced_at: Instant::now() };
-        journal.file.write_all(MAGIC).map_err(failed)?;
-        journal.append(header)?;
-        journal.sync()?;
-        // A name that is taken would be taken over.
-        if path.exists() {
-            return Err(Error::output("there is a journal already").at(path));
+        let claimed = UnbegunJournal { file, partial, path: path.to_owned() };
+        // It may have been begun since this process looked.
+        match path.exists() {
+            false => Ok(claimed),
+            true => {
+                claimed.give_up();
+                Err(Error::output("there is a journal already").at(path))
+            }
         }
-        std::fs::rename(&partial, path).map_err(failed)?;
-        Ok(journal)
     }
 
+    /// Leaves the folder as it was.
+    pub fn give_up(self) {
+        // What cannot be removed stays behind under a name that says what it is.
+        let _ = std::fs::remove_file(&self.partial);
+    }
+
+    /// Begins the journal. It has its name only once it says what run it is.
+    ///
+    /// # Errors
+    /// Kind `Output` when it cannot be written.
+    pub fn begin(self, header: &[u8]) -> Result<Journal> {
+        let UnbegunJournal { file, partial, path } = self;
+        let mut journal = Journal { file, path: path.clone(), synced_at: Instant::now() };
+        let failed = |source| cannot_write(&path, source);
+        journal.file.set_len(0).and_then(|()| journal.file.write_all(MAGIC)).map_err(failed)?;
+        journal.append(header)?;
+        journal.sync()?;
+        std::fs::rename(&partial, &path).map_err(failed)?;
+        // The name of the journal, and that of the folder that it is in.
+        sync_directory_of(&path).map_err(failed)?;
+        path.parent().map_or(Ok(()), sync_directory_of).map_err(failed)?;
+        Ok(journal)
+    }
+}
+
+impl Journal {
     /// Adds a record. It survives the process from here on, and a power cut a second later.
     ///
     /// # Errors
@@ -258,7 +291,7 @@ mod tests {
         ) {
             let place = tempfile::tempdir().unwrap();
             let path = place.path().join("journal");
-            let mut journal = Journal::create(&path, b"what").unwrap();
+            let mut journal = UnbegunJournal::claim(&path).unwrap().begin(b"what").unwrap();
             let begun = std::fs::metadata(&path).unwrap().len() as usize;
             written.iter().for_each(|record| journal.append(record).unwrap());
             drop(journal);
@@ -292,10 +325,25 @@ mod tests {
     fn one_process_at_a_time() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("journal");
-        let journal = Journal::create(&path, b"what").unwrap();
+        let journal = UnbegunJournal::claim(&path).unwrap().begin(b"what").unwrap();
         let error = FoundJournal::open(&path).unwrap_err();
         assert!(error.to_string().contains("another process is at work"), "{error}");
         drop(journal);
+        assert_eq!(FoundJournal::open(&path).unwrap().header(), b"what");
+        assert!(UnbegunJournal::claim(&path).unwrap_err().to_string().contains("a journal already"));
+        assert!(!path.with_extension("partial").exists());
+    }
+
+    #[test]
+    fn one_process_may_begin_and_the_next_takes_over_from_a_dead_one() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("journal");
+        let first = UnbegunJournal::claim(&path).unwrap();
+        let error = UnbegunJournal::claim(&path).unwrap_err();
+        assert!(error.to_string().contains("another process is at work"), "{error}");
+        drop(first);
+        let second = UnbegunJournal::claim(&path).unwrap();
+        drop(second.begin(b"what").unwrap());
         assert_eq!(FoundJournal::open(&path).unwrap().header(), b"what");
     }
 

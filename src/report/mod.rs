@@ -14,7 +14,7 @@ mod tables;
 mod token_tally;
 mod view;
 
-pub use tables::SHOWN_CELL_COUNT;
+pub use tables::SHOWN_ROW_COUNT;
 
 use crate::error::{Error, Result};
 use crate::output::ResultFolder;

@@ -10,21 +10,17 @@ type Place = (usize, usize);
 
 /// The rows at the temperature nearest to 1, the lower of two.
 pub struct ShownCells {
-    cell_count_max: usize,
+    row_count_max: usize,
     personas: HashMap<String, usize>,
     items: HashMap<String, usize>,
     temperatures: BTreeSet<u64>,
     temperature: Option<f64>,
-    kept: BTreeMap<Place, Kept>,
+    rows: Vec<CellRow>,
+    /// How many rows are kept of each place; those of others are still in `rows` and will go.
+    kept: BTreeMap<Place, usize>,
     kept_count: usize,
     /// The first persona that is not shown, and of the only one the first item.
-    end: (usize, usize),
-}
-
-#[derive(Default)]
-struct Kept {
-    cell_ids: BTreeSet<String>,
-    rows: Vec<CellRow>,
+    end: Place,
 }
 
 /// What is left.
@@ -35,22 +31,25 @@ pub struct Shown {
     pub is_all: bool,
 }
 
+const NO_END: Place = (usize::MAX, usize::MAX);
+
 impl ShownCells {
-    /// Of at most so many cells; `order` is the study's order of ids by column.
-    pub fn new(cell_count_max: usize, order: &BTreeMap<String, Vec<String>>) -> Self {
+    /// Of at most so many rows, unless one item of one persona has more; `order` is the study's order of ids by column.
+    pub fn new(row_count_max: usize, order: &BTreeMap<String, Vec<String>>) -> Self {
         let places = |column: &str| {
             let ids = order.get(column).into_iter().flatten();
             ids.enumerate().map(|(place, id)| (id.clone(), place)).collect()
         };
         ShownCells {
-            cell_count_max,
+            row_count_max,
             personas: places("persona"),
             items: places("item"),
             temperatures: BTreeSet::new(),
             temperature: None,
+            rows: Vec::new(),
             kept: BTreeMap::new(),
             kept_count: 0,
-            end: (usize::MAX, usize::MAX),
+            end: NO_END,
         }
     }
 
@@ -62,57 +61,70 @@ impl ShownCells {
             Ordering::Less => {
                 // What was kept so far is not what is reported.
                 self.temperature = Some(row.temperature);
+                self.rows.clear();
                 self.kept.clear();
                 self.kept_count = 0;
-                self.end = (usize::MAX, usize::MAX);
+                self.end = NO_END;
             }
         }
-        let place =
-            |places: &HashMap<String, usize>, id: &str| places.get(id).copied().unwrap_or(usize::MAX - 1);
-        let at = (place(&self.personas, &row.persona), place(&self.items, &row.item));
-        if at.0 >= self.end.0 || at.1 >= self.end.1 {
+        let place = self.place(&row);
+        if !self.is_within(place) {
             return;
         }
-        let kept = self.kept.entry(at).or_default();
-        // Rows of a cell come one behind the other, or at least not far from it.
-        if !kept.cell_ids.contains(&row.cell_id) {
-            kept.cell_ids.insert(row.cell_id.clone());
-            self.kept_count += 1;
+        *self.kept.entry(place).or_default() += 1;
+        self.kept_count += 1;
+        self.rows.push(row);
+        while self.kept_count > self.row_count_max && self.let_go() {}
+        if self.rows.len() > 2 * self.kept_count.max(self.row_count_max / 2) {
+            self.clear_out();
         }
-        kept.rows.push(row);
-        while self.kept_count > self.cell_count_max && self.let_go() {}
+    }
+
+    fn place(&self, row: &CellRow) -> Place {
+        let place =
+            |places: &HashMap<String, usize>, id: &str| places.get(id).copied().unwrap_or(usize::MAX - 1);
+        (place(&self.personas, &row.persona), place(&self.items, &row.item))
+    }
+
+    fn is_within(&self, (persona, item): Place) -> bool {
+        persona < self.end.0 && item < self.end.1
     }
 
     /// Lets go of the last persona, or where there is one alone of its last item. False where that is all there is.
     fn let_go(&mut self) -> bool {
-        let (Some(first), Some(last)) = (self.kept.keys().next(), self.kept.keys().next_back()) else {
+        let (Some((&first, _)), Some((&last, _))) = (self.kept.first_key_value(), self.kept.last_key_value())
+        else {
             return false;
         };
-        let (first, last) = (*first, *last);
-        let from = match (first.0 == last.0, first == last) {
-            (_, true) => return false,
-            (true, false) => {
+        if first == last {
+            return false;
+        }
+        let from = match first.0 == last.0 {
+            true => {
                 self.end.1 = last.1;
                 last
             }
-            (false, _) => {
+            false => {
                 self.end.0 = last.0;
                 (last.0, 0)
             }
         };
-        let gone = self.kept.split_off(&from);
-        self.kept_count -= gone.values().map(|kept| kept.cell_ids.len()).sum::<usize>();
+        self.kept_count -= self.kept.split_off(&from).values().sum::<usize>();
         true
     }
 
-    pub fn finish(self) -> Shown {
-        let mut temperatures: Vec<f64> = self.temperatures.into_iter().map(f64::from_bits).collect();
+    /// Drops the rows that were let go of.
+    fn clear_out(&mut self) {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.retain(|row| self.is_within(self.place(row)));
+        self.rows = rows;
+    }
+
+    pub fn finish(mut self) -> Shown {
+        let mut temperatures: Vec<f64> = self.temperatures.iter().copied().map(f64::from_bits).collect();
         temperatures.sort_by(f64::total_cmp);
-        Shown {
-            rows: self.kept.into_values().flat_map(|kept| kept.rows).collect(),
-            temperatures,
-            is_all: self.end == (usize::MAX, usize::MAX),
-        }
+        self.clear_out();
+        Shown { rows: self.rows, temperatures, is_all: self.end == NO_END }
     }
 }
 
@@ -189,7 +201,7 @@ mod tests {
             personas in 1..6usize, items in 1..6usize, most in 1..40usize, turn in 0..40usize,
         ) {
             let order = order(personas, items);
-            let found = shown(&rows(personas, items, turn), most, &order);
+            let found = shown(&rows(personas, items, turn), 2 * most, &order);
             let whole = (most / items).min(personas);
             let expected: BTreeSet<(String, String)> = match whole {
                 // Not even one: its first items, one at the least.

@@ -12,8 +12,8 @@ use std::ops::ControlFlow;
 /// How many cells with little answer mass are kept account of in particular.
 pub const WORST_COUNT: usize = 8;
 
-/// Most cells that a page is made of, about: of a larger run it shows the first personas, and of these, if one is too many, the first items.
-pub const SHOWN_CELL_COUNT: usize = 100_000;
+/// Most rows of cells that a page is made of: of a larger run it shows the first personas, and of these, if one is too many, the first items.
+pub const SHOWN_ROW_COUNT: usize = 200_000;
 
 /// A finished run as its files tell it.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl RunTables {
     /// `comparisons.parquet`.
     pub fn read(folder: &ResultFolder) -> Result<Self> {
         let manifest = read_manifest(folder)?;
-        let mut shown = ShownCells::new(SHOWN_CELL_COUNT, &manifest.study.order);
+        let mut shown = ShownCells::new(SHOWN_ROW_COUNT, &manifest.study.order);
         each_row(&folder.cells_path(), |row| {
             shown.add(row);
             ControlFlow::Continue(())
