@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Coverage-guided fuzzing of every reader with a stable compiler: `fuzz/run.sh SECONDS [READER..]`, so many seconds for each. What it finds interesting is
-# kept in fuzz/found/READER; fuzz/corpus/READER is what is committed, and `fuzz/run.sh --merge [READER..]` makes it of both, as small as it gets.
+# kept in fuzz/found/READER; `fuzz/run.sh --merge [READER..]` makes fuzz/corpus/READER of it, which is committed: the fewest and smallest that come as far.
 # A crash is left as fuzz/found/crash-READER-*. Needs a C++ compiler, for libFuzzer.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -21,14 +21,16 @@ mkdir -p found
 for reader in ${*:-$("$built/reader" -runs=0 2>found/log)}; do
     mkdir -p "found/$reader" "found/seeds/$reader" "corpus/$reader"
     RESPONDENT_READER=$reader RESPONDENT_SEEDS=found/seeds/$reader "$built/reader" -runs=0 >found/log 2>&1
+    [ "$seconds" = --merge ] && cp -n "corpus/$reader/"* "found/$reader/" 2>/dev/null || true
     folders=("found/$reader" "corpus/$reader" "found/seeds/$reader")
     limits=(-rss_limit_mb=4096 -timeout=60 -verbosity=0 -print_final_stats=0 "-artifact_prefix=found/crash-$reader-")
     if [ "$seconds" = --merge ]; then
-        rm -rf "found/merged"
-        mkdir "found/merged"
-        RESPONDENT_READER=$reader "$built/reader" "${limits[@]}" -max_len=16384 -merge=1 "found/merged" "${folders[@]}" >found/log 2>&1
-        rm -rf "corpus/$reader"
-        mv "found/merged" "corpus/$reader"
+        rm -rf found/merged "corpus/$reader"
+        mkdir -p found/merged "corpus/$reader"
+        RESPONDENT_READER=$reader "$built/reader" "${limits[@]}" -merge=1 found/merged "found/$reader" "found/seeds/$reader" >found/log 2>&1
+        # The smallest of them, as far as 64 KiB go.
+        find found/merged -type f -size +0 -printf '%s %f\n' | sort -n | awk '{ total += $1 } total <= 65536 { print $2 }' |
+            while read -r name; do mv "found/merged/$name" "corpus/$reader/"; done
         printf '%-12s %5d files\n' "$reader" "$(find "corpus/$reader" -type f | wc -l)"
     else
         begin=$(date +%s)

@@ -18,6 +18,8 @@ const PROCESS_BYTES: u64 = 17 << 20;
 /// Writers of tables once each has a whole group of rows, and how many rows of cells that is.
 const WRITER_BYTES: u64 = 24 << 20;
 const WRITER_ROW_COUNT: u64 = 65_536;
+/// What writers keep of a thousand rows until a table is whole: where its groups and pages begin.
+const INDEX_BYTES: u64 = 1_100;
 /// Of a cell at one temperature: its shares, what is summed over them, what contrasts keep.
 const READING_BYTES: u64 = 560;
 /// Of an item's people at one bootstrap replicate, for each metric: three numbers, and two more between halves of people who are known one by
@@ -126,7 +128,9 @@ impl<'a> MemoryOutlook<'a> {
             }
             _ => 0,
         };
-        let results_bytes = BASE_BYTES + if is_whole { writer_bytes + reading_bytes } else { 0 };
+        let index_bytes = INDEX_BYTES * (option_count * temperature_count) / 1_000;
+        let results_bytes =
+            BASE_BYTES + if is_whole { writer_bytes + index_bytes + reading_bytes } else { 0 };
         let certificate_bytes = match settings.certified_cell_count {
             Some(0) => 0,
             _ if !is_whole => 0,
@@ -147,8 +151,11 @@ impl<'a> MemoryOutlook<'a> {
         let held = self.prepared_bytes + results_bytes;
         let prefill = held + weights_bytes + working_bytes;
         let certificate = if certificate_bytes == 0 { 0 } else { held + working_bytes + certificate_bytes };
-        // Prompts and writers are gone by then; of their memory about a quarter is used again.
-        let gone = (self.prepared_bytes.saturating_sub(PROCESS_BYTES) + writer_bytes) / 4;
+        // Prompts and writers are gone by then; of their memory about a quarter is used again, unless branch after branch went through it.
+        let gone = match self.census.branches.len() {
+            0 | 1 => (self.prepared_bytes.saturating_sub(PROCESS_BYTES) + writer_bytes) / 4,
+            _ => 0,
+        };
         let page = if is_whole { held - gone + page_bytes } else { 0 };
         let stages = [
             ("prefill", prefill),

@@ -119,7 +119,7 @@ fn facts(run: &Run) -> Vec<Fact> {
         fact(
             "Study",
             manifest.study.title.clone(),
-            format!("{}; groups: {}", manifest.study.id, groups.join(", ")),
+            format!("{}; groups: {}", manifest.study.id, first_of(&groups)),
         ),
         fact(
             "Human data",
@@ -204,13 +204,22 @@ fn shared_out(manifest: &RunManifest) -> String {
     )
 }
 
+/// As many names as one reads.
+fn first_of(names: &[&str]) -> String {
+    const READ_COUNT: usize = 24;
+    match names.len().checked_sub(READ_COUNT).filter(|more| *more > 0) {
+        None => names.join(", "),
+        Some(more) => format!("{} and {} more", names[..READ_COUNT].join(", "), grouped(more as u64)),
+    }
+}
+
 fn shown_part(run: &Run) -> Option<String> {
     let RunTables { manifest, are_all_shown, .. } = run.tables;
     let shown = || {
         let personas = distinct(run.readouts.iter().map(|readout| readout.cell.persona.as_str())).len();
         format!(
-            "The run has {}, more than a page can hold. This one is made of {}: those of the first {} and {}. Counts, concentration and \
-             hypotheses in the manifest are of all of them, and so are the tables.",
+            "The run has {}, more than a page can hold. This one is made of {}: those of the first {} and {}. Counts, \
+             concentration and hypotheses are of all of them, and every row is in the tables.",
             counted(manifest.counts.cell_count as usize, "cell"),
             grouped(run.readouts.len() as u64),
             counted(personas, "persona"),
