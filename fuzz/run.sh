@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Coverage-guided fuzzing of every reader with a stable compiler: `fuzz/run.sh SECONDS [READER..]`, so many seconds for each. What it finds interesting is
-# kept in fuzz/found/READER; `fuzz/run.sh --merge [READER..]` makes fuzz/corpus/READER of it, which is committed: the fewest and smallest that come as far.
+# kept in fuzz/found/READER; `fuzz/run.sh --merge [READER..]` makes fuzz/corpus/READER of it, which is committed: few and small ones that come far.
 # A crash is left as fuzz/found/crash-READER-*. Needs a C++ compiler, for libFuzzer.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -28,8 +28,9 @@ for reader in ${*:-$("$built/reader" -runs=0 2>found/log)}; do
         rm -rf found/merged "corpus/$reader"
         mkdir -p found/merged "corpus/$reader"
         RESPONDENT_READER=$reader "$built/reader" "${limits[@]}" -merge=1 found/merged "found/$reader" "found/seeds/$reader" >found/log 2>&1
-        # The smallest of them, as far as 64 KiB go.
-        find found/merged -type f -size +0 -printf '%s %f\n' | sort -n | awk '{ total += $1 } total <= 65536 { print $2 }' |
+        # Of those that 64 KiB hold, smallest first, 40 of all sizes.
+        find found/merged -type f -size +0 -printf '%s %f\n' | sort -n | awk '{ total += $1 } total <= 65536 { print $2 }' >found/names
+        awk -v step="$(($(wc -l <found/names) / 40 + 1))" 'NR % step == 0' found/names |
             while read -r name; do mv "found/merged/$name" "corpus/$reader/"; done
         printf '%-12s %5d files\n' "$reader" "$(find "corpus/$reader" -type f | wc -l)"
     else
