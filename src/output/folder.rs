@@ -137,7 +137,9 @@ impl ResultFolder {
         let failed = |source| Error::output("cannot be read").at(&self.path).because(source);
         let partial = self.partial_paths();
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
-            if !partial.contains(&entry.map_err(failed)?.path()) {
+            let entry = entry.map_err(failed)?;
+            // A link would lead out of the folder.
+            if !(partial.contains(&entry.path()) && entry.file_type().map_err(failed)?.is_file()) {
                 return Ok(false);
             }
         }
@@ -229,6 +231,23 @@ mod tests {
             assert!(error.to_string().contains("exists already"), "{error}");
             assert_eq!(error.hint_text(), Some("choose another --out"));
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_folder_is_taken_over_only_from_a_run_that_had_not_begun() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = ResultFolder::claim(&root.path().join("run")).unwrap();
+        let partial = folder.path().join("journal.partial");
+        std::fs::write(&partial, "respondent").unwrap();
+        std::fs::write(folder.path().join("cells.parquet.partial"), "PAR1").unwrap();
+        assert!(folder.holds_nothing_finished().unwrap());
+        std::fs::remove_file(&partial).unwrap();
+        std::os::unix::fs::symlink(root.path().join("elsewhere"), &partial).unwrap();
+        assert!(!folder.holds_nothing_finished().unwrap(), "a link leads out of it");
+        std::fs::remove_file(&partial).unwrap();
+        std::fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        assert!(!folder.holds_nothing_finished().unwrap());
     }
 
     #[test]
