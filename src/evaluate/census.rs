@@ -75,8 +75,7 @@ impl Census {
         let config = &speaker.files.config.decoder;
         stages.run(Stage::Prompts, total, |stages| {
             for cells in &branches {
-                let prepared =
-                    Prepared::new(plan, speaker, plan.cells.range(cells.clone()).collect(), &advanced, stop)?;
+                let prepared = Prepared::branch(plan, speaker, cells.clone(), &advanced, stop)?;
                 let whole = stages.within(Stage::Trie, || prepared.trie(config, |_| true).trie);
                 census.add(config, &prepared, &whole, settings);
                 if let Some(count) = cuts_of_branch {
@@ -126,10 +125,7 @@ impl Census {
     ) -> Result<Prepared> {
         match self.only.take() {
             Some(prepared) => Ok(prepared),
-            None => {
-                let cells = plan.cells.range(self.branches[index].clone()).collect();
-                Prepared::new(plan, speaker, cells, &|| (), stop)
-            }
+            None => Prepared::branch(plan, speaker, self.branches[index].clone(), &|| (), stop),
         }
     }
 

@@ -180,9 +180,8 @@ pub fn merge(
     stages.run(Stage::Merge, total, |stages| {
         for (branch, cells) in plan.branches().into_iter().enumerate() {
             let done = cells.end as u64;
-            let of_branch = plan.cells.range(cells.clone()).collect();
-            let prepared =
-                stages.within(Stage::Prompts, || Prepared::new(plan, speaker, of_branch, &|| (), stop))?;
+            let prepared = stages
+                .within(Stage::Prompts, || Prepared::branch(plan, speaker, cells.clone(), &|| (), stop))?;
             let whole =
                 stages.within(Stage::Trie, || prepared.trie(&speaker.files.config.decoder, |_| true).trie);
             packing.flat_token_count += prepared.flat_token_count();

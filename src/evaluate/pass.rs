@@ -41,7 +41,8 @@ impl Pass<'_, '_> {
     /// The engine's; kind `Output` when something cannot be written, or the journal is of another run.
     pub fn read(&mut self, census: &mut Census, stages: &mut Stages<'_>, stop: &Stop) -> Result<bool> {
         let mut progress = Progress { done: 0, total: self.part.token_count };
-        for (branch, cells) in census.branches.clone().into_iter().enumerate() {
+        for branch in 0..census.branches.len() {
+            let cells = census.branches[branch].clone();
             let Some(readouts) = self.part.readouts_of(branch) else { continue };
             let prepared =
                 stages.within(Stage::Prompts, || census.prepared(branch, self.plan, self.speaker, stop));

@@ -96,6 +96,20 @@ impl Prepared {
         Ok(Prepared { prompts, premises, cells, of_cell, premise_of, first_readout })
     }
 
+    /// Prepares a branch: these cells of the plan.
+    ///
+    /// # Errors
+    /// As [`Prepared::new`].
+    pub fn branch(
+        plan: &RunPlan,
+        speaker: &Speaker,
+        cells: Range<usize>,
+        advanced: &(dyn Fn() + Sync),
+        stop: &Stop,
+    ) -> Result<Self> {
+        Prepared::new(plan, speaker, plan.cells.range(cells).collect(), advanced, stop)
+    }
+
     pub fn cells(&self) -> &[Cell] {
         &self.cells
     }
