@@ -14,8 +14,6 @@ pub mod readers;
 
 /// No single file may keep a reader for so long.
 const READ_SECONDS_MAX: f64 = 20.0;
-/// The parquet crate (60.1) believes the length of a list in a page's header, and skips through a made-up one for two minutes, without memory.
-const PARQUET_SECONDS_MAX: f64 = 400.0;
 
 /// Bytes with some of them changed, as disks, networks and people change them.
 fn damaged(seeds: &[Vec<u8>], random: &mut impl RngCore) -> Vec<u8> {
@@ -103,9 +101,7 @@ fn hold(reader: Reader) {
         let taken = start.elapsed().as_secs_f64();
         slowest = slowest.max(taken);
         count += 1;
-        let seconds_max =
-            if file_name.ends_with(".parquet") { PARQUET_SECONDS_MAX } else { READ_SECONDS_MAX };
-        if outcome.is_err() || taken > seconds_max {
+        if outcome.is_err() || taken > READ_SECONDS_MAX {
             let kept = std::env::temp_dir().join(format!("respondent-hostile-{reader}-{count}"));
             fs::write(&kept, &bytes).unwrap();
             panic!("{reader} panicked or took {taken:.1} s over {}", kept.display());

@@ -39,7 +39,7 @@ fn begun() -> Vec<&'static str> {
     [&RUN[..], &["--out", "out"]].concat()
 }
 
-fn tables(folder: &Path) -> Vec<Vec<u8>> {
+pub fn tables(folder: &Path) -> Vec<Vec<u8>> {
     TABLES.iter().map(|name| fs::read(folder.join(name)).unwrap()).collect()
 }
 

@@ -15,8 +15,11 @@ mod packed_equals_alone;
 // A run in branches says what one in one piece says, and holds one branch.
 mod branches;
 
-// Files have their names once they are on disk.
+// Faults in a run's own calls to the system, each in turn; a disk that forgets what was not synced.
+#[cfg(target_os = "linux")]
 mod durability;
+#[cfg(target_os = "linux")]
+mod faults;
 
 // Comparison metrics against numbers from scipy and numpy.
 mod metrics_goldens;

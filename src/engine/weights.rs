@@ -38,7 +38,8 @@ impl StoredFormat {
             StoredFormat::F16 => numbers(bytes, |two| f16::from_le_bytes(two).to_f32()),
             StoredFormat::Ggml(dtype) => {
                 let row_count = bytes.len() / self.row_bytes(column_count);
-                let blocks = qtensor_from_ggml(dtype, bytes, vec![row_count, column_count], &Device::Cpu)?;
+                let shape = vec![row_count, column_count];
+                let blocks = aligned(bytes, |bytes| qtensor_from_ggml(dtype, bytes, shape, &Device::Cpu))?;
                 let values = blocks.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?;
                 if !values.iter().copied().all(f32::is_finite) {
                     return Err(refuse_blocks());
@@ -53,6 +54,18 @@ impl StoredFormat {
 pub(super) fn refuse_blocks() -> Error {
     Error::model("a quantised matrix holds a scale that is NaN or infinite")
         .hint("the weights are damaged; verify the file against its publisher's hash")
+}
+
+/// Bytes where a block of any type may begin, which candle takes for granted; their largest number is an f32.
+fn aligned<T>(bytes: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
+    if bytes.as_ptr().cast::<f32>().is_aligned() {
+        return read(bytes);
+    }
+    let mut copy = vec![0; bytes.len() + align_of::<f32>()];
+    let begin = copy.as_ptr().align_offset(align_of::<f32>());
+    let copy = &mut copy[begin..][..bytes.len()];
+    copy.copy_from_slice(bytes);
+    read(copy)
 }
 
 fn numbers<T, const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> T) -> Vec<T> {
@@ -267,4 +280,21 @@ pub trait WeightSource {
     fn embedding(&mut self) -> Result<EmbeddingWeights>;
     fn layer(&mut self, index: usize) -> Result<LayerWeights>;
     fn final_norm(&mut self) -> Result<NormWeights>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_read_from_any_address() {
+        let blocks: Vec<u8> = (0..=255).collect();
+        for shift in 0..align_of::<f32>() {
+            let place = [vec![9; shift], blocks.clone()].concat();
+            aligned(&place[shift..], |bytes| {
+                assert!(bytes.as_ptr().cast::<f32>().is_aligned());
+                assert_eq!(bytes, blocks);
+            });
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use super::changes::{as_json, refuse_changes};
 use super::resume::{JournalHeader, ResumedRun, RunRequest};
 use crate::error::{Error, Result};
-use crate::output::{FoundJournal, ResultFolder, UnbegunJournal, read_manifest};
+use crate::output::{FoundJournal, ResultFolder, UnbegunJournal, read_manifest, remove_journal};
+use crate::report::write_report;
 use serde_json::{Value, json};
 
 /// How far a run has come.
@@ -44,6 +45,7 @@ impl Begun {
                 "plan": settings, "shard": request.shard.map(|shard| shard.to_string()),
             });
             same(begun, asked)?;
+            leave_nothing_undone(&folder)?;
             return Ok(Begun::Finished(folder));
         }
         if folder.shard_path().is_file() {
@@ -63,6 +65,17 @@ impl Begun {
         let unbegun = UnbegunJournal::claim(&folder.journal_path())?;
         Ok(Begun::Nothing(folder, unbegun))
     }
+}
+
+/// What comes after the manifest, should the process that wrote it have ended right there.
+fn leave_nothing_undone(folder: &ResultFolder) -> Result<()> {
+    if folder.journal_path().is_file() {
+        remove_journal(&folder.journal_path())?;
+    }
+    if !folder.report_path().is_file() {
+        write_report(folder.path())?;
+    }
+    Ok(())
 }
 
 /// A token budget that was chosen to fit a limit of memory stays what it was.

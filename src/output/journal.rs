@@ -113,8 +113,27 @@ impl Journal {
     /// # Errors
     /// Kind `Output`.
     pub fn remove(self) -> Result<()> {
-        std::fs::remove_file(&self.path)
-            .map_err(|source| Error::output("cannot be removed").at(&self.path).because(source))
+        remove(&self.path)
+    }
+}
+
+/// Takes away a journal that nobody needs, whatever is in it.
+///
+/// # Errors
+/// Kind `Output` when another process holds it, or it cannot be removed.
+pub fn remove_journal(path: &Path) -> Result<()> {
+    let file = OpenOptions::new().write(true).open(path);
+    lock(&file.map_err(|source| cannot_write(path, source))?, path)?;
+    remove(path)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        // Where there are no locks another process may have come first.
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(Error::output("cannot be removed").at(path).because(source))
+        }
+        _ => Ok(()),
     }
 }
 

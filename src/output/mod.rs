@@ -11,7 +11,7 @@ mod manifest;
 mod parquet;
 
 pub use folder::ResultFolder;
-pub use journal::{FoundJournal, Journal, UnbegunJournal};
+pub use journal::{FoundJournal, Journal, UnbegunJournal, remove_journal};
 pub use manifest::{read_manifest, read_shard_card, write_manifest, write_shard_card};
 pub use parquet::{
     CellWriter, ComparisonWriter, PromptWriter, TableWriter, TokenWriter, each_row, read_cells,

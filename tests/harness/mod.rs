@@ -6,6 +6,8 @@ mod fake_hub;
 mod families;
 mod import_place;
 mod program;
+#[cfg(target_os = "linux")]
+mod trace;
 
 pub use decoders::{decoder, decoder_on, repository};
 #[cfg(feature = "hub")]
@@ -13,6 +15,8 @@ pub use fake_hub::{FakeHub, HubFile, HubState};
 pub use families::{FamilyRows, golden_family};
 pub use import_place::ImportPlace;
 pub use program::{ModelCopy, Outcome, respondent, respondent_with, respondent_with_input};
+#[cfg(target_os = "linux")]
+pub use trace::{Call, respondent_traced};
 
 use respondent::engine::{Decoder, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings};
 use respondent::packing::PrefixTrie;

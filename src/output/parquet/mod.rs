@@ -4,6 +4,7 @@
 mod cells;
 mod columns;
 mod comparisons;
+mod headers;
 mod prompts;
 mod table;
 mod tokens;

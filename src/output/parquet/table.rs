@@ -2,6 +2,7 @@
 //! Knows no table in particular; a [`TableRow`] says what its columns are.
 
 use super::columns::Columns;
+use super::headers::{check_footer, check_pages};
 use crate::error::{Error, Result};
 use crate::output::records::FORMAT_VERSION;
 use crate::partial_file::PartialFile;
@@ -144,16 +145,20 @@ pub fn read_rows<R: TableRow>(path: &Path) -> Result<Vec<R>> {
 /// # Errors
 /// Kind `Output` when the file is missing, is not Parquet, or lacks a column or has it in another type.
 pub fn each_row<R: TableRow>(path: &Path, mut visit: impl FnMut(R) -> ControlFlow<()>) -> Result<()> {
-    let file = File::open(path).map_err(|source| match source.kind() {
+    let mut file = File::open(path).map_err(|source| match source.kind() {
         ErrorKind::NotFound => Error::output("this file is missing from the result folder").at(path),
         _ => Error::output("cannot open this file").at(path).because(source),
     })?;
     let not_parquet =
         |source: ParquetError| Error::output("cannot read this as Parquet").at(path).because(source);
     let file_len = file.metadata().map_or(0, |metadata| metadata.len());
-    let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?.map_err(not_parquet)?;
+    check_footer(&mut file, file_len).map_err(|error| error.at(path))?;
+    let library_file = file.try_clone().map_err(|source| not_parquet(source.into()))?;
+    let builder =
+        guarded(path, || ParquetRecordBatchReaderBuilder::try_new(library_file))?.map_err(not_parquet)?;
     refuse_other_versions(&builder).map_err(|error| error.at(path))?;
     refuse_lying_counts(&builder, file_len).map_err(|error| error.at(path))?;
+    check_pages(&mut file, builder.metadata()).map_err(|error| error.at(path))?;
     let mut reader =
         guarded(path, || builder.with_batch_size(CHUNK_ROW_COUNT).build())?.map_err(not_parquet)?;
     while let Some(batch) = guarded(path, || reader.next())? {
@@ -220,9 +225,12 @@ fn refuse_lying_counts(builder: &ParquetRecordBatchReaderBuilder<File>, file_len
     let groups = builder.metadata().row_groups();
     let row_count = groups.iter().fold(0_i64, |sum, group| sum.saturating_add(group.num_rows()));
     let mut columns = groups.iter().flat_map(|group| group.columns());
+    let sizes = groups.iter().flat_map(|group| group.columns()).map(|column| column.compressed_size());
     let is_true = is_within(builder.metadata().file_metadata().num_rows(), row_count_max)
         && is_within(row_count, row_count_max)
         && groups.iter().all(|group| is_within(group.num_rows(), row_count_max))
+        // Each column is in the file once.
+        && is_within(sizes.fold(0, i64::saturating_add), file_len)
         && columns.all(|column| {
             is_within(column.num_values(), row_count_max)
                 && is_within(column.compressed_size(), file_len)
