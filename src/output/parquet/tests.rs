@@ -292,3 +292,21 @@ proptest! {
         prop_assert_eq!(read_comparisons(&path).unwrap(), rows);
     }
 }
+
+#[test]
+fn lists_that_would_keep_the_library_for_days_are_refused() {
+    let (_folder, path) = scratch();
+    write_cells(&path, [cell(0)]).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    // 14 lists of 2^31 - 1 booleans each, before the end of the footer.
+    let lists = [&[0xf9, 0xe9][..], &[0xf1, 0xff, 0xff, 0xff, 0xff, 7].repeat(14)].concat();
+    let tail = whole.len() - 8;
+    let len = u32::from_le_bytes(whole[tail..][..4].try_into().unwrap()) + lists.len() as u32;
+    let footer = [&whole[..tail - 1], &lists, &[0], &len.to_le_bytes(), b"PAR1"].concat();
+    std::fs::write(&path, footer).unwrap();
+    refused(read_cells(&path).map(|_| ()), "footer that cannot be true");
+    // The first page's header, behind the file's own four bytes, begins with a list of that kind.
+    let page = [&whole[..4], &[0x19, 0xe1], &whole[6..]].concat();
+    std::fs::write(&path, page).unwrap();
+    refused(read_cells(&path).map(|_| ()), "page header that cannot be true");
+}
