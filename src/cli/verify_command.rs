@@ -9,13 +9,13 @@ use crate::output::ResultFolder;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Cells that are told one by one.
+/// Differences that are told one by one.
 const SHOWN_COUNT: usize = 5;
 
 /// Verify a finished run: its tables by their sha256, and with --model a sample of its cells, computed again.
 ///
-/// The sample is drawn by a seed, and each of its cells computed alone by the kernel that made the run. On the packed kernels every log-prob,
-/// share and answer mass has to come back to the bit; with `portable`, and on GPUs, sums over other batches may round otherwise, and the largest difference is
+/// The sample is drawn by a seed, and each of its cells computed alone by the kernel that made the run. On the packed kernels every column of its rows in
+/// cells.parquet, prompts.parquet and tokens.parquet has to come back to the bit; with `portable`, and on GPUs, sums over other batches may round otherwise, and the largest difference is
 /// told. Study and people are looked for as the run had them; another model, study or people than the run's are refused.
 #[derive(Debug, clap::Args)]
 pub struct VerifyCommand {
@@ -78,11 +78,11 @@ fn lines(report: &VerifyReport) -> String {
     };
     let _ = writeln!(
         text,
-        "{} cells computed again, each alone (seed {}): {} numbers, {}",
+        "{} cells computed again, each alone (seed {}): {} rows of three tables, {}",
         sample.cell_count,
         sample.seed,
-        sample.number_count,
-        match sample.differing_cells.len() {
+        sample.row_count,
+        match sample.differing_cells().count() {
             0 => "all the same to the bit".to_owned(),
             count => format!(
                 "{count} cells differ, log-probs by up to {:.0e} nats",
@@ -90,8 +90,13 @@ fn lines(report: &VerifyReport) -> String {
             ),
         }
     );
-    for cell in sample.differing_cells.iter().take(SHOWN_COUNT) {
-        let _ = writeln!(text, "differs  {}", printable(cell));
+    for difference in sample.differences.iter().take(SHOWN_COUNT) {
+        let columns = printable(&difference.columns.join(", "));
+        let _ =
+            writeln!(text, "differs  {}  {}: {columns}", printable(&difference.cell_id), difference.table);
+    }
+    if let Some(more) = sample.differences.len().checked_sub(SHOWN_COUNT).filter(|more| *more > 0) {
+        let _ = writeln!(text, "and {more} more; --json has them all");
     }
     text
 }

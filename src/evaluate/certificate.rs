@@ -1,18 +1,16 @@
 //! The numeric certificate: a seeded sample of a run's cells, each computed again alone, in f32, by candle's operations, and held
 //! against what the run found. It says what the run's own arithmetic (kernels, dtype, packing) did to the numbers.
 
+use super::alone::read_alone;
+use super::cell_read::{CellRead, read_as_asked};
 use super::events::{Event, Stage, Stop};
-use super::prepare::{Prepared, PreparedPrompt};
-use super::written::read_as_asked;
+use super::prepare::Prepared;
 use super::{RunPlan, Speaker};
 use crate::compare::{Metric, ModelUnit};
-use crate::engine::{
-    Decoder, EngineDevice, EngineDtype, Prefill, ReadoutLogits, ReadoutRequest, ReadoutScope, ReadoutSettings,
-};
+use crate::engine::{EngineDevice, EngineDtype};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
 use crate::output::records::{CertificateCard, LargestChange};
-use crate::packing::PrefixTrie;
 use crate::prompts::Cell;
 use crate::scoring::CellReading;
 use crate::survey::Marginal;
@@ -106,8 +104,10 @@ pub fn certify(
             if stop.is_requested() {
                 return Err(Error::new(ErrorKind::Interrupted, "stopped while cells were computed again"));
             }
-            let again = alone(plan, &loaded.decoder, &prepared, place)?;
-            reference.note(&mut card, &prepared.cells()[place], of_run, &again);
+            let again = read_alone(plan, &loaded.decoder, &prepared, place)?.gathered;
+            let (cell, prompts) = (&prepared.cells()[place], &prepared.prompts[prepared.of_cell(place)]);
+            let again = read_as_asked(plan, cell, prompts, &again.readouts)?;
+            reference.note(&mut card, cell, of_run, &again);
             events(Event::Advanced {
                 stage: Stage::Certificate,
                 done: card.cell_count,
@@ -116,54 +116,6 @@ pub fn certify(
         }
     }
     Ok(card)
-}
-
-/// Reads one of the prepared cells, each of its prompts in a trie of its own, or all in one where they are a conversation.
-pub(super) fn alone(
-    plan: &RunPlan,
-    decoder: &Decoder,
-    prepared: &Prepared,
-    index: usize,
-) -> Result<Vec<CellReading>> {
-    let prompts = &prepared.prompts[prepared.of_cell(index)];
-    let is_conversation = prompts.iter().any(|prompt| !prompt.earlier.is_empty());
-    let together = if is_conversation { prompts.len() } else { 1 };
-    let mut readouts = Vec::with_capacity(prompts.len());
-    for prompts in prompts.chunks(together) {
-        readouts.extend(by_themselves(plan, decoder, prompts)?);
-    }
-    let read = read_as_asked(plan, &prepared.cells()[index], prompts, &readouts)?;
-    Ok(read.into_iter().map(|read| read.reading).collect())
-}
-
-/// What is read of a few prompts in a trie of nothing else.
-fn by_themselves(
-    plan: &RunPlan,
-    decoder: &Decoder,
-    prompts: &[PreparedPrompt],
-) -> Result<Vec<Vec<ReadoutLogits>>> {
-    let settings = &plan.settings;
-    let (mut sequences, mut requests) = (Vec::new(), Vec::new());
-    for prompt in prompts {
-        for (prefix, wanted) in prompt.probe.readouts() {
-            sequences.push(decoder.config().sequence(&prompt.ids, prefix));
-            requests.push(ReadoutRequest::new(wanted));
-        }
-    }
-    let trie = PrefixTrie::new(&sequences);
-    let readout = ReadoutSettings {
-        scope: ReadoutScope::Vocabulary,
-        temperatures: settings.temperatures.clone(),
-        top_count: 0,
-    };
-    let mut found: Vec<Option<ReadoutLogits>> = vec![None; sequences.len()];
-    for batch in Prefill::new(decoder, &trie, &requests, &readout, settings.token_budget) {
-        for (sequence, logits) in batch?.readouts {
-            found[sequence] = Some(logits);
-        }
-    }
-    let mut found = found.into_iter().flatten();
-    Ok(prompts.iter().map(|prompt| found.by_ref().take(prompt.probe.readout_count()).collect()).collect())
 }
 
 /// Largest differences of log-probs, among options that hold anything, and of shares.
@@ -203,9 +155,9 @@ struct Reference<'a> {
 
 impl Reference<'_> {
     /// Notes a cell that was computed again, at each temperature.
-    fn note(&self, card: &mut CertificateCard, cell: &Cell, of_run: &[CellReading], again: &[CellReading]) {
+    fn note(&self, card: &mut CertificateCard, cell: &Cell, of_run: &[CellReading], again: &[CellRead]) {
         let name = self.plan.cell_id(cell);
-        for (of_run, again) in of_run.iter().zip(again) {
+        for (of_run, again) in of_run.iter().zip(again.iter().map(|read| &read.reading)) {
             let place = || format!("{name} at temperature {}", of_run.temperature);
             let (log_prob, probability) = differences(of_run, again);
             card.log_prob_difference_nats.raise(log_prob, place);

@@ -1,7 +1,10 @@
 //! The whole pipeline, and the only module that knows all of it: plan, prepare, prefill, compare, write.
 //! Says what happens through [`Event`]s; draws nothing on a terminal.
 
+mod alone;
 mod begun;
+mod cell_read;
+mod cell_rows;
 mod cells;
 mod census;
 mod certificate;

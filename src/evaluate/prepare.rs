@@ -175,6 +175,11 @@ impl Prepared {
         self.prompts.iter().chain(&self.premises).map(|prompt| count(prompt) as u64).sum()
     }
 
+    /// The readouts of some prompts, or past all prompts premises.
+    pub fn readouts_of(&self, owners: Range<usize>) -> Range<usize> {
+        self.first_readout[owners.start]..self.first_readout[owners.end]
+    }
+
     /// The prompt that a readout belongs to, or past all prompts the premise, and its number within it.
     pub fn owner(&self, readout: usize) -> (usize, usize) {
         let prompt = self.first_readout.partition_point(|&first| first <= readout) - 1;

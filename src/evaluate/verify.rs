@@ -1,7 +1,8 @@
 //! Whether a result folder is what its manifest says: its tables by their hashes, and a seeded sample of its cells computed again, each alone, by
-//! the kernel that made them. On the packed kernels every number comes back to the bit.
+//! the kernel that made them, with all that three tables say of them. On the packed kernels every value comes back to the bit.
 
-use super::certificate::alone;
+use super::alone::read_alone;
+use super::cell_rows::{CellRows, RowMaker};
 use super::changes::refuse_changes;
 use super::identity::inputs;
 use super::prepare::Prepared;
@@ -9,15 +10,15 @@ use super::{Event, RunPlan, RunSettings, Speaker, Stage, Stop};
 use crate::engine::{EngineDevice, EngineDtype};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
-use crate::output::records::{CellRow, RunManifest};
-use crate::output::{ResultFolder, each_row, read_manifest};
-use crate::scoring::CellReading;
+use crate::output::records::{CellRow, PromptRow, RunManifest, TokenRow};
+use crate::output::{ResultFolder, TableRow, differing_columns, each_row, read_manifest};
 use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// What is to be computed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,17 +41,26 @@ pub struct VerifyReport {
 pub struct SampleReport {
     pub seed: u64,
     pub cell_count: usize,
-    /// Numbers compared: log-probs, shares and answer masses at every temperature.
-    pub number_count: u64,
-    /// Cells of which some number is another, to the last bit, and the largest difference of a log-prob.
-    pub differing_cells: Vec<String>,
+    /// Rows of all three tables that the cells come to.
+    pub row_count: u64,
+    pub differences: Vec<Difference>,
+    /// Of log-probs.
     pub largest_difference_nats: f64,
+}
+
+/// What a table says of a cell and the cell does not come to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    pub cell_id: String,
+    pub table: &'static str,
+    /// Those of which some value is another, to the last bit; all where rows are missing, or there are too many.
+    pub columns: Vec<String>,
 }
 
 impl VerifyReport {
     pub fn is_as_stated(&self) -> bool {
         self.altered_files.is_empty()
-            && self.sample.as_ref().is_none_or(|sample| sample.differing_cells.is_empty())
+            && self.sample.as_ref().is_none_or(|sample| sample.differences.is_empty())
     }
 }
 
@@ -100,34 +110,60 @@ pub fn verify_sample(
     let now = inputs(&plan, &speaker, &loaded.weights_sha256);
     refuse_changes(&manifest.identity, &now, "this is not what the run was made from")?;
     let prepared = Prepared::new(&plan, &speaker, cells, &|| (), stop)?;
-    let ids: Vec<String> = prepared.cells().iter().map(|cell| plan.cell_id(cell)).collect();
-    let mut rows: BTreeMap<&str, Vec<CellRow>> = ids.iter().map(|id| (id.as_str(), Vec::new())).collect();
-    each_row(&folder.cells_path(), |row: CellRow| {
-        if let Some(of_cell) = rows.get_mut(row.cell_id.as_str()) {
-            of_cell.push(row);
-        }
-        ControlFlow::Continue(())
-    })?;
+    let maker = RowMaker { plan: &plan, tokenizer: &speaker.tokenizer };
+    let mut stated = StatedRows::read(folder, prepared.cells().iter().map(|cell| plan.cell_id(cell)))?;
     let mut report = SampleReport {
         seed: settings.seed,
         cell_count: count,
-        number_count: 0,
-        differing_cells: Vec::new(),
+        row_count: 0,
+        differences: Vec::new(),
         largest_difference_nats: 0.0,
     };
     let (stage, total) = (Stage::Certificate, count as u64);
     events(Event::Started { stage, total });
-    for (index, id) in ids.iter().enumerate() {
+    for (index, cell) in prepared.cells().iter().enumerate() {
         if stop.is_requested() {
             return Err(Error::new(ErrorKind::Interrupted, "stopped while cells were computed again"));
         }
-        let again = alone(&plan, &loaded.decoder, &prepared, index)?;
-        if !report.compare(rows.get(id.as_str()).map(Vec::as_slice).unwrap_or_default(), &again) {
-            report.differing_cells.push(id.clone());
-        }
+        let again = read_alone(&plan, &loaded.decoder, &prepared, index)?;
+        let again = maker.rows(&prepared, &again.gathered, again.premise.as_deref())?;
+        report.compare(&plan.cell_id(cell), &mut stated, &again, &plan.study.facets)?;
         events(Event::Advanced { stage, done: index as u64 + 1, total });
     }
     Ok(report)
+}
+
+/// What the tables say of some cells.
+struct StatedRows {
+    cells: BTreeMap<String, Vec<CellRow>>,
+    prompts: BTreeMap<String, Vec<PromptRow>>,
+    tokens: BTreeMap<String, Vec<TokenRow>>,
+}
+
+impl StatedRows {
+    fn read(folder: &ResultFolder, ids: impl Iterator<Item = String>) -> Result<Self> {
+        let ids: BTreeSet<String> = ids.collect();
+        Ok(StatedRows {
+            cells: rows_of(&ids, &folder.cells_path(), |row: &CellRow| &row.cell_id)?,
+            prompts: rows_of(&ids, &folder.prompts_path(), |row: &PromptRow| &row.cell_id)?,
+            tokens: rows_of(&ids, &folder.tokens_path(), |row: &TokenRow| &row.cell_id)?,
+        })
+    }
+}
+
+fn rows_of<R: TableRow>(
+    ids: &BTreeSet<String>,
+    path: &Path,
+    id: impl Fn(&R) -> &String,
+) -> Result<BTreeMap<String, Vec<R>>> {
+    let mut rows: BTreeMap<String, Vec<R>> = BTreeMap::new();
+    each_row(path, |row| {
+        if ids.contains(id(&row)) {
+            rows.entry(id(&row).clone()).or_default().push(row);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(rows)
 }
 
 /// The device that made the run, if it is here.
@@ -143,27 +179,48 @@ fn device(manifest: &RunManifest) -> Result<EngineDevice> {
 }
 
 impl SampleReport {
-    /// Whether a cell's rows are those that it comes to.
-    fn compare(&mut self, rows: &[CellRow], again: &[CellReading]) -> bool {
-        let options: usize = again.iter().map(|read| read.log_probs.len()).sum();
-        let mut is_same = rows.len() == options;
-        let finite = |log_prob: f64| log_prob.is_finite().then_some(log_prob);
-        for read in again {
-            let at = rows.iter().filter(|row| row.temperature == read.temperature);
-            for (index, row) in at.enumerate() {
-                let log_prob = read.log_probs.get(index).copied().and_then(finite);
-                let share =
-                    read.distribution.as_ref().and_then(|found| found.probabilities().get(index).copied());
-                let bits = |number: Option<f64>| number.map(f64::to_bits);
-                self.number_count += 3;
-                is_same &= bits(row.log_prob) == bits(log_prob)
-                    && bits(row.probability) == bits(share)
-                    && row.answer_mass.to_bits() == read.answer_mass.to_bits();
-                if let (Some(a), Some(b)) = (row.log_prob, log_prob) {
-                    self.largest_difference_nats = self.largest_difference_nats.max((a - b).abs());
-                }
+    /// Ids of cells that differ in some table.
+    pub fn differing_cells(&self) -> impl Iterator<Item = &str> {
+        // A cell's differences stand next to each other.
+        self.differences
+            .chunk_by(|one, other| one.cell_id == other.cell_id)
+            .map(|of_cell| of_cell[0].cell_id.as_str())
+    }
+
+    /// Holds a cell's rows against those that it comes to.
+    fn compare(
+        &mut self,
+        id: &str,
+        stated: &mut StatedRows,
+        again: &CellRows,
+        facets: &[String],
+    ) -> Result<()> {
+        let cells = stated.cells.remove(id).unwrap_or_default();
+        for (found, again) in cells.iter().zip(&again.cells) {
+            if let (Some(found), Some(again)) = (found.log_prob, again.log_prob) {
+                self.largest_difference_nats = self.largest_difference_nats.max((found - again).abs());
             }
         }
-        is_same
+        self.compare_table(id, "cells.parquet", &cells, &again.cells, facets)?;
+        let prompts = stated.prompts.remove(id).unwrap_or_default();
+        self.compare_table(id, "prompts.parquet", &prompts, &again.prompts, facets)?;
+        let tokens = stated.tokens.remove(id).unwrap_or_default();
+        self.compare_table(id, "tokens.parquet", &tokens, &again.tokens, facets)
+    }
+
+    fn compare_table<R: TableRow>(
+        &mut self,
+        cell_id: &str,
+        table: &'static str,
+        stated: &[R],
+        again: &[R],
+        facets: &[String],
+    ) -> Result<()> {
+        self.row_count += again.len() as u64;
+        let columns = differing_columns(stated, again, facets)?;
+        if !columns.is_empty() {
+            self.differences.push(Difference { cell_id: cell_id.to_owned(), table, columns });
+        }
+        Ok(())
     }
 }

@@ -1,20 +1,19 @@
 //! Finished cells to rows, as they finish, and to the units that are compared with people.
 
 use super::RunPlan;
+use super::cell_read::CellRead;
+use super::cell_rows::{CellRows, RowMaker};
 use super::gathered::GatheredCell;
 use super::hypotheses::{CellResponse, needs_all_temperatures};
 use super::over_orders::OverOrdersTally;
-use super::prepare::{Prepared, PreparedPrompt};
+use super::prepare::Prepared;
 use crate::compare::{Diversity, DiversityTally, ModelUnit};
 use crate::engine::ReadoutLogits;
 use crate::error::Result;
-use crate::output::records::{CellRow, ConcentrationCard, Counts, PromptRow, TokenRow};
+use crate::output::records::{ConcentrationCard, Counts};
 use crate::output::{CellWriter, PromptWriter, ResultFolder, TokenWriter};
-use crate::prompts::{AnswerKey, Cell};
-use crate::scoring::{
-    BatteryNode, CellReading, OptionProbe, ReadingStatus, TokenReading, log_probs, premise_normalised,
-    read_battery, read_cell, read_tokens, read_verbalised,
-};
+use crate::prompts::Cell;
+use crate::scoring::{CellReading, ReadingStatus};
 use crate::survey::ResponseDistribution;
 use crate::tokens::TextTokenizer;
 use std::collections::BTreeMap;
@@ -50,63 +49,6 @@ impl UnitSum {
 /// What stands behind a format's id where its distributions are normalised by the domain premise. No id has a colon.
 const NORMALISED: &str = ":pmi";
 
-/// What was read of one cell at one temperature, by whichever format.
-pub struct CellRead {
-    pub reading: CellReading,
-    /// Of a verbalised distribution.
-    expected_counts: Option<Vec<Option<f64>>>,
-    /// Log-probs behind the domain premise, and the distribution normalised by them.
-    premise: Option<(Vec<f64>, Option<ResponseDistribution>)>,
-}
-
-/// Reads a cell at each temperature, as its format has it, from all its prompts and what was read of each.
-///
-/// # Errors
-/// As [`read_cell`], [`read_verbalised`] and [`read_battery`].
-pub fn read_as_asked(
-    plan: &RunPlan,
-    cell: &Cell,
-    prompts: &[PreparedPrompt],
-    readouts: &[Vec<ReadoutLogits>],
-) -> Result<Vec<CellRead>> {
-    let settings = &plan.settings;
-    let format = &plan.study.formats[cell.format_index];
-    let plain = |reading| CellRead { reading, expected_counts: None, premise: None };
-    if format.key == AnswerKey::Count {
-        let asked: Vec<(&OptionProbe, &[ReadoutLogits])> =
-            prompts.iter().zip(readouts).map(|(prompt, read)| (&*prompt.probe, read.as_slice())).collect();
-        let readings = read_verbalised(&asked, &settings.temperatures, settings.thresholds)?;
-        let read = readings.into_iter().map(|read| CellRead {
-            reading: read.reading,
-            expected_counts: Some(read.expected_counts),
-            premise: None,
-        });
-        return Ok(read.collect());
-    }
-    if prompts.len() > 1 {
-        let nodes: Vec<BatteryNode> = prompts
-            .iter()
-            .zip(readouts)
-            .map(|(prompt, readouts)| BatteryNode {
-                earlier: &prompt.earlier,
-                probe: &prompt.probe,
-                readouts,
-            })
-            .collect();
-        let readings = read_battery(&nodes, &settings.temperatures, settings.thresholds)?;
-        return Ok(readings.into_iter().map(plain).collect());
-    }
-    let readings = read_cell(&prompts[0].probe, &readouts[0], &settings.temperatures, settings.thresholds)?;
-    Ok(readings.into_iter().map(plain).collect())
-}
-
-/// What rows of one prompt are told apart by.
-struct RowName<'a> {
-    cell_id: &'a str,
-    /// Codes, between spaces.
-    earlier_responses: Option<String>,
-}
-
 /// What is left once all rows are written.
 pub struct FinishedCells {
     pub units: Vec<ModelUnit>,
@@ -118,7 +60,7 @@ pub struct FinishedCells {
 /// Writes `cells.parquet`, `prompts.parquet` and `tokens.parquet`, and sums over option orders and wordings.
 pub struct WrittenCells<'a> {
     plan: &'a RunPlan,
-    tokenizer: &'a TextTokenizer,
+    maker: RowMaker<'a>,
     cells: CellWriter,
     prompts: PromptWriter,
     tokens: TokenWriter,
@@ -145,7 +87,7 @@ impl<'a> WrittenCells<'a> {
     pub fn create(plan: &'a RunPlan, tokenizer: &'a TextTokenizer, folder: &ResultFolder) -> Result<Self> {
         Ok(WrittenCells {
             plan,
-            tokenizer,
+            maker: RowMaker { plan, tokenizer },
             cells: CellWriter::create(&folder.cells_path(), &plan.study.facets)?,
             prompts: PromptWriter::create(&folder.prompts_path(), &plan.study.facets)?,
             tokens: TokenWriter::create(&folder.tokens_path(), &plan.study.facets)?,
@@ -170,50 +112,18 @@ impl<'a> WrittenCells<'a> {
         gathered: &GatheredCell,
         premise: Option<&[ReadoutLogits]>,
     ) -> Result<Vec<CellReading>> {
-        let prompts = &prepared.prompts[prepared.of_cell(gathered.cell_index)];
-        let cell = &prepared.cells()[gathered.cell_index];
-        let mut readings = read_as_asked(self.plan, cell, prompts, &gathered.readouts)?;
-        if let (Some(index), Some(readouts)) = (prepared.premise_of(gathered.cell_index), premise) {
-            self.set_against(&prepared.premises[index].probe, readouts, &mut readings)?;
-        }
-        let cell_id = self.plan.cell_id(cell);
-        let earlier_items =
-            self.plan.study.earlier_items(&self.plan.study.formats[cell.format_index], cell.item_index);
-        let told = prompts.iter().zip(&gathered.readouts).filter(|(prompt, _)| prompt.asks_own_item);
-        for (prompt, readouts) in told {
-            let row = RowName {
-                cell_id: &cell_id,
-                earlier_responses: self.earlier_responses(prompt, &earlier_items),
-            };
-            self.prompts.write(self.prompt_row(prompt, &row, &readouts[0]))?;
-            self.tokens.write_all(self.token_rows(prompt, &row, readouts)?)?;
-        }
+        let CellRows { readings, cells, prompts, tokens } = self.maker.rows(prepared, gathered, premise)?;
+        self.prompts.write_all(prompts)?;
+        self.tokens.write_all(tokens)?;
+        self.cells.write_all(cells)?;
         let readout_count = gathered.readouts.iter().map(Vec::len).sum();
         self.count(&readings[self.plan.unit_temperature_index()].reading, readout_count);
+        let cell = &prepared.cells()[gathered.cell_index];
         for (temperature_index, read) in readings.iter().enumerate() {
             self.sum(cell, temperature_index, read);
             self.keep(cell, &read.reading);
-            self.write_reading(cell, &cell_id, read)?;
         }
         Ok(readings.into_iter().map(|read| read.reading).collect())
-    }
-
-    /// Notes what was read behind a premise, and the distribution normalised by it where there is a plain one.
-    fn set_against(
-        &self,
-        probe: &OptionProbe,
-        readouts: &[ReadoutLogits],
-        readings: &mut [CellRead],
-    ) -> Result<()> {
-        for (index, read) in readings.iter_mut().enumerate() {
-            let behind = log_probs(probe, readouts, index, read.reading.temperature);
-            let normalised = match read.reading.distribution {
-                Some(_) => premise_normalised(&read.reading.log_probs, &behind)?,
-                None => None,
-            };
-            read.premise = Some((behind, normalised));
-        }
-        Ok(())
     }
 
     /// Makes the files whole.
@@ -305,108 +215,6 @@ impl<'a> WrittenCells<'a> {
         if let Some((_, normalised)) = &read.premise {
             self.normalised_units.entry(key).or_default().add(normalised.as_ref());
         }
-    }
-
-    fn prompt_row(&self, prepared: &PreparedPrompt, named: &RowName, readout: &ReadoutLogits) -> PromptRow {
-        let study = &self.plan.study;
-        let options = &study.scales[study.items[prepared.cell.item_index].scale_index].options;
-        PromptRow {
-            cell_id: named.cell_id.to_owned(),
-            asked_option: prepared.asked_option.map(|index| options[index].code.clone()),
-            earlier_responses: named.earlier_responses.clone(),
-            rendered_text: prepared.rendered_text.clone(),
-            readout_index: prepared.ids.len() as u32 - 1,
-            token_ids: prepared.ids.clone(),
-            stepped_back: prepared.stepped_back as u32,
-            vocabulary_entropy: readout.entropy,
-            top_ids: readout.top.iter().map(|top| top.0).collect(),
-            top_tokens: readout.top.iter().map(|top| self.tokenizer.token_text(top.0)).collect(),
-            top_log_probs: readout.top.iter().map(|top| top.1).collect(),
-        }
-    }
-
-    /// The codes of what was chosen of the items before, between spaces; `None` where there are none.
-    fn earlier_responses(&self, prepared: &PreparedPrompt, items: &[usize]) -> Option<String> {
-        let study = &self.plan.study;
-        let code = |(item, option): (&usize, &usize)| {
-            study.scales[study.items[*item].scale_index].options[*option].code.as_str()
-        };
-        let codes: Vec<&str> = items.iter().zip(&prepared.earlier).map(code).collect();
-        (!codes.is_empty()).then(|| codes.join(" "))
-    }
-
-    fn token_rows(
-        &self,
-        prepared: &PreparedPrompt,
-        named: &RowName,
-        readouts: &[ReadoutLogits],
-    ) -> Result<Vec<TokenRow>> {
-        let (plan, study, cell) = (self.plan, &self.plan.study, &prepared.cell);
-        let options = &study.scales[study.items[cell.item_index].scale_index].options;
-        let format = &study.formats[cell.format_index];
-        // The forms of a verbalised distribution are a hundred numbers.
-        let forms = match format.key {
-            AnswerKey::Count => &[],
-            _ => prepared.probe.events().forms.as_slice(),
-        };
-        let texts: Vec<String> = forms.iter().map(|form| form.surface_form.clone()).collect();
-        let codes: Vec<String> =
-            forms.iter().map(|form| options[form.event.option_index].code.clone()).collect();
-        let row = |read: TokenReading| TokenRow {
-            cell_id: named.cell_id.to_owned(),
-            asked_option: prepared.asked_option.map(|index| options[index].code.clone()),
-            earlier_responses: named.earlier_responses.clone(),
-            elicitation_format: format.id.clone(),
-            temperature: read.temperature,
-            vocabulary_entropy: read.entropy,
-            nucleus_size: read.nucleus_size,
-            best_token: self.tokenizer.token_text(read.best.id),
-            best_token_rank: read.best.rank,
-            best_token_log_prob: read.best.log_prob,
-            forms: texts.clone(),
-            form_options: codes.clone(),
-            form_probabilities: read.form_probabilities.into_iter().take(forms.len()).collect(),
-            off_tokens: read.off_option.iter().map(|(id, _)| self.tokenizer.token_text(*id)).collect(),
-            off_log_probs: read.off_option.iter().map(|(_, log_prob)| *log_prob).collect(),
-        };
-        let read = read_tokens(&prepared.probe, readouts, &plan.settings.temperatures)?;
-        Ok(read.into_iter().map(row).collect())
-    }
-
-    fn write_reading(&mut self, cell: &Cell, cell_id: &str, read: &CellRead) -> Result<()> {
-        let (study, reading) = (&self.plan.study, &read.reading);
-        let (persona, item) = (&study.personas[cell.persona_index], &study.items[cell.item_index]);
-        let (scale, language) = (&study.scales[item.scale_index], &study.languages[cell.language_index]);
-        let finite = |log_prob: f64| log_prob.is_finite().then_some(log_prob);
-        let share = |distribution: &ResponseDistribution, index: usize| distribution.probabilities()[index];
-        for (index, option) in scale.options.iter().enumerate() {
-            let premise = read.premise.as_ref();
-            let normalised = premise.and_then(|(_, normalised)| normalised.as_ref());
-            self.cells.write(CellRow {
-                cell_id: cell_id.to_owned(),
-                study: study.id.clone(),
-                persona: persona.id.clone(),
-                population_group: persona.population_group.clone(),
-                item: item.id.clone(),
-                facets: item.facets.clone(),
-                language: language.0.clone(),
-                elicitation_format: study.formats[cell.format_index].id.clone(),
-                option_order: cell.order.to_string(),
-                item_wording: study.item_wordings[cell.wording_index].clone(),
-                temperature: reading.temperature,
-                option_code: option.code.clone(),
-                option_label: scale.labels[language][index].clone(),
-                option_value: option.value,
-                log_prob: finite(reading.log_probs[index]),
-                answer_mass: reading.answer_mass,
-                probability: reading.distribution.as_ref().map(|known| share(known, index)),
-                status: reading.status.to_string(),
-                premise_log_prob: premise.and_then(|(behind, _)| finite(behind[index])),
-                premise_normalised_probability: normalised.map(|known| share(known, index)),
-                expected_count: read.expected_counts.as_ref().and_then(|counts| counts[index]),
-            })?;
-        }
-        Ok(())
     }
 }
 

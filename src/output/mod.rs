@@ -14,6 +14,6 @@ pub use folder::ResultFolder;
 pub use journal::{FoundJournal, Journal, UnbegunJournal, remove_journal};
 pub use manifest::{read_manifest, read_shard_card, write_manifest, write_shard_card};
 pub use parquet::{
-    CellWriter, ComparisonWriter, PromptWriter, TableWriter, TokenWriter, each_row, read_cells,
-    read_comparisons, read_prompts, read_tokens,
+    CellWriter, ComparisonWriter, PromptWriter, TableRow, TableWriter, TokenWriter, differing_columns,
+    each_row, read_cells, read_comparisons, read_prompts, read_tokens,
 };

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::output::records::{CellRow, ComparisonRow, PromptRow, TokenRow};
 use std::path::Path;
 
-pub use table::{TableWriter, each_row};
+pub use table::{TableRow, TableWriter, differing_columns, each_row};
 
 /// Writes `cells.parquet`.
 pub type CellWriter = TableWriter<CellRow>;

@@ -6,7 +6,7 @@ use super::headers::{check_footer, check_pages};
 use crate::error::{Error, Result};
 use crate::output::records::FORMAT_VERSION;
 use crate::partial_file::PartialFile;
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -171,6 +171,16 @@ pub fn each_row<R: TableRow>(path: &Path, mut visit: impl FnMut(R) -> ControlFlo
         }
     }
     Ok(())
+}
+
+/// Names of the columns in which two sequences of rows differ, to the last bit of a number; of all where one is longer.
+///
+/// # Errors
+/// As [`TableRow::encode`].
+pub fn differing_columns<R: TableRow>(some: &[R], others: &[R], facets: &[String]) -> Result<Vec<String>> {
+    let columns = R::encode(some, facets)?.into_iter().zip(R::encode(others, facets)?);
+    let differing = columns.filter(|((_, one), (_, other))| one.to_data() != other.to_data());
+    Ok(differing.map(|((field, _), _)| field.name().clone()).collect())
 }
 
 /// A damaged file makes the library panic in places; after that it is not asked again.
