@@ -37,8 +37,8 @@ fn survey_prefill(criterion: &mut Criterion) {
     let prompts = survey();
     let views: Vec<_> = prompts.iter().map(|ids| TokenSequence::new(ids, &[])).collect();
     let trie = PrefixTrie::new(&views);
-    let requests = vec![ReadoutRequest::new(&[16, 17, 18, 19, 20, 21]); prompts.len()];
-    let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 8 };
+    let requests = vec![ReadoutRequest::new(&[16, 17, 18, 19, 20, 21]).naming(8); prompts.len()];
+    let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0] };
     let mut group = criterion.benchmark_group("survey_prefill");
     group.sample_size(10).throughput(Throughput::Elements(trie.token_count()));
     for dtype in [EngineDtype::F32, EngineDtype::Bf16] {

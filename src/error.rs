@@ -11,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Some lines or cells could not be evaluated; everything else was written.
+    /// Some lines could not be evaluated; everything else was written.
     Incomplete,
     /// The command line asks for something impossible or contradictory.
     Usage,

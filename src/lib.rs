@@ -22,8 +22,8 @@
 //! let model = load(&folder, &speaker.files.config, &EngineDevice::from_name("cpu")?, &|_, _| ())?;
 //! let ids = speaker.tokenizer.encode_text("Answer:", TextKind::Plain)?;
 //! let trie = PrefixTrie::new(&[model.decoder.config().sequence(&ids, &[])]);
-//! let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 3 };
-//! let requests = [ReadoutRequest::new(&[0, 1])];
+//! let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0] };
+//! let requests = [ReadoutRequest::new(&[0, 1]).naming(3)];
 //! for batch in Prefill::new(&model.decoder, &trie, &requests, &settings, 2048) {
 //!     let (_, readout) = &batch?.readouts[0];
 //!     assert_eq!((readout.wanted.len(), readout.top.len()), (2, 3));

@@ -115,6 +115,42 @@ fn an_index_that_leads_out_of_its_folder() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_link_that_leads_out_of_the_model() {
+    let elsewhere = tempdir().unwrap();
+    for name in ["chat_template.jinja", "tokenizer.json", "tokenizer_config.json", "model.safetensors"] {
+        let model = ModelCopy::new();
+        // The very file that the model needs, so that nothing else is wrong with it.
+        std::fs::copy(model.file(name), elsewhere.path().join(name)).unwrap();
+        for target in [elsewhere.path().join(name), "/etc/passwd".into()] {
+            std::fs::remove_file(model.file(name)).unwrap();
+            std::os::unix::fs::symlink(target, model.file(name)).unwrap();
+            let told = format!("{name}: leads out of the model's folder, to /");
+            assert_refused(&run_on(model.path()), 3, &[told.as_str(), "hint: put the file itself there"]);
+        }
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_that_stays_in_the_model() {
+    use std::os::unix::fs::symlink;
+    let model = ModelCopy::new();
+    std::fs::create_dir(model.file("texts")).unwrap();
+    std::fs::rename(model.file("chat_template.jinja"), model.file("texts/template")).unwrap();
+    std::fs::rename(model.file("model.safetensors"), model.file("weights")).unwrap();
+    symlink("texts/template", model.file("chat_template.jinja")).unwrap();
+    symlink(model.file("weights"), model.file("model.safetensors")).unwrap();
+    let outcome = run_on(model.path());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let elsewhere = tempdir().unwrap();
+    let link = elsewhere.path().join("link");
+    symlink(model.path(), &link).unwrap();
+    let outcome = run_on(link.to_str().unwrap());
+    assert_eq!(outcome.code, 0, "a model behind a link: {}", outcome.stderr);
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn weights_larger_than_the_memory() {
     let model = ModelCopy::new();
@@ -249,4 +285,38 @@ fn impossible_requests() {
     }
     assert_refused(&respondent(place.path(), &["run", "no_such_study"]), 4, &["no_such_study"]);
     assert!(std::fs::read_dir(place.path()).unwrap().next().is_none(), "nothing is left behind");
+}
+
+#[test]
+fn a_title_that_would_steer_the_terminal() {
+    let place = tempfile::tempdir().unwrap();
+    assert_eq!(respondent(place.path(), &["study", "new", "own"]).code, 0);
+    let path = place.path().join("own/study.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let title = text.lines().find(|line| line.starts_with("title = ")).unwrap().to_owned();
+    std::fs::write(&path, text.replace(&title, r#"title = "\u001b]0;taken over\u0007""#)).unwrap();
+    let run = ["run", "own", "--out", "out", "--certify", "0", "--replicates", "50", "--quiet"];
+    let outcome = respondent(place.path(), &run);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains(r"\u{1b}]0;taken over\u{7}"), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains(['\u{1b}', '\u{7}']), "{}", outcome.stdout);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_folder_whose_name_is_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = tempfile::tempdir().unwrap();
+    let run =
+        ["run", "isear", "--personas", "USA", "--languages", "en", "--certify", "0", "--replicates", "50"];
+    let outcome = std::process::Command::new(env!("CARGO_BIN_EXE_respondent"))
+        .args(run)
+        .args(["--json", "--quiet", "--out"])
+        .arg(std::ffi::OsStr::from_bytes(b"k\xff"))
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&outcome.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert_eq!(told["folder"], "k\u{fffd}");
 }

@@ -1,8 +1,9 @@
 //! `respondent bundle`: what is packed runs on the other side as it did here; what was altered, cut off or made up is told.
 
-use super::harness::{Outcome, repository, respondent};
+use super::harness::{Outcome, repository, respondent, respondent_with_input};
+use respondent::models::ModelManifest;
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 /// A folder with a model of its own, a study and the people that it names.
@@ -134,13 +135,27 @@ fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     archive.into_inner().unwrap()
 }
 
-fn list(path: &str, bytes: &[u8], size: u64) -> String {
+/// A file that a list may name.
+const FILE: &str = "prompts/a/en.toml";
+
+/// A list of one file. `places` are those of model, study and people.
+fn list_with(places: [Option<&str>; 3], path: &str, bytes: &[u8], size: u64) -> String {
     let sha256 = respondent::models::sha256_hex(bytes);
     serde_json::json!({
-        "format_version": 1, "respondent": "0", "model": null, "study": null, "human_data": null,
+        "format_version": 1, "respondent": "0", "model": places[0], "study": places[1], "human_data": places[2],
         "files": [{"path": path, "size_bytes": size, "sha256": sha256}],
     })
     .to_string()
+}
+
+fn list(path: &str, bytes: &[u8], size: u64) -> String {
+    list_with([None, Some("prompts/a"), None], path, bytes, size)
+}
+
+/// A bundle of one file that is as its list says.
+fn bundle_of(places: [Option<&str>; 3], path: &str) -> Vec<u8> {
+    let list = list_with(places, path, b"bytes", 5);
+    archive(&[("bundle.json", list.as_bytes()), (path, b"bytes")])
 }
 
 #[test]
@@ -166,33 +181,201 @@ fn what_is_not_as_its_list_says_is_refused_and_leaves_its_folder_alone() {
     refuse(&archive(&[("other.json", b"{}")]), "does not begin with bundle.json");
     refuse(&archive(&[("bundle.json", b"{")]), "its list is no JSON");
     refuse(&archive(&[("bundle.json", br#"{"format_version": 7}"#)]), "is of format version 7");
-    for path in ["../escaped", "/tmp/escaped", "a/../../escaped", ""] {
-        refuse(&one("a", b"bytes", path), "no place in a folder");
-    }
-    refuse(&one("b", b"bytes", "a"), "has something else where its list says a");
-    let altered = archive(&[("bundle.json", list("a", b"bytes", 5).as_bytes()), ("a", b"BYTES")]);
-    refuse(&altered, "a has the sha256");
-    let large = archive(&[("bundle.json", list("a", b"bytes", u64::MAX).as_bytes()), ("a", b"bytes")]);
+    refuse(&one("b", b"bytes", FILE), &format!("has something else where its list says {FILE}"));
+    let listed = list(FILE, b"bytes", 5);
+    let altered = archive(&[("bundle.json", listed.as_bytes()), (FILE, b"BYTES")]);
+    refuse(&altered, &format!("{FILE} has the sha256"));
+    let large = archive(&[("bundle.json", list(FILE, b"bytes", u64::MAX).as_bytes()), (FILE, b"bytes")]);
     refuse(&large, "its list tells of");
-    let missing = archive(&[("bundle.json", list("a", b"bytes", 5).as_bytes())]);
-    refuse(&missing, "ends before a");
-    let mut more = vec![("bundle.json", list("a", b"bytes", 5).into_bytes()), ("a", b"bytes".to_vec())];
-    more.push(("b", b"bytes".to_vec()));
-    let more: Vec<(&str, &[u8])> = more.iter().map(|(path, bytes)| (*path, bytes.as_slice())).collect();
-    refuse(&archive(&more), "has more files than its list");
+    refuse(&archive(&[("bundle.json", listed.as_bytes())]), &format!("ends before {FILE}"));
+    let more = archive(&[("bundle.json", listed.as_bytes()), (FILE, b"bytes"), ("b", b"bytes")]);
+    refuse(&more, "has more files than its list");
     // A link out of the folder that lies there already is not written through.
-    let whole = one("a", b"bytes", "a");
+    let whole = one(FILE, b"bytes", FILE);
     fs::write(place.path().join("made.tar"), &whole).unwrap();
-    fs::create_dir_all(&into).unwrap();
     #[cfg(unix)]
     {
-        let _ = fs::remove_file(into.join("a"));
-        std::os::unix::fs::symlink(place.path().join("escaped"), into.join("a")).unwrap();
+        fs::remove_file(into.join(FILE)).unwrap();
+        std::os::unix::fs::symlink(place.path().join("escaped"), into.join(FILE)).unwrap();
         let outcome = run(place.path(), &["open", "made.tar", "deep/into"]);
         assert!(outcome.code == 6 && outcome.stderr.contains("is another file"), "{}", outcome.stderr);
         assert!(!place.path().join("escaped").exists());
-        fs::remove_file(into.join("a")).unwrap();
+        fs::remove_file(into.join(FILE)).unwrap();
     }
     assert_eq!(run(place.path(), &["open", "made.tar", "deep/into"]).code, 0);
-    assert_eq!(fs::read(into.join("a")).unwrap(), b"bytes");
+    assert_eq!(fs::read(into.join(FILE)).unwrap(), b"bytes");
+}
+
+/// Neither verified nor opened, and nothing is written.
+fn refuse_odd(bundle: &[u8], odd: &str) {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("made.tar"), bundle).unwrap();
+    for arguments in [&["verify", "made.tar"][..], &["open", "made.tar"]] {
+        let outcome = run(place.path(), arguments);
+        let message = format!("`{}` is nothing that a bundle holds", odd.escape_debug());
+        assert!(outcome.code == 6 && outcome.stderr.contains(&message), "no `{message}`: {outcome:?}");
+        assert!(outcome.stdout.is_empty() && !outcome.stderr.contains('\u{1b}'), "{outcome:?}");
+    }
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "{odd}");
+}
+
+#[test]
+fn only_what_is_bundled_here_is_opened() {
+    let study = [None, Some("prompts/a"), None];
+    let all = [Some("models/m"), Some("prompts/a"), Some("human_data/p")];
+    for path in ["../escaped", "/tmp/escaped", "a/../../escaped", "", ".bashrc", ".ssh/authorized_keys", "a"]
+    {
+        let listed = list_with(study, path, b"bytes", 5);
+        refuse_odd(&archive(&[("bundle.json", listed.as_bytes()), ("a", b"bytes")]), path);
+    }
+    for path in [
+        "prompts/.a/en.toml",
+        "prompts/a/.en.toml",
+        "prompts/a/en.sh",
+        "prompts/a/b/en.toml",
+        "prompts/a/../en.toml",
+        "prompts/b/en.toml",
+        "prompts/en.toml",
+        "prompts/a\\en.toml",
+        "Prompts/a/en.toml",
+        "human_data/p/a.json",
+        "human_data/counts.tsv",
+        "models/m/setup.py",
+        "models/m/.config.json",
+        "models/m/a b.json",
+        "models/other/config.json",
+        "models/a/b/c.toml",
+        "models/.m.toml",
+        "models/a.tar",
+        "bundle.json",
+    ] {
+        refuse_odd(&bundle_of(all, path), path);
+    }
+    // Of a model that it does not tell of.
+    for path in ["models/m/config.json", "models/m.gguf", "models/m.toml"] {
+        refuse_odd(&bundle_of(study, path), path);
+    }
+    let place = tempfile::tempdir().unwrap();
+    for path in ["models/m/config.json", "models/m.gguf", "models/m.toml", "models/org/m.toml", FILE] {
+        fs::write(place.path().join("made.tar"), bundle_of(all, path)).unwrap();
+        let outcome = run(place.path(), &["open", "made.tar"]);
+        assert_eq!(outcome.code, 0, "{path}: {}", outcome.stderr);
+        assert_eq!(fs::read(place.path().join(path)).unwrap(), b"bytes");
+    }
+}
+
+#[test]
+fn what_is_to_be_copied_runs_nothing_else() {
+    let names = ["x; touch PWNED; #", "$(touch PWNED)", "x\n\u{1b}[2J", "x'", ".x", "a/b", "..", "../x", ""];
+    for name in names {
+        for (index, folder) in ["models", "prompts", "human_data"].into_iter().enumerate() {
+            let place = format!("{folder}/{name}");
+            let mut places = [None, Some("prompts/a"), None];
+            places[index] = Some(place.as_str());
+            refuse_odd(&bundle_of(places, FILE), &place);
+        }
+    }
+    for place in ["prompts", "/prompts/a", "./prompts/a", "models/a", "prompts\\a"] {
+        refuse_odd(&bundle_of([None, Some(place), None], FILE), place);
+    }
+    // The folder is named by who opens it.
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("made.tar"), bundle_of([None, Some("prompts/a"), None], FILE)).unwrap();
+    let opened = run(place.path(), &["open", "made.tar", "in to; touch PWNED; #"]);
+    assert_eq!(opened.code, 0, "{}", opened.stderr);
+    let command = opened.stdout.lines().find_map(|line| line.strip_prefix("next: ")).unwrap();
+    assert_eq!(command, "cd 'in to; touch PWNED; #' && respondent run ./prompts/a");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_in_the_place_of_a_folder_is_not_written_through() {
+    let all = [Some("models/m"), Some("prompts/a"), Some("human_data/p")];
+    for (link, path) in [
+        ("prompts", FILE),
+        ("prompts/a", FILE),
+        ("models", "models/m.gguf"),
+        ("models/m", "models/m/config.json"),
+        ("human_data", "human_data/p/counts.tsv"),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        let (outside, link) = (place.path().join("outside"), place.path().join("into").join(link));
+        fs::create_dir_all(&outside).unwrap();
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&outside, &link).unwrap();
+        fs::write(place.path().join("made.tar"), bundle_of(all, path)).unwrap();
+        let outcome = run(place.path(), &["open", "made.tar", "into"]);
+        assert!(outcome.code == 6 && outcome.stderr.contains("is a link"), "{path}: {outcome:?}");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "{path}");
+        // The folder that was named may be one.
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&outside, place.path().join("named")).unwrap();
+        assert_eq!(run(place.path(), &["open", "made.tar", "named"]).code, 0);
+        assert_eq!(fs::read(outside.join(path)).unwrap(), b"bytes");
+    }
+}
+
+/// What has to go well.
+fn done(place: &Path, arguments: &[&str]) {
+    let outcome = respondent(place, arguments);
+    assert_eq!(outcome.code, 0, "{arguments:?}: {}", outcome.stderr);
+}
+
+#[test]
+fn a_model_with_a_manifest_is_found_by_its_name_on_the_other_side() {
+    let place = place();
+    let import = ["models", "import", "./tiny", "--source", "a friend", "--quiet", "--name"];
+    done(place.path(), &[&import[..], &["mine"]].concat());
+    done(place.path(), &[&import[..], &["deep", "--into", "models/org"]].concat());
+    let golden = repository("tests/goldens/gguf_models/gemma2_caps.gguf");
+    fs::copy(golden, place.path().join("ca ps.gguf")).unwrap();
+    done(place.path(), &["models", "import", "ca ps.gguf", "--name", "caps", "--quiet"]);
+    for (bundle, name) in [("one.tar", "mine"), ("two.tar", "org/deep"), ("three.tar", "caps")] {
+        done(place.path(), &["bundle", "create", bundle, "--model", name]);
+    }
+    // From a path no manifest follows.
+    done(place.path(), &["bundle", "create", "four.tar", "--model", "./tiny"]);
+    // What is opened does not lean on what was bundled.
+    fs::remove_dir_all(place.path().join("tiny")).unwrap();
+    fs::remove_file(place.path().join("ca ps.gguf")).unwrap();
+
+    let open = |bundle: &str, into: &str| {
+        done(place.path(), &["bundle", "open", bundle, into]);
+        place.path().join(into)
+    };
+    for (bundle, name, path) in [("one.tar", "mine", "tiny"), ("two.tar", "org/deep", "../tiny")] {
+        let there = open(bundle, &format!("{bundle}.opened"));
+        let manifest = ModelManifest::read(&there.join(format!("models/{name}.toml"))).unwrap();
+        assert_eq!(manifest.path, Path::new(path));
+        assert_eq!((manifest.files.len(), manifest.source.as_deref()), (5, Some("a friend")));
+        done(&there, &["models", "verify", name]);
+        let prompt = "{\"id\": \"a\", \"prompt\": \"A\", \"options\": [\"1\"]}";
+        let scored = respondent_with_input(&there, &["score", "--model", name, "--quiet"], prompt);
+        assert_eq!(scored.code, 0, "{name}: {}", scored.stderr);
+    }
+    let there = open("three.tar", "three");
+    assert!(there.join("models/ca_ps.gguf").is_file());
+    done(&there, &["models", "verify", "caps"]);
+    done(&there, &["models", "inspect", "caps"]);
+    assert_eq!(fs::read_dir(open("four.tar", "four").join("models")).unwrap().count(), 1);
+}
+
+#[test]
+fn one_process_at_a_time_writes_a_bundle() {
+    let place = place();
+    create(place.path(), "whole.tar");
+    let whole = fs::read(place.path().join("whole.tar")).unwrap();
+    let partial = place.path().join("shared.tar.partial");
+    fs::write(&partial, &whole[..whole.len() / 2]).unwrap();
+    let held = File::options().read(true).write(true).open(&partial).unwrap();
+    held.try_lock().unwrap();
+    let second = run(place.path(), &["create", "shared.tar", "--model", "./tiny", "--study", "isear"]);
+    assert!(second.code == 6 && second.stderr.contains("another process is at work"), "{second:?}");
+    assert_eq!(fs::metadata(&partial).unwrap().len(), whole.len() as u64 / 2, "left alone");
+    assert!(!place.path().join("shared.tar").exists());
+    // Let go, as a process that is no more lets go.
+    held.unlock().unwrap();
+    create(place.path(), "shared.tar");
+    assert!(fs::read(place.path().join("shared.tar")).unwrap() == whole);
+    assert!(!partial.exists());
 }

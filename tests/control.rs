@@ -116,9 +116,8 @@ impl Control {
     }
 
     fn read_trie(&self, trie: &PrefixTrie, wanted: &[Vec<u32>]) -> Vec<ReadoutLogits> {
-        let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest::new(wanted)).collect();
-        let settings =
-            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 3 };
+        let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest::new(wanted).naming(3)).collect();
+        let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0] };
         let mut found: Vec<Option<ReadoutLogits>> = vec![None; wanted.len()];
         for batch in Prefill::new(&self.decoder, trie, &requests, &settings, 4096) {
             for (sequence, readout) in batch.unwrap().readouts {

@@ -70,3 +70,38 @@ fn a_shard_that_a_scheduler_ends_goes_on() {
     let card: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
     assert!(card["shard"]["resumed_readout_count"].as_u64().unwrap() > 0, "{card}");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_stop_after_everything_was_read_seals_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    // As many replicates as take long.
+    let run = ["run", "isear", "--replicates", "6000", "--certify", "4", "--out", "out"];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_respondent"))
+        .args(run)
+        .current_dir(place.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.trim_start().starts_with("certify") {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the run ended before it compared anything");
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut told = String::new();
+    stderr.read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");
+    assert!(told.contains("`respondent run --resume out` goes on\n"), "{told}");
+    let out = place.path().join("out");
+    assert!(out.join("journal").exists() && !out.join("manifest.json").exists());
+    // Everything is in the journal: what is left is done in the time that it takes.
+    let resumed = super::harness::respondent(place.path(), &["run", "--resume", "out", "--quiet", "--json"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    let told: serde_json::Value = serde_json::from_str(&resumed.stdout).unwrap();
+    let manifest = &told["manifest"];
+    assert_eq!(manifest["packing"]["resumed_readout_count"], manifest["counts"]["readout_count"]);
+    assert_eq!(manifest["certificate"]["cell_count"], 4, "{manifest}");
+}

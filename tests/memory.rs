@@ -36,8 +36,8 @@ fn peak(decoder: &Decoder, prompt_count: u32) -> (usize, usize) {
     let prompts = survey(prompt_count);
     let views: Vec<_> = prompts.iter().map(|ids| decoder.config().sequence(ids, &[])).collect();
     let trie = PrefixTrie::new(&views);
-    let requests = vec![ReadoutRequest::new(&[4, 5]); prompts.len()];
-    let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 2 };
+    let requests = vec![ReadoutRequest::new(&[4, 5]).naming(2); prompts.len()];
+    let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0] };
     HEAP.reset_peak_usage();
     let before = HEAP.current_usage();
     let (mut read_count, mut kv_row_count_max) = (0, 0);

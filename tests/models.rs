@@ -293,6 +293,64 @@ fn a_cached_model_is_imported_with_its_commit() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_cached_model_runs_from_behind_a_link_and_leads_to_its_own_blobs_only() {
+    let place = Place::new();
+    place.add_cached("models--org--tiny", &["main"]);
+    fs::rename(place.path("hf"), place.path("disk")).unwrap();
+    std::os::unix::fs::symlink("disk", place.path("hf")).unwrap();
+    place.stdout(&["models", "import", "org/tiny"]);
+    for name in ["org/tiny", "tiny"] {
+        let outcome = place.score(name);
+        assert_eq!(outcome.code, 0, "{name}: {}", outcome.stderr);
+    }
+    let template = place.path("hf/hub/models--org--tiny/snapshots").join(COMMIT).join("chat_template.jinja");
+    fs::remove_file(&template).unwrap();
+    std::os::unix::fs::symlink("../../refs/main", &template).unwrap();
+    assert_refused(
+        &place.score("org/tiny"),
+        3,
+        &["chat_template.jinja: leads out of the model's folder, to ", "refs/main"],
+    );
+    let outcome = place.run(&["models", "verify"]);
+    assert_eq!(outcome.code, 3, "{outcome:?}");
+    assert!(outcome.stdout.contains("UNREADABLE"), "{}", outcome.stdout);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_out_of_a_model_is_neither_imported_nor_bundled() {
+    let place = Place::new();
+    fs::write(place.path("secret"), "root:x:0:0").unwrap();
+    let names = ["chat_template.jinja", "tokenizer.json", "model.safetensors", "generation_config.json"];
+    for (index, name) in names.into_iter().enumerate() {
+        let inside = format!("models/own{index}");
+        let file = place.add_control(&inside).join(name);
+        if file.exists() {
+            fs::remove_file(&file).unwrap();
+        }
+        std::os::unix::fs::symlink(place.path("secret"), &file).unwrap();
+        let told = format!("{inside}/{name}: leads out of the model's folder, to ");
+        for command in [&["models", "import"][..], &["bundle", "create", "out.tar", "--model"]] {
+            let outcome = place.run(&[command, &[inside.as_str()]].concat());
+            assert_refused(&outcome, 3, &[told.as_str(), "secret", "hint: put the file itself there"]);
+        }
+        assert!(!place.path(&format!("{inside}.toml")).exists() && !place.path("out.tar").exists());
+    }
+    // A GGUF file is what was named itself.
+    fs::copy(repository("tests/goldens/gguf_models/gemma2_caps.gguf"), place.path("caps.gguf")).unwrap();
+    std::os::unix::fs::symlink("../caps.gguf", place.path("more/linked.gguf")).unwrap();
+    place.stdout(&["models", "import", "more/linked.gguf", "--name", "linked"]);
+    for arguments in [
+        &["models", "inspect", "linked"][..],
+        &["models", "verify", "linked"],
+        &["bundle", "create", "out.tar", "--model", "linked"],
+    ] {
+        place.stdout(arguments);
+    }
+}
+
+#[test]
 fn verify_names_what_is_changed_missing_or_extra() {
     let place = Place::new();
     let folder = place.add_control("models/mine");

@@ -262,3 +262,66 @@ fn a_write_that_fails_loses_nothing() {
     }
     assert!(failed >= 5 && went_on >= 4, "{failed} failed, {went_on} went on");
 }
+
+/// The same command again, when something that numbers come of is another by now.
+#[test]
+fn what_is_finished_is_what_was_asked_for() {
+    let (place, model) = (tempfile::tempdir().unwrap(), ModelCopy::new());
+    assert_eq!(respondent(place.path(), &["study", "new", "own"]).code, 0);
+    let run = [
+        "run",
+        "own",
+        "--model",
+        model.path(),
+        "--certify",
+        "0",
+        "--replicates",
+        "50",
+        "--quiet",
+        "--or-resume",
+    ];
+    let again = |more: &[&str]| respondent(place.path(), &[&run[..], more].concat());
+    let refused = |outcome: Outcome, named: &str| {
+        assert_eq!(outcome.code, 2, "{named}: {} {}", outcome.stdout, outcome.stderr);
+        assert!(
+            outcome.stderr.contains("another run is in this folder") && outcome.stderr.contains(named),
+            "{}",
+            outcome.stderr
+        );
+    };
+    for part in [&["--out", "whole"][..], &["--out", "part", "--shard", "1/2"]] {
+        assert_eq!(again(part).code, 0);
+        let finished = again(part);
+        assert!(finished.code == 0 && finished.stdout.contains("finished already"), "{}", finished.stderr);
+        model.edit("model.safetensors", |bytes| *bytes.last_mut().unwrap() ^= 1);
+        refused(again(part), "weights_sha256");
+        model.edit("model.safetensors", |bytes| *bytes.last_mut().unwrap() ^= 1);
+        let words = place.path().join("own/en.toml");
+        let text = fs::read_to_string(&words).unwrap();
+        fs::write(&words, text.replace("How long", "For how long")).unwrap();
+        refused(again(part), "study_sha256");
+        fs::write(&words, text).unwrap();
+        refused(again(&[part, &["--kernel", "portable"]].concat()), "kernel");
+    }
+}
+
+/// Two builds of one version may come to other numbers.
+#[test]
+#[cfg(unix)]
+fn another_build_does_not_go_on() {
+    let place = killed_at(20_000);
+    let other = place.path().join("respondent");
+    let mut bytes = fs::read(env!("CARGO_BIN_EXE_respondent")).unwrap();
+    // Behind what is loaded: it runs as before.
+    bytes.extend_from_slice(b"another build");
+    fs::write(&other, bytes).unwrap();
+    fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let outcome = Command::new(&other)
+        .args(["run", "--resume", "out", "--quiet"])
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&outcome.stderr);
+    assert!(outcome.status.code() == Some(2) && told.contains("versions.build was"), "{told}");
+    assert_eq!(resume(place.path()).code, 0);
+}

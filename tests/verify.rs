@@ -126,3 +126,33 @@ fn another_model_or_study_is_refused() {
     let outcome = respondent(place.path(), &["verify", "out", "--model", MODEL]);
     assert!(outcome.stderr.contains("study_sha256 was"), "{}", outcome.stderr);
 }
+
+#[test]
+fn what_no_plan_comes_to_is_found() {
+    let place = finished();
+    let path = place.path().join("out/cells.parquet");
+    let mut rows = read_cells(&path).unwrap();
+    let mut made_up = rows[0].clone();
+    made_up.cell_id.push_str("/made-up");
+    rows.push(made_up);
+    let mut writer = CellWriter::create(&path, &["emotion".to_owned(), "orientation".to_owned()]).unwrap();
+    writer.write_all(rows).unwrap();
+    writer.finish().unwrap();
+    let outcome = respondent(place.path(), &["verify", "out", "--model", MODEL, "--quiet"]);
+    assert!(
+        outcome.code == 6 && outcome.stderr.contains("and the run's plan comes to"),
+        "{}",
+        outcome.stderr
+    );
+    // A table that the manifest does not state is not the run's.
+    let manifest = place.path().join("out/manifest.json");
+    let mut json: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    json["tables"].as_object_mut().unwrap().remove("comparisons.parquet").unwrap();
+    fs::write(&manifest, json.to_string()).unwrap();
+    let outcome = respondent(place.path(), &["verify", "out"]);
+    assert!(
+        outcome.code == 6 && outcome.stdout.contains("altered  comparisons.parquet"),
+        "{}",
+        outcome.stdout
+    );
+}

@@ -84,9 +84,9 @@ pub fn run_once(
     let start = Instant::now();
     let trie = trie_of(prompts, decoder.config());
     let trie_wall_seconds = start.elapsed().as_secs_f64();
-    let requests: Vec<_> = prompts.iter().map(|prompt| ReadoutRequest::new(&prompt.wanted)).collect();
-    let settings =
-        ReadoutSettings { scope: run.readout_scope, temperatures: vec![1.0], top_count: TOP_COUNT };
+    let requests: Vec<_> =
+        prompts.iter().map(|prompt| ReadoutRequest::new(&prompt.wanted).naming(TOP_COUNT)).collect();
+    let settings = ReadoutSettings { scope: run.readout_scope, temperatures: vec![1.0] };
     let mut readouts: Vec<Option<ReadoutLogits>> = vec![None; prompts.len()];
     let (mut batch_count, mut done) = (0, 0);
     let mut prefill = Prefill::new(decoder, &trie, &requests, &settings, run.token_budget);

@@ -2,12 +2,13 @@
 
 use super::contents::{Content, Contents, Source};
 use super::continued::ContinuedFile;
+use super::layout::check_layout;
 use super::{BundleList, BundleReport, FORMAT_VERSION, LIST_NAME};
 use crate::data_folder::hex;
 use crate::error::{Error, Result};
 use crate::partial_file::{partial_path, sync_directory_of};
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -25,13 +26,11 @@ pub type Advanced<'a> = dyn Fn(u64, Option<u64>) + Sync + 'a;
 /// Makes a bundle. An attempt that was ended is left as `OUT.partial`, and the next one goes on from it.
 ///
 /// # Errors
-/// Kind `Usage` where there is nothing to bundle, `Output` for a file that is there already or cannot be written, and what keeps model,
-/// study or people from being read.
+/// Kind `Usage` where there is nothing to bundle, `Output` for a file that is there already, is being written by another process or cannot be
+/// written, and what keeps model, study or people from being read.
 pub fn create_bundle(request: &CreateBundle, advanced: &Advanced<'_>) -> Result<BundleReport> {
     if request.out.exists() {
-        return Err(Error::output("is there already")
-            .at(&request.out)
-            .hint("give another name, or take it away"));
+        return Err(is_there(&request.out));
     }
     let mut contents = Contents::default();
     if let Some(model) = &request.model {
@@ -53,24 +52,20 @@ pub fn create_bundle(request: &CreateBundle, advanced: &Advanced<'_>) -> Result<
         human_data: contents.human_data,
         files: contents.contents.iter().map(|content| content.file.clone()).collect(),
     };
+    // Here, and not only where it is opened: who could rename a file is on this side.
+    check_layout(&list, &request.out)?;
     write(&request.out, &list, &contents.contents, advanced)?;
     Ok(BundleReport { path: request.out.clone(), kept_count: 0, list })
+}
+
+fn is_there(out: &Path) -> Error {
+    Error::output("is there already").at(out).hint("give another name, or take it away")
 }
 
 fn write(out: &Path, list: &BundleList, contents: &[Content], advanced: &Advanced<'_>) -> Result<()> {
     let partial = partial_path(out);
     let failed = |source: io::Error| Error::output("cannot be written").at(&partial).because(source);
-    // A link of that name would be written through.
-    if partial.is_symlink() {
-        return Err(Error::output("is a link").at(&partial).hint("take it away"));
-    }
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&partial)
-        .map_err(failed)?;
+    let file = claim(&partial, out)?;
     let mut archive = tar::Builder::new(ContinuedFile::new(file).map_err(failed)?);
     let text = serde_json::to_string_pretty(list)
         .map_err(|source| Error::output("the list cannot be written").because(source))?;
@@ -98,8 +93,44 @@ fn write(out: &Path, list: &BundleList, contents: &[Content], advanced: &Advance
     }
     let file = archive.into_inner().and_then(ContinuedFile::into_file).map_err(failed)?;
     file.sync_all().map_err(failed)?;
+    std::fs::rename(&partial, out).and_then(|()| sync_directory_of(out)).map_err(failed)?;
+    // Only now: a process that got the lock before the rename would write over what is whole.
     drop(file);
-    std::fs::rename(&partial, out).and_then(|()| sync_directory_of(out)).map_err(failed)
+    Ok(())
+}
+
+/// Opens the unfinished file as it is, new or left by a process that is no more, for this process alone.
+fn claim(partial: &Path, out: &Path) -> Result<File> {
+    // A link of that name would be written through.
+    if partial.is_symlink() {
+        return Err(Error::output("is a link").at(partial).hint("take it away"));
+    }
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(partial);
+    let file = file.map_err(|source| Error::output("cannot be written").at(partial).because(source))?;
+    lock(&file, partial)?;
+    // Another process may have finished it since this one looked: then this is its file under another name, or a new one beside it.
+    if out.exists() {
+        if file.metadata().is_ok_and(|found| found.len() == 0) {
+            // What cannot be removed stays behind under a name that says what it is.
+            let _ = std::fs::remove_file(partial);
+        }
+        return Err(is_there(out));
+    }
+    Ok(file)
+}
+
+/// Held until the file is closed, however the process ends. Where the file system has no locks, nobody is refused.
+fn lock(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Error::output("another process is at work on this file")
+            .at(path)
+            .hint("wait for it, or stop it first")),
+        Err(TryLockError::Error(source)) if source.kind() == io::ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(source)) => {
+            Err(Error::output("cannot be locked against other processes").at(path).because(source))
+        }
+    }
 }
 
 /// With nothing in its header that is not the file's own.

@@ -4,6 +4,7 @@
 mod contents;
 mod continued;
 mod create;
+mod layout;
 mod open;
 
 pub use create::{CreateBundle, create_bundle};
@@ -39,7 +40,7 @@ pub struct BundleList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BundledFile {
-    /// `models/NAME/FILE` and the like, with `/`.
+    /// `models/NAME/FILE` and the like, with `/`; see `layout`.
     pub path: String,
     pub size_bytes: u64,
     pub sha256: String,

@@ -1,6 +1,8 @@
-//! A bundle to files, or only gone through: nothing of it counts that its list does not say, and nothing leaves the folder it is opened in.
+//! A bundle to files, or only gone through: nothing of it counts that its list does not say, and nothing leaves the folder it is opened in. Before
+//! anything is written the whole list is held against the layout, and the folders on the way are looked at.
 
 use super::create::Advanced;
+use super::layout::check_layout;
 use super::{BundleList, BundleReport, BundledFile, FORMAT_VERSION, LIST_BYTES_MAX, LIST_NAME};
 use crate::data_folder::hex;
 use crate::error::{Error, Result};
@@ -9,12 +11,12 @@ use crate::partial_file::PartialFile;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// Goes through a bundle and holds every file against the list.
 ///
 /// # Errors
-/// Kind `Output`, naming what is not as the list says.
+/// Kind `Output`, naming what is not as the list says, or what the list says that is nothing a bundle holds.
 pub fn verify_bundle(path: &Path, advanced: &Advanced<'_>) -> Result<BundleReport> {
     walk(path, None, advanced)
 }
@@ -23,7 +25,8 @@ pub fn verify_bundle(path: &Path, advanced: &Advanced<'_>) -> Result<BundleRepor
 /// ended can be begun again.
 ///
 /// # Errors
-/// Kind `Output` for a bundle that is not as its list says, for another file in the place of one of it, and for what cannot be written.
+/// Kind `Output` for a bundle that is not as its list says or whose list is none that is made here, for another file in the place of one of it, for
+/// a link in the place of a folder, and for what cannot be written.
 pub fn open_bundle(path: &Path, into: &Path, advanced: &Advanced<'_>) -> Result<BundleReport> {
     walk(path, Some(into), advanced)
 }
@@ -40,8 +43,12 @@ fn walk(path: &Path, into: Option<&Path>, advanced: &Advanced<'_>) -> Result<Bun
         Some(first) => read_list(first.map_err(unreadable)?, path)?,
         None => return Err(broken("is empty".to_owned())),
     };
+    check_layout(&list, path)?;
     if list.size_bytes() > len {
         return Err(broken(format!("its list tells of {} bytes, and it has {len}", list.size_bytes())));
+    }
+    if let Some(into) = into {
+        refuse_links(into, &list)?;
     }
     let mut kept_count = 0;
     let mut expected = list.files.iter();
@@ -50,24 +57,22 @@ fn walk(path: &Path, into: Option<&Path>, advanced: &Advanced<'_>) -> Result<Bun
         let Some(told) = expected.next() else {
             return Err(broken("has more files than its list".to_owned()));
         };
-        let place = inside(&told.path)
-            .ok_or_else(|| broken(format!("`{}` is no place in a folder", told.path.escape_debug())))?;
         let is_it = entry.path_bytes().as_ref() == told.path.as_bytes()
             && entry.header().entry_type().is_file()
             && entry.size() == told.size_bytes;
         if !is_it {
             return Err(broken(format!("has something else where its list says {}", told.path)));
         }
-        let target = into.map(|into| into.join(&place));
-        match target.filter(|target| target.symlink_metadata().is_ok()) {
+        let target = into.map(|into| into.join(&told.path));
+        match target.as_ref().filter(|target| target.symlink_metadata().is_ok()) {
             Some(there) => {
-                keep(&there, told)?;
+                keep(there, told)?;
                 kept_count += 1;
                 advanced(told.size_bytes, Some(list.size_bytes()));
             }
             None => {
                 let read = |bytes| advanced(bytes, Some(list.size_bytes()));
-                take(&mut entry, told, into.map(|into| into.join(&place)), path, &read)?;
+                take(&mut entry, told, target, path, &read)?;
             }
         }
     }
@@ -100,13 +105,16 @@ fn read_list(mut entry: tar::Entry<impl Read>, path: &Path) -> Result<BundleList
         .map_err(|source| refuse("its list is not as it should be".to_owned()).because(source))
 }
 
-/// A path of plain names.
-fn inside(path: &str) -> Option<PathBuf> {
-    let found = PathBuf::from(path);
-    let is_plain = !path.contains(['\\', ':', '\0'])
-        && found.components().all(|part| matches!(part, Component::Normal(_)))
-        && found.components().next().is_some();
-    is_plain.then_some(found)
+/// A link in the place of a folder would lead out of the one that was named. That one itself may be a link: its owner named it.
+fn refuse_links(into: &Path, list: &BundleList) -> Result<()> {
+    let folders = list.files.iter().flat_map(|file| Path::new(&file.path).ancestors().skip(1));
+    let mut places = folders.filter(|folder| !folder.as_os_str().is_empty()).map(|folder| into.join(folder));
+    match places.find(|place| place.is_symlink()) {
+        Some(link) => Err(Error::output("is a link, and would be written through")
+            .at(link)
+            .hint("open the bundle in another folder, or take the link away")),
+        None => Ok(()),
+    }
 }
 
 /// A file that is there already has to be the one.

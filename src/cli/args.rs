@@ -43,7 +43,7 @@ const BEGUN_WITH: [&str; 26] = [
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0    success
-  1    some lines or cells could not be evaluated; the rest was written
+  1    some lines could not be evaluated; the rest was written (cells of a run say themselves whether they are usable)
   2    the command line asks for something impossible
   3    a model is absent, broken, unsupported, or does not fit its config or its manifest
   4    a study is not valid

@@ -2,6 +2,7 @@
 
 use super::args::EXIT_CODES;
 use super::byte_progress::ByteProgress;
+use super::slurm_scripts::quoted;
 use super::streams::{print_json, print_out, printable};
 use crate::bundle::{BundleReport, CreateBundle, create_bundle, open_bundle, verify_bundle};
 use crate::error::Result;
@@ -38,7 +39,7 @@ struct CreateCommand {
     /// The file to write, e.g. study.tar; it must not exist.
     out: PathBuf,
 
-    /// A model's folder, GGUF file, or name, as `respondent models list` tells them.
+    /// A model's folder, GGUF file, or name, as `respondent models list` tells them. By the name of a manifest, the manifest goes with it.
     #[arg(long)]
     model: Option<String>,
 
@@ -141,27 +142,27 @@ fn listed(report: &BundleReport) -> String {
 }
 
 fn created(report: &BundleReport) -> String {
-    let path = report.path.display();
-    format!("{path}\n{}\nthere: respondent bundle open {path} FOLDER\n", listed(report))
+    let path = report.path.display().to_string();
+    let listed = listed(report);
+    format!("{}\n{listed}\nthere: respondent bundle open {} FOLDER\n", printable(&path), to_copy(&path))
+}
+
+/// A word of a command to be copied, which neither the shell nor the terminal takes for more than a word.
+fn to_copy(word: &str) -> String {
+    printable(&quoted(word))
 }
 
 fn opened(report: &BundleReport) -> String {
-    let mut text = format!("{}\n{}", report.path.display(), listed(report));
+    let path = report.path.display().to_string();
+    let mut text = format!("{}\n{}", printable(&path), listed(report));
     if report.kept_count > 0 {
         let _ = writeln!(text, "{} files were there already", report.kept_count);
     }
     if let Some(study) = &report.list.study {
-        let model = report
-            .list
-            .model
-            .as_ref()
-            .map_or(String::new(), |model| format!(" --model {}", printable(model)));
-        let _ = writeln!(
-            text,
-            "\nnext: cd {} && respondent run ./{}{model}",
-            report.path.display(),
-            printable(study)
-        );
+        let model = report.list.model.as_ref();
+        let model = model.map_or(String::new(), |model| format!(" --model {}", to_copy(model)));
+        let study = to_copy(&format!("./{study}"));
+        let _ = writeln!(text, "\nnext: cd {} && respondent run {study}{model}", to_copy(&path));
     }
     text
 }

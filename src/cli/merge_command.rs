@@ -1,11 +1,11 @@
 //! `respondent merge`: of all shards of a run, the run.
 
 use super::progress::StageProgress;
-use super::run_command::{claim, tell_summary};
+use super::run_command::{claim, tell_summary, warn_of_rounding};
 use crate::error::{Error, Result};
 use crate::evaluate::{FoundShard, MergeSettings, RunPlan, ShardSet, Speaker, Stop, merge};
 use crate::models::ModelFolder;
-use crate::output::ResultFolder;
+use crate::output::{ResultFolder, UnbegunJournal};
 use std::path::PathBuf;
 
 /// Merge the shards of a run, computed with `run --shard I/N`, wherever each of them was.
@@ -43,6 +43,20 @@ pub struct MergeCommand {
     pub quiet: bool,
 }
 
+/// Where the run will be, and the right to be at it, which one process has. What a merge that was killed left there is taken over.
+fn place(command: &MergeCommand, stem: &str) -> Result<(ResultFolder, UnbegunJournal)> {
+    let left = match &command.out {
+        Some(path) if path.is_dir() => Some(ResultFolder::open(path)?),
+        _ => None,
+    };
+    let folder = match left {
+        Some(folder) if folder.holds_an_unsealed_merge()? => folder,
+        _ => claim(command.out.as_deref(), stem)?,
+    };
+    let right = UnbegunJournal::claim(&folder.journal_path())?;
+    Ok((folder, right))
+}
+
 pub fn execute(command: &MergeCommand, stop: &Stop) -> Result<()> {
     let open = |path: &PathBuf| FoundShard::open(ResultFolder::open(path)?);
     let set = ShardSet::new(command.shards.iter().map(open).collect::<Result<Vec<_>>>()?)?;
@@ -55,13 +69,17 @@ pub fn execute(command: &MergeCommand, stop: &Stop) -> Result<()> {
     let model = ModelFolder::find(command.model.as_ref().unwrap_or(&request.model)).map_err(elsewhere)?;
     super::set_threads(command.threads)?;
     let speaker = Speaker::open(&model, &plan.settings.prompting)?;
-    let folder = claim(command.out.as_deref(), &format!("{}-{}", plan.study.id, model.name()))?;
+    warn_of_rounding(&set.first().header.identity.kernel);
+    let (folder, right) = place(command, &format!("{}-{}", plan.study.id, model.name()))?;
     let progress = StageProgress::new(command.quiet);
     let settings = MergeSettings { certifies: !command.no_certificate };
     let listen = |event| progress.on_event(event);
     let outcome = merge(set, &plan, (&speaker, &model), &folder, settings, &listen, stop);
     match outcome {
-        Ok(summary) => tell_summary(&folder, &summary, command.json),
+        Ok(summary) => {
+            right.give_up();
+            tell_summary(&folder, &summary, command.json)
+        }
         Err(error) => {
             if !folder.is_finished() {
                 // The shards have all that was in it.

@@ -5,14 +5,15 @@ use super::progress::StageProgress;
 use super::streams::{print_json, print_out, tell};
 use super::summary::summary_table;
 use crate::engine::EngineDevice;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::{
-    Begun, ResumedRun, RunOutcome, RunPlace, RunPlan, RunRequest, RunSettings, RunStart, RunSummary,
-    Selection, Speaker, Stop, run,
+    AskedRun, Begun, ResumedRun, RunOutcome, RunPlace, RunPlan, RunRequest, RunSettings, RunStart,
+    RunSummary, Selection, Speaker, Stop, is_repeatable, run,
 };
 use crate::models::ModelFolder;
 use crate::output::{ResultFolder, UnbegunJournal};
 use crate::scoring::MassThresholds;
+use std::borrow::Cow;
 use std::path::Path;
 
 const DEFAULT_STUDY: &str = "isear";
@@ -37,6 +38,14 @@ pub fn execute(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result
 fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     let plan = RunPlan::new(settings(study, options))?;
     let device = options.engine.open_device()?;
+    if options.shard.is_some() {
+        let kernel = device.kernel_name();
+        if options.memory.is_some() && !is_repeatable(&kernel) {
+            return Err(Error::usage(format!("{kernel} rounds with its batches, and --memory would choose each shard others"))
+                .hint("`respondent plan STUDY --memory SIZE` tells the token budget that fits: give it to every shard with --token-budget"));
+        }
+        warn_of_rounding(&kernel);
+    }
     let model = ModelFolder::find(&options.model)?;
     let request = RunRequest {
         settings: plan.settings.clone(),
@@ -49,7 +58,8 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     };
     let mut taken_over = None;
     if let Some(path) = options.out.as_deref().filter(|path| options.or_resume && path.is_dir()) {
-        match Begun::find(ResultFolder::open(path)?, &request, &model.name())? {
+        let asked = AskedRun { request: &request, plan: &plan, model: &model, device: &device };
+        match Begun::find(ResultFolder::open(path)?, &asked)? {
             Begun::Nothing(folder, unbegun) => taken_over = Some((folder, unbegun)),
             Begun::Unfinished(folder, resumed) => return resume(&folder, *resumed, options, stop),
             Begun::Finished(folder) => return tell_finished(&folder, options),
@@ -78,7 +88,7 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
 
 fn tell_finished(folder: &ResultFolder, options: &RunOptions) -> Result<()> {
     match options.json {
-        true => print_json(&serde_json::json!({ "folder": folder.path(), "finished": true })),
+        true => print_json(&serde_json::json!({ "folder": named(folder.path()), "finished": true })),
         false => print_out(&format!("finished already  {}\n", folder.path().display())),
     }
 }
@@ -96,6 +106,7 @@ fn resume(folder: &ResultFolder, resumed: ResumedRun, options: &RunOptions, stop
     };
     let plan = RunPlan::new(request.settings).map_err(elsewhere)?;
     let device = EngineDevice::new(&request.device, request.dtype, &request.kernel)?;
+    warn_of_rounding(&device.kernel_name());
     let model = ModelFolder::find(&request.model).map_err(elsewhere)?;
     super::set_threads(options.engine.threads)?;
     let speaker = Speaker::open(&model, &plan.settings.prompting)?;
@@ -115,17 +126,16 @@ fn carry_out(
     let folder = place.folder;
     let outcome = outcome.map_err(|error| match error.hint_text() {
         None if folder.journal_path().exists() => {
+            let mended = if error.kind() == ErrorKind::Interrupted { "" } else { " once this is mended" };
             let folder = folder.path().display();
-            error.hint(format!(
-                "what was read is kept: `respondent run --resume {folder}` goes on once this is mended"
-            ))
+            error.hint(format!("what was read is kept: `respondent run --resume {folder}` goes on{mended}"))
         }
         _ => error,
     })?;
     match outcome {
         RunOutcome::Whole(summary) => tell_summary(folder, &summary, options.json),
         RunOutcome::Shard(card) if options.json => {
-            print_json(&serde_json::json!({ "folder": folder.path(), "shard": card }))
+            print_json(&serde_json::json!({ "folder": named(folder.path()), "shard": card }))
         }
         RunOutcome::Shard(card) => print_out(&format!(
             "shard {}/{}: {} readouts, {} tokens  {}\n",
@@ -138,12 +148,27 @@ fn carry_out(
     }
 }
 
+/// A path as JSON can have it: not all bytes of a name are text.
+fn named(path: &Path) -> Cow<'_, str> {
+    path.to_string_lossy()
+}
+
+/// Where parts of a run are put together that did not share their batches.
+pub fn warn_of_rounding(kernel: &str) {
+    if !is_repeatable(kernel) {
+        tell(&format!(
+            "warning: {kernel} rounds otherwise in other batches: a run that is gone on with or shared out can differ from one in one piece in the last \
+             digits. The packed kernels of AVX2, AVX-512 and NEON do not"
+        ));
+    }
+}
+
 /// The end of a run, or of a merge.
 pub fn tell_summary(folder: &ResultFolder, summary: &RunSummary, as_json: bool) -> Result<()> {
     match as_json {
         true => print_json(&serde_json::json!({
-            "folder": folder.path(),
-            "report": summary.report_path,
+            "folder": named(folder.path()),
+            "report": named(&summary.report_path),
             "manifest": summary.manifest,
             "peak_memory_bytes": crate::system_memory::peak_bytes(),
         })),

@@ -1,28 +1,27 @@
 //! The three files of a Slurm job: an array of shards, a merge that depends on it, and what submits both. Text only; nothing is written here.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// What the files are about. Nothing in it has a line break or another control character.
 pub struct SlurmJob<'a> {
     /// This program.
-    pub program: &'a Path,
+    pub program: &'a str,
     /// Where names and paths of study and models are meant.
-    pub working_directory: &'a Path,
+    pub working_directory: &'a str,
     /// An absolute path.
-    pub folder: &'a Path,
+    pub folder: &'a str,
     pub study: &'a str,
     /// Each with the name of its folder.
     pub models: &'a [(String, String)],
     pub shard_count: usize,
     /// For `respondent run`.
     pub run_options: &'a [String],
-    /// `#SBATCH` options of a shard.
+    /// `#SBATCH` options of a shard, as they are meant: not quoted.
     pub shard_directives: &'a [String],
     /// `#SBATCH` options of the merge.
     pub merge_directives: &'a [String],
     /// Most shards at once.
-    pub at_once: Option<usize>,
+    pub at_once: Option<u32>,
 }
 
 impl SlurmJob<'_> {
@@ -31,7 +30,7 @@ impl SlurmJob<'_> {
         let rows = self.models.len() * self.shard_count;
         let at_once = self.at_once.map_or(String::new(), |count| format!("%{count}"));
         let mut text = self.head("shards", &format!("1-{rows}{at_once}"), self.shard_directives);
-        let folder = quoted(&self.folder.to_string_lossy());
+        let folder = quoted(self.folder);
         let _ = write!(
             text,
             "models=({})\nnames=({})\nshards={}\n\
@@ -43,7 +42,7 @@ impl SlurmJob<'_> {
             self.list(|(model, _)| model),
             self.list(|(_, name)| name),
             self.shard_count,
-            quoted(&self.program.to_string_lossy()),
+            quoted(self.program),
             quoted(self.study),
         );
         for option in self.run_options {
@@ -69,16 +68,16 @@ impl SlurmJob<'_> {
              mv -- \"$here/run.unfinished\" \"$here/run\"\n",
             self.list(|(model, _)| model),
             self.list(|(_, name)| name),
-            quoted(&self.folder.to_string_lossy()),
-            quoted(&self.working_directory.to_string_lossy()),
-            quoted(&self.program.to_string_lossy()),
+            quoted(self.folder),
+            quoted(self.working_directory),
+            quoted(self.program),
         );
         text
     }
 
     /// Submits both. To be run again after a failure: what is finished is found finished.
     pub fn submit(&self) -> String {
-        let folder = quoted(&self.folder.to_string_lossy());
+        let folder = quoted(self.folder);
         format!(
             "#!/usr/bin/env bash\n\
              # Submits the shards, and the merge for when all of them are done. Run it again after a failure or a time limit: what is finished\n\
@@ -91,7 +90,7 @@ impl SlurmJob<'_> {
     }
 
     fn head(&self, what: &str, array: &str, directives: &[String]) -> String {
-        let log = format!("{}/logs/{what}-", self.folder.display()).replace('%', "%%");
+        let log = format!("{}/logs/{what}-", self.folder).replace('%', "%%");
         let mut text = format!(
             "#!/usr/bin/env bash\n\
              #SBATCH --job-name={}\n\
@@ -103,11 +102,11 @@ impl SlurmJob<'_> {
              #SBATCH --ntasks=1\n\
              #SBATCH --requeue\n",
             in_directive(&format!("respondent-{what}")),
-            in_directive(&self.working_directory.to_string_lossy()),
+            in_directive(self.working_directory),
             in_directive(&format!("{log}%a.log")),
         );
         for directive in directives {
-            let _ = writeln!(text, "#SBATCH {directive}");
+            let _ = writeln!(text, "#SBATCH {}", quoted_directive(directive));
         }
         text + "set -euo pipefail\n\n"
     }
@@ -136,6 +135,14 @@ fn in_directive(value: &str) -> String {
     }
 }
 
+/// An option of sbatch, alone or as `NAME=VALUE`.
+fn quoted_directive(option: &str) -> String {
+    match option.split_once('=') {
+        Some((name, value)) => format!("{}={}", in_directive(name), in_directive(value)),
+        None => in_directive(option),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,5 +157,41 @@ mod tests {
             let printed = Command::new("bash").args(["-c", &format!("printf %s {}", quoted(&word))]).output().unwrap();
             prop_assert_eq!(String::from_utf8(printed.stdout).unwrap(), word);
         }
+    }
+    #[test]
+    fn directives_are_one_word_each() {
+        for (option, written) in [
+            ("--cpus-per-task=8", "--cpus-per-task=8"),
+            ("--exclusive", "--exclusive"),
+            ("--partition=a b", r#"--partition="a b""#),
+            ("--account=a # b", r#"--account="a # b""#),
+            ("--constraint=[rack1|rack2]&gpu", r#"--constraint="[rack1|rack2]&gpu""#),
+            (r#"--comment=say "a=b" \ c"#, r#"--comment="say \"a=b\" \\ c""#),
+        ] {
+            assert_eq!(quoted_directive(option), written);
+        }
+    }
+
+    #[test]
+    fn what_is_handed_on_is_quoted_where_sbatch_reads_it() {
+        let directives = ["--partition=a b".to_owned()];
+        let job = SlurmJob {
+            program: "/a b/respondent",
+            working_directory: "/a b",
+            folder: "/a b/50 %",
+            study: "isear",
+            models: &[("control".to_owned(), "control".to_owned())],
+            shard_count: 2,
+            run_options: &[],
+            shard_directives: &directives,
+            merge_directives: &directives,
+            at_once: Some(1),
+        };
+        for text in [job.shards(), job.merge()] {
+            assert!(text.contains("#SBATCH --partition=\"a b\"\n"), "{text}");
+            assert!(text.contains("#SBATCH --chdir=\"/a b\"\n"), "{text}");
+            assert!(text.contains("#SBATCH --output=\"/a b/50 %%/logs/"), "{text}");
+        }
+        assert!(job.shards().contains("#SBATCH --array=1-2%1\n"));
     }
 }

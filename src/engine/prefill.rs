@@ -15,13 +15,19 @@ use std::time::{Duration, Instant};
 pub struct ReadoutRequest<'a> {
     /// Ids whose logits are wanted, each below the vocabulary size.
     pub wanted: &'a [u32],
+    /// How many of the most probable ids to name.
+    pub top_count: usize,
     /// In 0..=1: also rank the vocabulary, and count the ids that hold this much. Costs a row of logits in memory.
     pub nucleus_mass: Option<f64>,
 }
 
 impl<'a> ReadoutRequest<'a> {
     pub const fn new(wanted: &'a [u32]) -> Self {
-        ReadoutRequest { wanted, nucleus_mass: None }
+        ReadoutRequest { wanted, top_count: 0, nucleus_mass: None }
+    }
+
+    pub const fn naming(self, top_count: usize) -> Self {
+        ReadoutRequest { top_count, ..self }
     }
 
     pub const fn ranked(self, nucleus_mass: Option<f64>) -> Self {

@@ -37,8 +37,6 @@ pub struct ReadoutSettings {
     pub scope: ReadoutScope,
     /// Temperatures at which the log-sum-exp is wanted, as [`check_temperatures`] has them.
     pub temperatures: Vec<f64>,
-    /// How many of the most probable ids to name.
-    pub top_count: usize,
 }
 
 /// What one readout returns. Logits are f32 numbers widened to f64; everything else is computed in f64.
@@ -84,7 +82,7 @@ impl ReadoutLogits {
             log_total,
             entropies: sums.iter().zip(&settings.temperatures).map(|(sums, &t)| sums.entropy(t)).collect(),
             entropy: at_one.entropy(1.0),
-            top: top(row, settings.top_count).map(|id| (id, row[id as usize] as f64 - log_total)).collect(),
+            top: top(row, request.top_count).map(|id| (id, row[id as usize] as f64 - log_total)).collect(),
             ranking: request.nucleus_mass.map(|mass| {
                 let totals = sums.iter().map(|sums| sums.total);
                 Ranking::of_row(row.to_vec(), request.wanted, &settings.temperatures, totals, mass)
@@ -92,11 +90,16 @@ impl ReadoutLogits {
         })
     }
 
-    /// Reads with [`ReadoutScope::Wanted`]: `logits[i]` is that of `wanted[i]`, which may come more than once.
+    /// Reads with [`ReadoutScope::Wanted`]: `logits[i]` is that of the request's `wanted[i]`, which may come more than once.
     ///
     /// # Errors
     /// Kind `Model` when a logit is NaN or infinite.
-    pub fn of_wanted(logits: &[f32], wanted: &[u32], settings: &ReadoutSettings) -> Result<Self> {
+    pub fn of_wanted(
+        logits: &[f32],
+        request: &ReadoutRequest<'_>,
+        settings: &ReadoutSettings,
+    ) -> Result<Self> {
+        let wanted = request.wanted;
         let mut places: Vec<usize> = (0..wanted.len()).collect();
         places.sort_by_key(|&place| wanted[place]);
         places.dedup_by_key(|place| wanted[*place]);
@@ -104,7 +107,7 @@ impl ReadoutLogits {
             return Err(refuse_logit(wanted[place] as usize, logits[place]));
         }
         let row: Vec<f32> = places.iter().map(|&place| logits[place]).collect();
-        let mut read = Self::from_row(&row, &ReadoutRequest::new(&[]), settings)?;
+        let mut read = Self::from_row(&row, &ReadoutRequest::new(&[]).naming(request.top_count), settings)?;
         read.wanted = logits.iter().map(|&logit| logit as f64).collect();
         for (id, _) in &mut read.top {
             *id = wanted[places[*id as usize]];
@@ -177,14 +180,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn settings() -> ReadoutSettings {
-        ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![0.25, 1.0, 2.0], top_count: 5 }
+        ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![0.25, 1.0, 2.0] }
     }
 
     proptest! {
         #[test]
         fn it_is_a_softmax(row in prop::collection::vec(-30f32..30.0, 5..60)) {
             let wanted: Vec<u32> = (0..row.len() as u32).collect();
-            let read = ReadoutLogits::from_row(&row, &ReadoutRequest::new(&wanted), &settings()).unwrap();
+            let read = ReadoutLogits::from_row(&row, &ReadoutRequest::new(&wanted).naming(5), &settings()).unwrap();
             for (index, &temperature) in settings().temperatures.iter().enumerate() {
                 let log_probs: Vec<f64> = (0..row.len()).map(|id| read.log_prob(id, index, temperature)).collect();
                 let total: f64 = log_probs.iter().map(|l| l.exp()).sum();
@@ -205,11 +208,8 @@ mod tests {
 
     #[test]
     fn ties_go_to_the_smaller_id() {
-        let read = ReadoutLogits::from_row(
-            &[1.0, 2.0, 2.0, 2.0],
-            &ReadoutRequest::new(&[]),
-            &ReadoutSettings { top_count: 2, ..settings() },
-        );
+        let read =
+            ReadoutLogits::from_row(&[1.0, 2.0, 2.0, 2.0], &ReadoutRequest::new(&[]).naming(2), &settings());
         assert_eq!(read.unwrap().top.iter().map(|t| t.0).collect::<Vec<_>>(), [1, 2]);
     }
 

@@ -27,11 +27,8 @@ pub fn read_alone(
     let together = if is_conversation { own.len() } else { 1 };
     let premise = prepared.premise_of(cell_index).map(|index| prepared.prompts.len() + index);
     let prompts = own.clone().step_by(together).map(|first| first..first + together);
-    let settings = ReadoutSettings {
-        scope: ReadoutScope::Vocabulary,
-        temperatures: plan.settings.temperatures.clone(),
-        top_count: plan.settings.top_count,
-    };
+    let settings =
+        ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: plan.settings.temperatures.clone() };
     let mut gathering = Gathering::new(prepared);
     let mut cell = None;
     // The premise first: the last prompt makes the cell whole.

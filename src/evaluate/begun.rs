@@ -1,11 +1,17 @@
 //! What an earlier process left of a run, for a job that may be started again: nothing, a part, or all of it.
 
 use super::changes::{as_json, refuse_changes};
-use super::resume::{JournalHeader, ResumedRun, RunRequest};
+use super::identity::{inputs, versions};
+use super::resume::{JournalHeader, ResumedRun, RunIdentity, RunRequest};
+use super::{RunPlan, Speaker};
+use crate::engine::EngineDevice;
 use crate::error::{Error, Result};
+use crate::models::{ModelFolder, weights_sha256};
+use crate::output::records::Identity;
 use crate::output::{FoundJournal, ResultFolder, UnbegunJournal, read_manifest, remove_journal};
 use crate::report::write_report;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// How far a run has come.
 #[derive(Debug)]
@@ -18,21 +24,20 @@ pub enum Begun {
 
 impl Begun {
     /// # Errors
-    /// Kind `Usage` for a folder that something else was asked of; kind `Output` when another process is at work on it, or it is no run's.
-    pub fn find(folder: ResultFolder, request: &RunRequest, model_name: &str) -> Result<Self> {
+    /// Kind `Usage` for a folder that something else was asked of, by whatever differs; kind `Output` when another process is at work on it, or it is no
+    /// run's. And what keeps the model from being read.
+    pub fn find(folder: ResultFolder, asked: &AskedRun<'_>) -> Result<Self> {
         let path = folder.path().to_owned();
         let same = |begun: Value, asked: Value| {
             refuse_changes(&begun, &asked, "another run is in this folder")
                 .map_err(|error| error.at(&path).hint("choose another --out"))
         };
         let same_request = |header: &JournalHeader| {
-            same(
-                as_json(&header.request)?,
-                as_json(&with_budget_of(request, header.request.settings.token_budget))?,
-            )
+            let budget = header.request.settings.token_budget;
+            same(as_json(&header.request)?, as_json(&with_budget_of(asked.request, budget))?)
         };
         if folder.is_finished() {
-            let manifest = read_manifest(&folder)?;
+            let (manifest, request) = (read_manifest(&folder)?, asked.request);
             let budget = manifest.plan["token_budget"].as_u64().unwrap_or(0);
             let settings = with_budget_of(request, budget as usize).settings;
             // The manifest does not know how model and device were asked for, but what they came to.
@@ -40,16 +45,20 @@ impl Begun {
                 "model": manifest.model.name, "device": manifest.device, "dtype": manifest.dtype,
                 "plan": manifest.plan, "shard": null,
             });
-            let asked = json!({
-                "model": model_name, "device": request.device, "dtype": request.dtype.to_string(),
+            let of_request = json!({
+                "model": asked.model.name(), "device": request.device, "dtype": request.dtype.to_string(),
                 "plan": settings, "shard": request.shard.map(|shard| shard.to_string()),
             });
-            same(begun, asked)?;
+            same(begun, of_request)?;
+            same(made_from(&manifest.identity, &manifest.kernel, &manifest.versions)?, asked.made_from()?)?;
             leave_nothing_undone(&folder)?;
             return Ok(Begun::Finished(folder));
         }
         if folder.shard_path().is_file() {
-            same_request(&JournalHeader::of(&FoundJournal::open_to_read(&folder.journal_path())?)?)?;
+            let header = JournalHeader::of(&FoundJournal::open_to_read(&folder.journal_path())?)?;
+            same_request(&header)?;
+            let RunIdentity { inputs, kernel, versions, .. } = &header.identity;
+            same(made_from(inputs, kernel, versions)?, asked.made_from()?)?;
             return Ok(Begun::Finished(folder));
         }
         if folder.journal_path().is_file() {
@@ -65,6 +74,28 @@ impl Begun {
         let unbegun = UnbegunJournal::claim(&folder.journal_path())?;
         Ok(Begun::Nothing(folder, unbegun))
     }
+}
+
+/// A run that is asked for, and what is here to make it from.
+pub struct AskedRun<'a> {
+    pub request: &'a RunRequest,
+    pub plan: &'a RunPlan,
+    pub model: &'a ModelFolder,
+    pub device: &'a EngineDevice,
+}
+
+impl AskedRun<'_> {
+    /// Reads all of the weights, for their hash.
+    fn made_from(&self) -> Result<Value> {
+        let speaker = Speaker::open(self.model, &self.plan.settings.prompting)?;
+        let weights_sha256 = weights_sha256(self.model, self.device)?;
+        made_from(&inputs(self.plan, &speaker, &weights_sha256), &self.device.kernel_name(), &versions())
+    }
+}
+
+/// What numbers come of besides settings.
+fn made_from(inputs: &Identity, kernel: &str, versions: &BTreeMap<String, String>) -> Result<Value> {
+    Ok(json!({ "inputs": as_json(inputs)?, "kernel": kernel, "versions": versions }))
 }
 
 /// What comes after the manifest, should the process that wrote it have ended right there.

@@ -26,7 +26,7 @@ const MOST_COUNT: usize = 1_000;
 /// Cells that are prepared together.
 const PREPARED_COUNT: usize = 64;
 /// Log-probs of options that hold less say more of rounding than of anything else.
-const PROBABILITY_MIN: f64 = 1e-6;
+pub(super) const PROBABILITY_MIN: f64 = 1e-6;
 
 /// What is to be certified, chosen before anything is computed; and what the run found there.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use super::resume::RunIdentity;
 use super::run::seconds_since_epoch;
 use super::tables::Tables;
 use super::{RunPlan, Speaker};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, is_control};
 use crate::output::records::{
     BatteryCard, CertificateCard, ComparisonRow, ConcentrationCard, Counts, FORMAT_VERSION, FormatCard,
@@ -44,7 +44,7 @@ pub struct SealedRun {
 /// Makes the tables whole, finds what is to be found, and seals the folder; a journal has then had its day.
 ///
 /// # Errors
-/// Kind `Output` when something cannot be written, and what a comparison ends with.
+/// Kind `Output` when something cannot be written, kind `Interrupted` when asked to stop, and what a comparison ends with: the journal is left then.
 pub fn finish(
     run: ReadRun<'_>,
     folder: &ResultFolder,
@@ -70,8 +70,11 @@ pub fn finish(
                 };
                 certify(&run, &certified, events, stop)
             });
-            // The results stand without it, and say so.
-            (made.as_ref().ok().cloned(), made.err().map(|error| error.to_string()))
+            match made {
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+                // The results stand without it, and say so.
+                made => (made.as_ref().ok().cloned(), made.err().map(|error| error.to_string())),
+            }
         }
     };
     let (group_rows, compared) = match &plan.human_data {
@@ -83,12 +86,14 @@ pub fn finish(
                 if row.level == "group" {
                     group_rows.push(row.clone());
                 }
+                refuse_to_go_on(stop)?;
                 writer.write(row)
             })?;
             writer.finish()?;
             Ok((group_rows, compared))
         })?,
     };
+    refuse_to_go_on(stop)?;
     let hypotheses = match plan.study.hypotheses.is_empty() {
         true => Vec::new(),
         false => stages.run(Stage::Hypotheses, 0, |_| {
@@ -106,11 +111,20 @@ pub fn finish(
         not_certified,
         hypotheses,
     };
+    refuse_to_go_on(stop)?;
     let mut manifest = manifest(plan, (speaker, model), identity, found, stages);
     manifest.tables = folder.table_hashes()?;
     write_manifest(folder, &manifest)?;
     journal.map(Journal::remove).transpose()?;
     Ok(SealedRun { manifest, group_rows })
+}
+
+/// A run that is not sealed has all that it read in its journal, or in its shards'.
+fn refuse_to_go_on(stop: &Stop) -> Result<()> {
+    match stop.is_requested() {
+        true => Err(Error::new(ErrorKind::Interrupted, "stopped after everything was read")),
+        false => Ok(()),
+    }
 }
 
 /// What a run found that stands in its manifest.

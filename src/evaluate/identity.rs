@@ -7,7 +7,10 @@ use crate::engine::EngineDevice;
 use crate::error::Result;
 use crate::models::LoadedModel;
 use crate::output::records::{FORMAT_VERSION, Identity};
+use crate::output::sha256_of;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// sha256 of everything that a run is made from.
 pub(super) fn inputs(plan: &RunPlan, speaker: &Speaker, weights_sha256: &str) -> Identity {
@@ -49,11 +52,33 @@ pub(super) fn run_identity(
     })
 }
 
-/// This program's version, and those of the libraries that numbers depend on, as locked.
+/// Whether a kernel comes to the same bits whatever shares a batch: the packed ones do, candle's operations round with the shapes that they are given.
+pub fn is_repeatable(kernel: &str) -> bool {
+    !kernel.starts_with("candle-")
+}
+
+/// Hexadecimal digits that tell builds apart.
+const BUILD_LEN: usize = 16;
+
+/// The beginning of the sha256 of this program's own file: two builds of one version may come to other numbers. `unknown` where the system does not let it
+/// be read.
+fn build() -> &'static str {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    BUILD.get_or_init(|| {
+        // On Linux it can be read when another file has its name by now.
+        let own = PathBuf::from("/proc/self/exe");
+        let path = if own.exists() { own } else { std::env::current_exe().unwrap_or_default() };
+        sha256_of(&path).map_or("unknown".to_owned(), |sha256| sha256[..BUILD_LEN].to_owned())
+    })
+}
+
+/// This program's version and build, and versions of the libraries that numbers depend on, as locked.
 pub fn versions() -> BTreeMap<String, String> {
     let lock: toml::Table =
         toml::from_str(include_str!("../../Cargo.lock")).expect("cargo writes valid TOML");
-    let mut versions = BTreeMap::from([("respondent".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    let own = [("respondent", env!("CARGO_PKG_VERSION")), ("build", build())];
+    let mut versions: BTreeMap<String, String> =
+        own.into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())).collect();
     for package in lock["package"].as_array().into_iter().flatten() {
         let name = package["name"].as_str().unwrap_or_default();
         if ["candle-core", "gemm", "tokenizers", "minijinja"].contains(&name) {

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::models::{MemoryCard, ModelCard, ModelFolder};
 use crate::output::records::MemoryEstimate;
 use crate::report::SHOWN_ROW_COUNT;
-use crate::survey::Item;
 use std::ops::Range;
 
 /// What libraries, threads and a process keep besides, once work has begun.
@@ -108,9 +107,7 @@ impl<'a> MemoryOutlook<'a> {
         };
         let (study, cells) = (&self.plan.study, &self.plan.cells);
         let cell_count = cells.len() as u64;
-        let options_of = |item: &Item| study.scales[item.scale_index].options.len();
-        let options: usize = study.items.iter().map(options_of).sum();
-        let option_count = (options * cells.count_of_item()) as u64;
+        let option_count = self.plan.option_count();
         let temperature_count = settings.temperatures.len() as u64;
         // Responses are kept for comparisons and contrasts, and otherwise let go with their branch.
         let kept_count = match self.plan.keeps_units() || !study.hypotheses.is_empty() {

@@ -3,7 +3,7 @@
 use super::changes::{as_json, changes, refuse_changes};
 use super::events::{Event, Stage, Stages, Stop};
 use super::finish::{ReadRun, finish};
-use super::identity::{inputs, versions};
+use super::identity::{inputs, is_repeatable, versions};
 use super::prepare::Prepared;
 use super::reading::{Reading, Take};
 use super::replay::Replay;
@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::ModelFolder;
 use crate::output::ResultFolder;
 use crate::output::records::{FORMAT_VERSION, PackingCard, ShardCard};
+use serde_json::Value;
 
 /// All shards of one run, in their order.
 #[derive(Debug)]
@@ -40,7 +41,8 @@ impl ShardSet {
         };
         let count = first.shard.count();
         for found in &shards {
-            let mut changed = changes(&first.header.identity, &found.header.identity)?;
+            let mut changed =
+                changes(&numbers_of(&first.header.identity)?, &numbers_of(&found.header.identity)?)?;
             if found.shard.count() != count {
                 changed.insert(0, format!("it is one of {} shards, not of {count}", found.shard.count()));
             }
@@ -93,6 +95,15 @@ impl ShardSet {
         refuse_changes(of_shards, &here, "this is not what the shards were computed from")
             .map_err(|error| error.hint("merge where study, people and tokenizer are those of the shards"))
     }
+}
+
+/// What the numbers of a shard depend on. Where it is all the same what shares a batch, each may have a token budget of its own, as `--memory` chooses them.
+fn numbers_of(identity: &RunIdentity) -> Result<Value> {
+    let mut of_shard = as_json(identity)?;
+    if is_repeatable(&identity.kernel) {
+        of_shard["plan"]["token_budget"] = Value::Null;
+    }
+    Ok(of_shard)
 }
 
 fn listed(ids: &[String]) -> String {

@@ -41,14 +41,14 @@ mod verify;
 mod vocabulary;
 mod written;
 
-pub use begun::Begun;
+pub use begun::{AskedRun, Begun};
 pub use check::{
     CheckReport, CheckSettings, NumberAgreement, PromptAgreement, PromptDifference, Side, Spread, check,
     check_plan,
 };
 pub use events::{Event, Stage, Stop};
 pub use human_set::{GroupSummary, HumanSet, human_set};
-pub use identity::versions;
+pub use identity::{is_repeatable, versions};
 pub use merge::{MergeSettings, ShardSet, merge};
 pub use outlook::{RunOutlook, outlook};
 pub use plan::{BRANCH_PROMPT_COUNT, RunPlan, RunSettings, Selection};

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::human_data::{HumanData, find_human_data};
 use crate::prompts::{Cell, OptionOrder, PromptSettings, Study, find_study};
 use crate::scoring::MassThresholds;
+use crate::survey::Item;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -120,6 +121,13 @@ impl RunPlan {
     /// Stretches of cells that are prepared and read one after the other.
     pub fn branches(&self) -> Vec<Range<usize>> {
         self.cells.branches(self.settings.branch_prompt_count)
+    }
+
+    /// Options of all cells.
+    pub fn option_count(&self) -> u64 {
+        let options_of = |item: &Item| self.study.scales[item.scale_index].options.len();
+        let options: usize = self.study.items.iter().map(options_of).sum();
+        (options * self.cells.count_of_item()) as u64
     }
 
     /// Whether responses averaged over option orders are kept until all are there: they are what is held against people.

@@ -42,6 +42,7 @@ pub struct Prepared {
     /// What stands before responses when nothing is asked. Plain text: no template says how to ask nothing.
     pub premises: Vec<PreparedPrompt>,
     cells: Vec<Cell>,
+    top_count: usize,
     /// For each cell its prompts.
     of_cell: Vec<Range<usize>>,
     /// For each cell its premise, where its format has one.
@@ -93,7 +94,8 @@ impl Prepared {
         for prompt in prompts.iter().chain(&premises) {
             first_readout.push(first_readout[first_readout.len() - 1] + prompt.probe.readout_count());
         }
-        Ok(Prepared { prompts, premises, cells, of_cell, premise_of, first_readout })
+        let top_count = plan.settings.top_count;
+        Ok(Prepared { prompts, premises, cells, top_count, of_cell, premise_of, first_readout })
     }
 
     /// Prepares a branch: these cells of the plan.
@@ -149,8 +151,12 @@ impl Prepared {
     /// The token behind a prompt is ranked, where rows are written of it.
     fn request<'a>(&self, prompt_index: usize, place: usize, wanted: &'a [u32]) -> ReadoutRequest<'a> {
         let is_own = self.prompts.get(prompt_index).is_some_and(|prompt| prompt.asks_own_item);
-        let is_ranked = place == 0 && is_own;
-        ReadoutRequest::new(wanted).ranked(is_ranked.then_some(NUCLEUS_MASS))
+        let request = ReadoutRequest::new(wanted);
+        // The next token, of which rows are written; the others say how likely a surface form goes on.
+        match place == 0 && is_own {
+            true => request.naming(self.top_count).ranked(Some(NUCLEUS_MASS)),
+            false => request,
+        }
     }
 
     pub fn readout_count(&self) -> usize {

@@ -85,11 +85,8 @@ impl<'a> Reading<'a> {
         take: &mut Take<'_>,
     ) -> Result<bool> {
         let settings = &self.plan.settings;
-        let readout_settings = ReadoutSettings {
-            scope: ReadoutScope::Vocabulary,
-            temperatures: settings.temperatures.clone(),
-            top_count: settings.top_count,
-        };
+        let readout_settings =
+            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: settings.temperatures.clone() };
         for batch in
             Prefill::new(decoder, &left.trie, &left.requests, &readout_settings, settings.token_budget)
         {

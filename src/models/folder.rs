@@ -3,10 +3,11 @@
 use super::file::ModelFile;
 use super::find::{find_path, gguf_parts, is_gguf};
 use super::hf_cache::repository_of;
+use super::inside;
 use super::places::ModelPlaces;
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// The name of the model that the binary carries.
 pub const BUILT_IN_NAME: &str = "control";
@@ -82,7 +83,21 @@ impl ModelFolder {
         match self {
             ModelFolder::BuiltIn => Path::new("built-in control").join(name),
             ModelFolder::Directory(path) => path.join(name),
+            ModelFolder::Gguf(path) if is_gguf(Path::new(name)) => path.with_file_name(name),
             ModelFolder::Gguf(path) => path.clone(),
+        }
+    }
+
+    /// Where a file on disk lies once every link is followed; `None` where there is none. Whoever opens, hashes, copies or
+    /// lists a model's files comes by here.
+    ///
+    /// # Errors
+    /// Kind `Model` for a name that is not plain, or a link that leads out of the model.
+    pub fn real_path(&self, name: &str) -> Result<Option<PathBuf>> {
+        match self {
+            ModelFolder::BuiltIn => Ok(None),
+            ModelFolder::Directory(folder) => inside::of_folder(folder, name),
+            ModelFolder::Gguf(named) => inside::of_gguf(named, name),
         }
     }
 
@@ -91,31 +106,33 @@ impl ModelFolder {
     /// # Errors
     /// Kind `Model` when the directory cannot be listed.
     pub fn files(&self) -> Result<Vec<(String, u64)>> {
-        let directory = match self {
+        let names: Vec<String> = match self {
             ModelFolder::BuiltIn => {
                 let files = BUILT_IN.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.len() as u64));
                 return Ok(files.collect());
             }
-            ModelFolder::Gguf(path) => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let len =
-                    |part: &str| std::fs::metadata(path.with_file_name(part)).ok().map(|found| found.len());
-                let parts = gguf_parts(&name).into_iter();
-                return Ok(parts.filter_map(|part| len(&part).map(|len| (part, len))).collect());
+            ModelFolder::Gguf(path) => gguf_parts(&path.file_name().unwrap_or_default().to_string_lossy()),
+            ModelFolder::Directory(directory) => {
+                let entries = std::fs::read_dir(directory)
+                    .map_err(|source| Error::model("cannot be listed").at(directory).because(source))?;
+                entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
             }
-            ModelFolder::Directory(directory) => directory,
         };
-        let entries = std::fs::read_dir(directory)
-            .map_err(|source| Error::model("cannot be listed").at(directory).because(source))?;
-        let mut files: Vec<(String, u64)> = entries
-            .filter_map(|entry| {
-                let path = entry.ok()?.path();
-                let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
-                Some((path.file_name()?.to_str()?.to_owned(), metadata.len()))
-            })
-            .collect();
+        let listed = names.into_iter().filter_map(|name| self.listed_bytes(&name).map(|bytes| (name, bytes)));
+        let mut files: Vec<(String, u64)> = listed.collect();
         files.sort();
         Ok(files)
+    }
+
+    /// `None` for what is not a file. One that leads out of the model has the bytes of the link itself, and is not kept quiet:
+    /// whoever opens it is told.
+    fn listed_bytes(&self, name: &str) -> Option<u64> {
+        let path = self.describe(name);
+        let found = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+        match self.real_path(name) {
+            Ok(_) => Some(found.len()),
+            Err(_) => std::fs::symlink_metadata(&path).ok().map(|link| link.len()),
+        }
     }
 
     /// A file for reading at offsets.
@@ -128,34 +145,20 @@ impl ModelFolder {
     }
 
     pub fn open_if_present(&self, name: &str) -> Result<Option<ModelFile>> {
-        match self {
-            ModelFolder::BuiltIn => {
-                let found = BUILT_IN.iter().find(|file| file.0 == name);
-                Ok(found.map(|&(_, bytes)| ModelFile::built_in(bytes, self.describe(name))))
-            }
-            ModelFolder::Gguf(_) => Ok(None),
-            ModelFolder::Directory(directory) => {
-                // A name may come from a file's own index: it must stay a plain name.
-                let plain =
-                    matches!(Path::new(name).components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
-                let path = directory.join(name);
-                if !plain {
-                    return Err(Error::model("a model's files lie in its own directory").at(path));
-                }
-                let failed =
-                    |source: std::io::Error| Error::model("cannot be read").at(&path).because(source);
-                // Looked at before it is opened: opening a pipe would wait for a writer.
-                match std::fs::metadata(&path) {
-                    Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                    Err(source) => Err(failed(source)),
-                    Ok(metadata) if !metadata.is_file() => Err(Error::model("is not a file").at(&path)),
-                    Ok(metadata) => {
-                        let file = File::open(&path).map_err(failed)?;
-                        Ok(Some(ModelFile::on_disk(file, metadata.len(), path)))
-                    }
-                }
-            }
+        let path = self.describe(name);
+        if let ModelFolder::BuiltIn = self {
+            let found = BUILT_IN.iter().find(|file| file.0 == name);
+            return Ok(found.map(|&(_, bytes)| ModelFile::built_in(bytes, path)));
         }
+        let Some(real) = self.real_path(name)? else { return Ok(None) };
+        let failed = |source: std::io::Error| Error::model("cannot be read").at(&path).because(source);
+        // Looked at before it is opened: opening a pipe would wait for a writer.
+        let metadata = std::fs::metadata(&real).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(Error::model("is not a file").at(&path));
+        }
+        let file = File::open(&real).map_err(failed)?;
+        Ok(Some(ModelFile::on_disk(file, metadata.len(), path)))
     }
 
     pub fn read_small(&self, name: &str) -> Result<Vec<u8>> {

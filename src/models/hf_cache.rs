@@ -154,6 +154,12 @@ pub fn repository_of(path: &Path) -> Option<(String, String)> {
     Some((name.repository, commit))
 }
 
+/// The folder that links of a snapshot's files lead into, for a path that is a snapshot or lies in one.
+pub fn blobs_of(path: &Path) -> Option<PathBuf> {
+    let snapshot = path.ancestors().find(|folder| repository_of(folder).is_some())?;
+    Some(snapshot.ancestors().nth(2)?.join("blobs"))
+}
+
 fn snapshots_of(folder: &Path, repository: &str) -> Vec<Snapshot> {
     let refs = refs_of(&folder.join("refs"));
     let folders = sorted_entries(&folder.join("snapshots")).into_iter().filter(|path| path.is_dir());
@@ -293,5 +299,10 @@ mod tests {
             assert_eq!((repository, &commit), ("org/tiny".to_owned(), &snapshot.commit));
         }
         assert_eq!(repository_of(Path::new("/models/tiny")), None);
+        let blobs = cache.path().join("models--org--tiny/blobs");
+        for path in [all[0].path.clone(), all[0].path.join("part")] {
+            assert_eq!(blobs_of(&path), Some(blobs.clone()));
+        }
+        assert_eq!(blobs_of(&cache.path().join("models--org--tiny/snapshots")), None);
     }
 }

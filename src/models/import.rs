@@ -5,6 +5,7 @@ use super::find::{gguf_parts, is_gguf};
 use super::folder::{BUILT_IN_NAME, ModelFolder};
 use super::hashing::{HashedFile, hash_files};
 use super::hf_cache::repository_of;
+use super::inside::real_folder;
 use super::manifest::{ManifestFile, ModelManifest, is_plain_name, manifest_path, refuse_existing};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ pub fn belongs(name: &str) -> bool {
 /// Paths of the files that belong to a model on disk.
 ///
 /// # Errors
-/// Kind `Model` for one that is not there, or is built in.
+/// Kind `Model` for one that is not there, or is built in, or a file of it that is a link out of its folder.
 pub fn belonging_paths(model: &ModelFolder) -> Result<Vec<PathBuf>> {
     let path = match model {
         ModelFolder::BuiltIn => {
@@ -60,14 +61,16 @@ pub fn belonging_paths(model: &ModelFolder) -> Result<Vec<PathBuf>> {
         ModelFolder::Directory(path) | ModelFolder::Gguf(path) => resolved(path)?,
     };
     let (folder, names) = files_of(&path)?;
-    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+    let model = ModelFolder::at(&path)?;
+    let inside = |name: String| model.real_path(&name).map(|_| folder.join(name));
+    names.into_iter().map(inside).collect()
 }
 
 /// Hashes a model's files and writes its manifest. `progress` is told bytes hashed since it was told last and all bytes.
 ///
 /// # Errors
-/// Kind `Model` for a model that is not supported or cannot be read, `Usage` for an impossible name, `Output` for a
-/// manifest that is there already or cannot be written.
+/// Kind `Model` for a model that is not supported, cannot be read, or has a link out of its folder among its files, `Usage` for
+/// an impossible name, `Output` for a manifest that is there already or cannot be written.
 pub fn import(request: &ImportRequest, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Imported> {
     let model = resolved(&request.path)?;
     let name = request.name.clone().unwrap_or_else(|| own_name(&model));
@@ -75,10 +78,11 @@ pub fn import(request: &ImportRequest, progress: &(dyn Fn(u64, u64) + Sync)) -> 
     let path = manifest_path(&request.into, &name);
     refuse_existing(&path, request.force)?;
     let (folder, file_names) = files_of(&model)?;
-    let family = Some(ModelCard::read(&ModelFolder::at(&model)?)?.family.to_owned());
-    let paths: Vec<PathBuf> = file_names.iter().map(|name| folder.join(name)).collect();
-    let total = paths.iter().filter_map(|path| path.metadata().ok()).map(|metadata| metadata.len()).sum();
-    let hashed = hash_files(&paths, &|done| progress(done, total));
+    let found = ModelFolder::at(&model)?;
+    let family = Some(ModelCard::read(&found)?.family.to_owned());
+    let there = found.files()?.into_iter().filter(|(name, _)| file_names.contains(name));
+    let total: u64 = there.map(|(_, bytes)| bytes).sum();
+    let hashed = hash_files(&found, &file_names, &|done| progress(done, total));
     let files = file_names.into_iter().zip(hashed).map(|(name, hashed)| {
         let HashedFile { size_bytes, sha256 } = hashed?;
         Ok(ManifestFile { name, size_bytes, sha256 })
@@ -102,10 +106,7 @@ pub fn import(request: &ImportRequest, progress: &(dyn Fn(u64, u64) + Sync)) -> 
 fn resolved(path: &Path) -> Result<PathBuf> {
     let failed = |source| Error::model("cannot be found").at(path).because(source);
     match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if path.is_file() => {
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            Ok(parent.canonicalize().map_err(failed)?.join(name))
-        }
+        (Some(parent), Some(name)) if path.is_file() => Ok(real_folder(parent).map_err(failed)?.join(name)),
         _ => path.canonicalize().map_err(failed),
     }
 }

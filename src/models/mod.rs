@@ -15,6 +15,7 @@ mod hf_cache;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod import;
+mod inside;
 mod manifest;
 mod places;
 mod quantise;
@@ -76,6 +77,14 @@ pub fn load(
         stored_dtype: store.stored_dtype(),
         weights_sha256: weights_sha256?,
     })
+}
+
+/// The sha256 of a model's weights, as [`load`] has it.
+///
+/// # Errors
+/// Kind `Model` when they cannot be read.
+pub fn weights_sha256(folder: &ModelFolder, device: &EngineDevice) -> Result<String> {
+    weights::WeightStore::open(folder, device)?.sha256()
 }
 
 /// The decoder alone, of weights as they are or quantised on the way, as a GGML file would hold them.

@@ -1,5 +1,6 @@
 //! A model's files against its manifest: what changed, what is missing, what was added. Offline.
 
+use super::find::is_gguf;
 use super::folder::ModelFolder;
 use super::hashing::hash_files;
 use super::import::belongs;
@@ -96,8 +97,7 @@ fn one(name: &str, places: &ModelPlaces) -> Result<PathBuf> {
 }
 
 fn verify_one(path: &Path, manifest: &ModelManifest, advanced: &(dyn Fn(u64) + Sync)) -> Vec<VerifiedFile> {
-    let model = manifest.model_path(path);
-    let folder = if model.is_dir() { model.clone() } else { model.parent().unwrap_or(&model).to_owned() };
+    let model = noted_model(manifest.model_path(path));
     let row = |file: &str, size_bytes, state| VerifiedFile {
         model: manifest.name.clone(),
         file: file.to_owned(),
@@ -109,15 +109,7 @@ fn verify_one(path: &Path, manifest: &ModelManifest, advanced: &(dyn Fn(u64) + S
         .files
         .iter()
         .map(|file| {
-            let state = match std::fs::metadata(folder.join(&file.name)) {
-                Err(source) if source.kind() == std::io::ErrorKind::NotFound => Some(FileState::Missing),
-                Err(source) => Some(FileState::Unreadable(source.to_string())),
-                Ok(metadata) if !metadata.is_file() => {
-                    Some(FileState::Unreadable("is not a file".to_owned()))
-                }
-                Ok(metadata) if metadata.len() != file.size_bytes => Some(FileState::Resized(metadata.len())),
-                Ok(_) => None,
-            };
+            let state = first_look(&model, file);
             if state.is_some() {
                 advanced(file.size_bytes);
             }
@@ -125,8 +117,8 @@ fn verify_one(path: &Path, manifest: &ModelManifest, advanced: &(dyn Fn(u64) + S
         })
         .collect();
     let unhashed = looked.iter().filter(|(_, state)| state.is_none());
-    let paths: Vec<PathBuf> = unhashed.map(|(file, _)| folder.join(&file.name)).collect();
-    let mut hashed = hash_files(&paths, advanced).into_iter();
+    let names: Vec<String> = unhashed.map(|(file, _)| file.name.clone()).collect();
+    let mut hashed = hash_files(&model, &names, advanced).into_iter();
     let mut rows: Vec<VerifiedFile> = looked
         .into_iter()
         .map(|(file, state)| {
@@ -138,12 +130,30 @@ fn verify_one(path: &Path, manifest: &ModelManifest, advanced: &(dyn Fn(u64) + S
             row(&file.name, file.size_bytes, state)
         })
         .collect();
-    if model.is_dir() {
-        let there = ModelFolder::Directory(model).files().unwrap_or_default();
+    if let ModelFolder::Directory(_) = &model {
+        let there = model.files().unwrap_or_default();
         let extra = there
             .into_iter()
             .filter(|(name, _)| belongs(name) && !manifest.files.iter().any(|file| file.name == *name));
         rows.extend(extra.map(|(name, size_bytes)| row(&name, size_bytes, FileState::Extra)));
     }
     rows
+}
+
+/// What lies, or lay, at the path that a manifest notes.
+fn noted_model(path: PathBuf) -> ModelFolder {
+    match is_gguf(&path) && !path.is_dir() {
+        true => ModelFolder::Gguf(path),
+        false => ModelFolder::Directory(path),
+    }
+}
+
+/// What is wrong with a file before its bytes are read; `None` where it has the right length.
+fn first_look(model: &ModelFolder, told: &ManifestFile) -> Option<FileState> {
+    match model.open_if_present(&told.name) {
+        Ok(None) => Some(FileState::Missing),
+        Ok(Some(file)) if file.len() != told.size_bytes => Some(FileState::Resized(file.len())),
+        Ok(Some(_)) => None,
+        Err(error) => Some(FileState::Unreadable(error.to_string())),
+    }
 }

@@ -112,7 +112,7 @@ impl ResultFolder {
     /// Kind `Output` when one cannot be read.
     pub fn table_hashes(&self) -> Result<BTreeMap<String, String>> {
         let mut hashes = BTreeMap::new();
-        for path in [self.cells_path(), self.prompts_path(), self.tokens_path(), self.comparisons_path()] {
+        for path in self.table_paths() {
             if path.is_file() {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let failed = |source| Error::output("cannot be read").at(&path).because(source);
@@ -122,11 +122,15 @@ impl ResultFolder {
         Ok(hashes)
     }
 
+    fn table_paths(&self) -> [PathBuf; 4] {
+        [self.cells_path(), self.prompts_path(), self.tokens_path(), self.comparisons_path()]
+    }
+
     /// What was opened and is not finished.
     fn partial_paths(&self) -> Vec<PathBuf> {
-        let tables = [self.cells_path(), self.prompts_path(), self.tokens_path(), self.comparisons_path()];
-        let partial = tables.map(|path| path.with_extension("parquet.partial"));
-        partial.into_iter().chain([self.journal_path().with_extension("partial")]).collect()
+        let partial = self.table_paths().map(|path| path.with_extension("parquet.partial"));
+        let others = [self.journal_path().with_extension("partial"), self.path.join("manifest.json.partial")];
+        partial.into_iter().chain(others).collect()
     }
 
     /// Whether there is nothing in it but what was opened and never finished.
@@ -134,16 +138,29 @@ impl ResultFolder {
     /// # Errors
     /// Kind `Output` when it cannot be read.
     pub fn holds_nothing_finished(&self) -> Result<bool> {
+        self.holds_only(&self.partial_paths())
+    }
+
+    fn holds_only(&self, paths: &[PathBuf]) -> Result<bool> {
         let failed = |source| Error::output("cannot be read").at(&self.path).because(source);
-        let partial = self.partial_paths();
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             // A link would lead out of the folder.
-            if !(partial.contains(&entry.path()) && entry.file_type().map_err(failed)?.is_file()) {
+            if !(paths.contains(&entry.path()) && entry.file_type().map_err(failed)?.is_file()) {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Whether it is what a merge leaves that was killed: the right to be at it, tables whole or not, and nothing else.
+    ///
+    /// # Errors
+    /// Kind `Output` when it cannot be read.
+    pub fn holds_an_unsealed_merge(&self) -> Result<bool> {
+        let right = self.journal_path().with_extension("partial");
+        Ok(right.is_file()
+            && self.holds_only(&[self.partial_paths(), self.table_paths().to_vec()].concat())?)
     }
 
     /// Takes the folder away with what was opened and never finished, unless there is anything else in it.
@@ -157,7 +174,7 @@ impl ResultFolder {
 
     /// Takes away the tables of a folder that was never sealed, and what was never finished.
     pub fn remove_unsealed(self) {
-        for path in [self.cells_path(), self.prompts_path(), self.tokens_path(), self.comparisons_path()] {
+        for path in self.table_paths() {
             let _ = std::fs::remove_file(path);
         }
         self.remove_if_nothing_was_finished();
@@ -169,7 +186,11 @@ impl ResultFolder {
     }
 }
 
-fn sha256_of(path: &Path) -> io::Result<String> {
+/// The sha256 of a file, in lower-case hex.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
     let (mut file, mut hasher) = (std::fs::File::open(path)?, Sha256::new());
     let mut block = vec![0; 1 << 16];
     loop {

@@ -66,9 +66,13 @@ pub fn read_manifest(folder: &ResultFolder) -> Result<RunManifest> {
                 .hint("`respondent merge` makes a run of all shards"));
         }
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+            let hint = match folder.journal_path().is_file() {
+                true => format!("`respondent run --resume {}` goes on with it", folder.path().display()),
+                false => "a merge that was killed is begun again, with the same --out".to_owned(),
+            };
             return Err(Error::output("there is no manifest, so this run did not finish")
                 .at(&path)
-                .hint(format!("`respondent run --resume {}` goes on with it", folder.path().display())));
+                .hint(hint));
         }
         Err(source) => return Err(Error::output("cannot read the manifest").at(&path).because(source)),
     };

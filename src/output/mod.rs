@@ -10,7 +10,7 @@ mod journal;
 mod manifest;
 mod parquet;
 
-pub use folder::ResultFolder;
+pub use folder::{ResultFolder, sha256_of};
 pub use journal::{FoundJournal, Journal, UnbegunJournal, remove_journal};
 pub use manifest::{read_manifest, read_shard_card, write_manifest, write_shard_card};
 pub use parquet::{

@@ -72,11 +72,8 @@ mod tests {
     }
 
     fn readout(logits: &[f32], option_count: usize, temperatures: &[f64]) -> Vec<ReadoutLogits> {
-        let settings = ReadoutSettings {
-            scope: ReadoutScope::Vocabulary,
-            temperatures: temperatures.to_vec(),
-            top_count: 0,
-        };
+        let settings =
+            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: temperatures.to_vec() };
         let wanted: Vec<u32> = (0..option_count as u32).collect();
         vec![ReadoutLogits::from_row(logits, &ReadoutRequest::new(&wanted), &settings).unwrap()]
     }

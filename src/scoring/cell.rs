@@ -152,11 +152,8 @@ mod tests {
 
     /// A model whose next-token logits depend on the tokens so far in a fixed, arbitrary way.
     fn readouts(probe: &OptionProbe, table: &[f32], temperatures: &[f64]) -> Vec<ReadoutLogits> {
-        let settings = ReadoutSettings {
-            scope: ReadoutScope::Vocabulary,
-            temperatures: temperatures.to_vec(),
-            top_count: 0,
-        };
+        let settings =
+            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: temperatures.to_vec() };
         let row = |prefix: &[u32]| -> Vec<f32> {
             let shift = prefix.iter().fold(0, |hash, &id| hash * 3 + id as usize + 1);
             (0..4).map(|id| table[(id * 5 + shift) % table.len()]).collect()
@@ -191,8 +188,7 @@ mod tests {
     fn one_does_not_collect_ten() {
         // Behind the prompt: "1" has 1/2. Behind "1": "0" has nearly all.
         let probe = probe(&[(0, &[1]), (1, &[1, 0])]);
-        let settings =
-            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 0 };
+        let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0] };
         let rows = [[0.0, 0.0, -1e9, -1e9], [3f32.ln(), 0.0, -1e9, -1e9]];
         let readouts: Vec<_> = probe
             .readouts()
@@ -210,8 +206,7 @@ mod tests {
     #[test]
     fn nothing_is_made_up_for_a_cell_without_mass() {
         let probe = probe(&[(0, &[0]), (1, &[1])]);
-        let settings =
-            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 0 };
+        let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0] };
         let readouts =
             [ReadoutLogits::from_row(&[0.0, 0.0, 9.0], &ReadoutRequest::new(&[0, 1]), &settings).unwrap()];
         let reading = &read_cell(&probe, &readouts, &[1.0], THRESHOLDS).unwrap()[0];

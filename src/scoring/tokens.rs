@@ -116,13 +116,10 @@ mod tests {
     }
 
     fn readouts(probe: &OptionProbe, rows: [[f32; 6]; 2]) -> Vec<ReadoutLogits> {
-        let settings = ReadoutSettings {
-            scope: ReadoutScope::Vocabulary,
-            temperatures: TEMPERATURES.to_vec(),
-            top_count: 6,
-        };
+        let settings =
+            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: TEMPERATURES.to_vec() };
         let read = |((_, wanted), row): ((&[u32], &[u32]), [f32; 6])| {
-            let request = ReadoutRequest::new(wanted).ranked(Some(NUCLEUS_MASS));
+            let request = ReadoutRequest::new(wanted).naming(6).ranked(Some(NUCLEUS_MASS));
             ReadoutLogits::from_row(&row, &request, &settings).unwrap()
         };
         probe.readouts().zip(rows).map(read).collect()

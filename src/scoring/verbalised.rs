@@ -72,8 +72,7 @@ mod tests {
     }
 
     fn readout(probabilities: [f32; 5]) -> Vec<ReadoutLogits> {
-        let settings =
-            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 0 };
+        let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0] };
         let row = probabilities.map(|p| p.max(1e-30).ln());
         vec![ReadoutLogits::from_row(&row, &ReadoutRequest::new(&[0, 1, 2, 3]), &settings).unwrap()]
     }

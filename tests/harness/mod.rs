@@ -55,8 +55,8 @@ pub fn read(
 ) -> Vec<ReadoutLogits> {
     let views: Vec<_> = sequences.iter().map(|ids| decoder.config().sequence(ids, &[])).collect();
     let trie = PrefixTrie::new(&views);
-    let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest::new(wanted)).collect();
-    let settings = ReadoutSettings { scope, temperatures: temperatures.to_vec(), top_count: 3 };
+    let requests: Vec<_> = wanted.iter().map(|wanted| ReadoutRequest::new(wanted).naming(3)).collect();
+    let settings = ReadoutSettings { scope, temperatures: temperatures.to_vec() };
     let mut found: Vec<Option<ReadoutLogits>> = vec![None; sequences.len()];
     for batch in Prefill::new(decoder, &trie, &requests, &settings, token_budget) {
         for (sequence, readout) in batch.unwrap().readouts {

@@ -14,8 +14,10 @@ cd "$place"
 # The same model under another name is another row.
 cp -r "$repository/models/control" second
 study=(--full --languages en --token-budget 64 --certify 3 --replicates 100)
-"$respondent" slurm isear --model control,./second --shards 3 --cpus 1 --mem 200 --out job -- "${study[@]}"
+comment='two "words" of \ a # user'
+"$respondent" slurm isear --model control,./second --shards 3 --cpus 1 --mem 200 --sbatch="--comment=$comment" --out job -- "${study[@]}"
 bash job/submit.sh
+[ "$(scontrol show job | grep -cF "Comment=$comment")" -ge 2 ] || { echo "sbatch reads other words than were written" >&2; exit 1; }
 
 has_begun() { for _ in $(seq 300); do [ "$(stat -c %s "$1/journal" 2>/dev/null || echo 0)" -gt 20000 ] && return; sleep 0.1; done; echo "$1 did not begin" >&2; return 1; }
 is_quiet() {

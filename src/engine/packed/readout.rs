@@ -84,7 +84,7 @@ impl PackedDecoder {
         let read = requests.iter().zip(logits.chunks_exact(ids.len())).map(|(request, row)| {
             let logit = |id: &u32| row[ids.partition_point(|known| known < id)];
             let wanted: Vec<f32> = request.wanted.iter().map(logit).collect();
-            ReadoutLogits::of_wanted(&wanted, request.wanted, settings)
+            ReadoutLogits::of_wanted(&wanted, request, settings)
         });
         read.collect()
     }
@@ -171,6 +171,7 @@ fn row_count_max(requests: &[ReadoutRequest<'_>], vocab_size: usize) -> usize {
 struct Asked {
     /// Wanted ids in ascending order, each with its place in the request.
     by_id: Vec<(u32, usize)>,
+    top_count: usize,
     is_ranked: bool,
 }
 
@@ -178,7 +179,7 @@ impl Asked {
     fn new(request: &ReadoutRequest<'_>) -> Self {
         let mut by_id: Vec<(u32, usize)> = request.wanted.iter().copied().zip(0..).collect();
         by_id.sort_unstable();
-        Asked { by_id, is_ranked: request.nucleus_mass.is_some() }
+        Asked { by_id, top_count: request.top_count, is_ranked: request.nucleus_mass.is_some() }
     }
 }
 
@@ -198,7 +199,7 @@ fn partial(isa: Isa, logits: &[f32], first: usize, asked: &Asked, settings: &Rea
     let ids = wanted.partition_point(|&(id, _)| (id as usize) < first)
         ..wanted.partition_point(|&(id, _)| (id as usize) < first + logits.len());
     let wanted = wanted[ids].iter().map(|&(id, place)| (place, logits[id as usize - first])).collect();
-    let top = top(isa, logits, settings.top_count);
+    let top = top(isa, logits, asked.top_count);
     let top = top.into_iter().map(|(at, logit)| ((first + at) as u32, logit)).collect();
     let logits = if asked.is_ranked { logits.to_vec() } else { Vec::new() };
     Partial { broken, max, sums, at_one, top, wanted, logits }
@@ -234,7 +235,7 @@ fn merged(
     }
     let mut top: Vec<(u32, f32)> = parts.iter().flat_map(|part| part.top.iter().copied()).collect();
     top.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    top.truncate(settings.top_count);
+    top.truncate(request.top_count);
     let log_total = at_one.log_sum_exp(max, 1.0);
     Ok(ReadoutLogits {
         wanted,
@@ -261,9 +262,9 @@ mod tests {
             row in prop::collection::vec(-30f32..30.0, 1..90), stretch in 1usize..40, ties in any::<bool>(),
         ) {
             let row: Vec<f32> = if ties { row.iter().map(|logit| logit.round()).collect() } else { row };
-            let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![0.25, 1.0, 2.0], top_count: 5 };
+            let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![0.25, 1.0, 2.0] };
             let wanted: Vec<u32> = (0..row.len() as u32).rev().collect();
-            let request = ReadoutRequest::new(&wanted).ranked(Some(0.9));
+            let request = ReadoutRequest::new(&wanted).naming(5).ranked(Some(0.9));
             let naive = ReadoutLogits::from_row(&row, &request, &settings).unwrap();
             for isa in Isa::all() {
                 let stretches: Vec<Partial> = row
@@ -292,8 +293,7 @@ mod tests {
 
     #[test]
     fn a_broken_logit_is_named() {
-        let settings =
-            ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 2 };
+        let settings = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0] };
         for isa in Isa::all() {
             for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let mut row = vec![1.0; 50];

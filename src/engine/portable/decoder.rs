@@ -136,7 +136,7 @@ impl PortableDecoder {
             let columns = self.lm_head.t()?.index_select(&ids, 0)?.t()?;
             let logits = bent(config, hidden.narrow(0, row, 1)?.matmul(&columns)?)?;
             let logits = logits.flatten_all()?.to_vec1::<f32>()?;
-            ReadoutLogits::of_wanted(&logits, request.wanted, settings)
+            ReadoutLogits::of_wanted(&logits, request, settings)
         });
         read.collect()
     }

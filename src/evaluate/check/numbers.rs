@@ -90,7 +90,7 @@ fn prefill(
 ) -> Result<Vec<ReadoutLogits>> {
     let (stage, total, start) = (Stage::Prefill, trie.token_count(), Instant::now());
     events(Event::Started { stage, total });
-    let readout = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0], top_count: 0 };
+    let readout = ReadoutSettings { scope: ReadoutScope::Vocabulary, temperatures: vec![1.0] };
     let mut found: Vec<Option<ReadoutLogits>> = vec![None; requests.len()];
     let mut done = 0;
     for batch in Prefill::new(decoder, trie, requests, &readout, settings.token_budget) {

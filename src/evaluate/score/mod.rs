@@ -133,14 +133,19 @@ impl Scorer<'_> {
             match &line.ask {
                 Ask::Wanted(wanted) => {
                     sequences.push(decoder.config().sequence(&line.ids, &[]));
-                    requests.push(ReadoutRequest::new(wanted).ranked(settings.nucleus_mass));
+                    requests.push(
+                        ReadoutRequest::new(wanted).naming(settings.top_count).ranked(settings.nucleus_mass),
+                    );
                 }
                 Ask::Options(probe) => {
                     tally.flat_token_count += probe.continuation_token_count() as u64;
                     for (prefix, wanted) in probe.readouts() {
-                        let nucleus_mass = settings.nucleus_mass.filter(|_| prefix.is_empty());
                         sequences.push(decoder.config().sequence(&line.ids, prefix));
-                        requests.push(ReadoutRequest::new(wanted).ranked(nucleus_mass));
+                        let request = ReadoutRequest::new(wanted);
+                        requests.push(match prefix.is_empty() {
+                            true => request.naming(settings.top_count).ranked(settings.nucleus_mass),
+                            false => request,
+                        });
                     }
                 }
             }
@@ -148,11 +153,8 @@ impl Scorer<'_> {
         first.push(sequences.len());
         let trie = PrefixTrie::new(&sequences);
         tally.trie_token_count += trie.token_count();
-        let readout_settings = ReadoutSettings {
-            scope: settings.scope,
-            temperatures: settings.temperatures.clone(),
-            top_count: settings.top_count,
-        };
+        let readout_settings =
+            ReadoutSettings { scope: settings.scope, temperatures: settings.temperatures.clone() };
         let mut found: Vec<Option<ReadoutLogits>> = vec![None; sequences.len()];
         for batch in Prefill::new(decoder, &trie, &requests, &readout_settings, settings.token_budget) {
             for (sequence, readout) in batch?.readouts {

@@ -6,7 +6,6 @@ use super::header::{HeaderReader, broken};
 use super::metadata::{Metadata, MetadataEntries};
 use super::tensors::{self, TensorInfo};
 use crate::error::{Error, Result};
-use std::path::Path;
 
 /// Alignment of tensors in files that do not say.
 const ALIGNMENT_DEFAULT: u32 = 32;
@@ -20,16 +19,11 @@ pub struct Part {
 
 impl Part {
     /// Reads and checks the header; `None` where there is no such file.
-    pub fn open_if_present(path: &Path) -> Result<Option<Self>> {
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
-        else {
-            return Err(Error::model("not the name of a file").at(path));
-        };
-        let file = ModelFolder::Directory(folder.to_owned()).open_if_present(name)?;
-        file.map(|file| Self::read(file, path)).transpose()
+    pub fn open_if_present(model: &ModelFolder, name: &str) -> Result<Option<Self>> {
+        model.open_if_present(name)?.map(Self::read).transpose()
     }
 
-    fn read(file: ModelFile, path: &Path) -> Result<Self> {
+    fn read(file: ModelFile) -> Result<Self> {
         let mut header = HeaderReader::new(&file);
         check_version(&mut header)?;
         let tensor_count = tensors::read_count(&mut header)?;
@@ -38,11 +32,11 @@ impl Part {
         let metadata_end = header.position();
         let mut tensors = tensors::read_infos(&mut header, tensor_count)?;
         let infos_end = header.position() as u64;
-        let metadata = entries.with_bytes(path.to_owned(), header.into_bytes(metadata_end));
+        let metadata = entries.with_bytes(file.path().to_owned(), header.into_bytes(metadata_end));
         let alignment = alignment(&metadata)?;
         let data_start = infos_end.next_multiple_of(alignment);
         tensors::place(&mut tensors, data_start, alignment, file.len())
-            .map_err(|message| broken(path, message))?;
+            .map_err(|message| broken(file.path(), message))?;
         Ok(Part { file, metadata, tensors })
     }
 }

@@ -1,6 +1,7 @@
 //! The parts of a split GGUF file: finds the others beside any one of them and makes sure that they belong together. Names and
 //! keys as `llama_split_path` and `gguf-split` of llama.cpp write them.
 
+use super::super::folder::ModelFolder;
 use super::header::broken;
 use super::metadata::Metadata;
 use super::part::Part;
@@ -13,7 +14,10 @@ const TENSOR_COUNT: &str = "split.tensors.count";
 
 /// All parts in their order; the file itself where it is whole.
 pub fn open_all(path: &Path) -> Result<Vec<Part>> {
-    let opened = Part::open_if_present(path)?.ok_or_else(|| Error::model("no such file").at(path))?;
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| Error::model("not the name of a file").at(path))?;
+    let model = ModelFolder::Gguf(path.to_owned());
+    let opened = Part::open_if_present(&model, name)?.ok_or_else(|| Error::model("no such file").at(path))?;
     let count = opened.metadata.get::<u16>(COUNT)?.unwrap_or(1);
     if count <= 1 {
         return Ok(vec![opened]);
@@ -25,7 +29,7 @@ pub fn open_all(path: &Path) -> Result<Vec<Part>> {
     for at in 0..count {
         let part = match opened.take_if(|_| at == number) {
             Some(part) => part,
-            None => open_other(&path.with_file_name(part_name(&prefix, at, count)), at, count)?,
+            None => open_other(&model, &part_name(&prefix, at, count), at, count)?,
         };
         parts.push(part);
     }
@@ -33,8 +37,9 @@ pub fn open_all(path: &Path) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-fn open_other(path: &Path, at: u16, count: u16) -> Result<Part> {
-    let Some(part) = Part::open_if_present(path)? else {
+fn open_other(model: &ModelFolder, name: &str, at: u16, count: u16) -> Result<Part> {
+    let path = model.describe(name);
+    let Some(part) = Part::open_if_present(model, name)? else {
         return Err(Error::model(format!("part {} of {count} is missing", at + 1))
             .at(path)
             .hint("all parts of a split model have to lie beside each other"));
@@ -46,7 +51,7 @@ fn open_other(path: &Path, at: u16, count: u16) -> Result<Part> {
             at + 1,
             u32::from(said) + 1
         );
-        return Err(broken(path, message));
+        return Err(broken(&path, message));
     }
     Ok(part)
 }
