@@ -125,3 +125,18 @@ fn a_job_that_is_started_again_goes_on_or_finds_itself_finished() {
     assert!(foreign.code == 6 && foreign.stderr.contains("not that of a run"), "{}", foreign.stderr);
     assert_eq!(std::fs::read(place.path().join("letters/mine")).unwrap(), b"x");
 }
+
+/// The most probable tokens are most of what writers hold where many are named.
+#[test]
+#[cfg(target_os = "linux")]
+fn tokens_that_are_named_are_foretold() {
+    let place = tempfile::tempdir().unwrap();
+    let study =
+        ["run", "isear", "--full", "--top", "500", "--certify", "0", "--replicates", "50", "--out", "out"];
+    let run = json(place.path(), &study);
+    let (expected, taken) = (
+        run["manifest"]["memory_estimate"]["peak_bytes"].as_f64().unwrap(),
+        run["peak_memory_bytes"].as_f64().unwrap(),
+    );
+    assert!((0.8..1.25).contains(&(expected / taken)), "{expected} expected, {taken} taken");
+}

@@ -17,13 +17,17 @@ const PROCESS_BYTES: u64 = 17 << 20;
 /// Writers of tables once each has a whole group of rows, and how many rows of cells that is.
 const WRITER_BYTES: u64 = 24 << 20;
 const WRITER_ROW_COUNT: u64 = 65_536;
+/// Of a token that is named for a prompt: encoded, until a group of rows is written, and before that as text, for as many rows as are encoded at a time.
+const NAMED_BYTES: f64 = 3.3;
+const PENDING_NAMED_BYTES: f64 = 65.0;
+const PENDING_ROW_COUNT: u64 = 1024;
 /// What writers keep of a thousand rows until a table is whole: where its groups and pages begin.
 const INDEX_BYTES: u64 = 1_100;
 /// Of a cell at one temperature: its shares, what is summed over them, what contrasts keep.
 const READING_BYTES: u64 = 560;
-/// Of an item's people at one bootstrap replicate, for each metric: three numbers, and two more between halves of people who are known one by
+/// Of an item's people at one bootstrap replicate, for each metric: three numbers, as far as they are held at once, and two more between halves of people who are known one by
 /// one.
-const REPLICATE_BYTES: u64 = 24 * COMPARISON_COUNT;
+const REPLICATE_BYTES: u64 = 20 * COMPARISON_COUNT;
 const HALVES_BYTES: u64 = 16 * COMPARISON_COUNT;
 /// The page's rows: of a cell's option at the reported temperature, or of a comparison there.
 const ROW_BYTES: u64 = 700;
@@ -34,6 +38,8 @@ const FACET_BYTES: u64 = 100;
 const CANDLE_BYTES: u64 = 16 << 20;
 /// What they hold of the cell that they compute again, for each of its tokens and values of the widest layer.
 const ALONE_FACTOR: u64 = 6;
+/// What an allocator keeps of what was let go, at the most.
+const RETAINED_BYTES: u64 = 16 << 20;
 /// Rows of a unit beside people: one for each metric.
 const COMPARISON_COUNT: u64 = crate::compare::Metric::ALL.len() as u64;
 
@@ -115,8 +121,9 @@ impl<'a> MemoryOutlook<'a> {
             false => self.census.branches.iter().map(Range::len).max().unwrap_or(0),
         };
         let reading_bytes = READING_BYTES * kept_count as u64 * temperature_count;
-        let writer_bytes =
-            WRITER_BYTES * (option_count * temperature_count).min(WRITER_ROW_COUNT) / WRITER_ROW_COUNT;
+        let writer_bytes = WRITER_BYTES * (option_count * temperature_count).min(WRITER_ROW_COUNT)
+            / WRITER_ROW_COUNT
+            + self.named_bytes();
         let compare_bytes = match &self.plan.human_data {
             Some(data) if is_whole => {
                 let halves_bytes = if data.participants.is_empty() { 0 } else { HALVES_BYTES };
@@ -148,16 +155,17 @@ impl<'a> MemoryOutlook<'a> {
         let held = self.prepared_bytes + results_bytes;
         let prefill = held + weights_bytes + working_bytes;
         let certificate = if certificate_bytes == 0 { 0 } else { held + working_bytes + certificate_bytes };
-        // Prompts and writers are gone by then; of their memory about a quarter is used again, unless branch after branch went through it.
+        // Prompts and writers are gone by then; of their memory about a quarter is used again, unless many branches went through it.
         let gone = match self.census.branches.len() {
-            0 | 1 => (self.prepared_bytes.saturating_sub(PROCESS_BYTES) + writer_bytes) / 4,
+            0..=2 => (self.prepared_bytes.saturating_sub(PROCESS_BYTES) + writer_bytes) / 4,
             _ => 0,
         };
         let page = if is_whole { held - gone + page_bytes } else { 0 };
         let stages = [
             ("prefill", prefill),
             ("certify", certificate),
-            ("compare", held + compare_bytes),
+            // Of what batches were computed in, small pieces are not given back.
+            ("compare", held + (weights_bytes + working_bytes).min(RETAINED_BYTES) + compare_bytes),
             ("report", page),
         ];
         let (peak_stage, peak_bytes) =
@@ -174,6 +182,18 @@ impl<'a> MemoryOutlook<'a> {
             peak_stage: peak_stage.to_owned(),
             peak_bytes,
         }
+    }
+
+    /// What writers hold of the most probable tokens of prompts: those of `prompts.parquet`, and of each temperature in `tokens.parquet`.
+    fn named_bytes(&self) -> u64 {
+        let settings = &self.plan.settings;
+        let named = settings.top_count.min(self.config.vocab_size) as f64;
+        let of_rows = |rows: u64| {
+            NAMED_BYTES * rows.min(WRITER_ROW_COUNT) as f64
+                + PENDING_NAMED_BYTES * rows.min(PENDING_ROW_COUNT) as f64
+        };
+        let prompts = self.census.prompt_count;
+        (named * (of_rows(prompts) + of_rows(prompts * settings.temperatures.len() as u64))) as u64
     }
 
     /// Of the longest prompt, by candle's operations.
