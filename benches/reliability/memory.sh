@@ -36,6 +36,8 @@ echo "| --- | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: |"
 row "isear, one persona" isear --personas USA --languages en
 row "isear" isear
 row "isear --full" isear --full
+row "isear --full --top 500" isear --full --top 500
+row "isear --replicates 20000" isear --replicates 20000
 row "social_emotions" social_emotions
 for size in $sizes; do
     # Items are a root of the cells, so that branches are long and many.

@@ -124,11 +124,13 @@ impl<'a> MemoryOutlook<'a> {
         let writer_bytes = WRITER_BYTES * (option_count * temperature_count).min(WRITER_ROW_COUNT)
             / WRITER_ROW_COUNT
             + self.named_bytes();
+        // Of what batches were computed in, small pieces are not given back.
         let compare_bytes = match &self.plan.human_data {
             Some(data) if is_whole => {
                 let halves_bytes = if data.participants.is_empty() { 0 } else { HALVES_BYTES };
                 (REPLICATE_BYTES + halves_bytes)
                     * (study.items.len() * settings.bootstrap_replicate_count) as u64
+                    + (weights_bytes + working_bytes).min(RETAINED_BYTES)
             }
             _ => 0,
         };
@@ -164,8 +166,7 @@ impl<'a> MemoryOutlook<'a> {
         let stages = [
             ("prefill", prefill),
             ("certify", certificate),
-            // Of what batches were computed in, small pieces are not given back.
-            ("compare", held + (weights_bytes + working_bytes).min(RETAINED_BYTES) + compare_bytes),
+            ("compare", held + compare_bytes),
             ("report", page),
         ];
         let (peak_stage, peak_bytes) =
