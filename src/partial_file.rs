@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,26 @@ impl PartialFile {
         std::fs::rename(&partial_path, &final_path).map_err(failed)?;
         sync_directory_of(&final_path).map_err(failed)?;
         Ok(final_path)
+    }
+}
+
+/// Held until the file is closed, however the process ends. False where the file system has no locks, as some of clusters have none. `what` the other process
+/// is at work on is a word for people.
+///
+/// # Errors
+/// Kind `Output` when another process holds it.
+pub fn lock_against_others(file: &File, path: &Path, what: &str) -> Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::output(format!("another process is at work on this {what}"))
+                .at(path)
+                .hint("wait for it, or stop it first"))
+        }
+        Err(TryLockError::Error(source)) if source.kind() == io::ErrorKind::Unsupported => Ok(false),
+        Err(TryLockError::Error(source)) => {
+            Err(Error::output("cannot be locked against other processes").at(path).because(source))
+        }
     }
 }
 

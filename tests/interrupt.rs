@@ -3,28 +3,43 @@
 use respondent::output::{read_cells, read_prompts};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+fn begun(place: &Path, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_respondent"))
+        .args(arguments)
+        .current_dir(place)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for the line that tells of a stage, and hands on what comes behind it.
+fn after(child: &mut Child, stage: &str) -> BufReader<ChildStderr> {
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.trim_start().starts_with(stage) {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the run ended before {stage} did");
+    }
+    stderr
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
 
 #[test]
 #[cfg(unix)]
 fn finished_cells_survive_an_interrupt() {
     let place = tempfile::tempdir().unwrap();
     // Small batches, so that there are many places to stop at, and the whole study, so that there is time to.
-    let mut child = Command::new(env!("CARGO_BIN_EXE_respondent"))
-        .args(["run", "--full", "--token-budget", "256", "--out", "out"])
-        .current_dir(place.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.trim_start().starts_with("weights") {
-        line.clear();
-        assert!(stderr.read_line(&mut line).unwrap() > 0, "the run ended before its prefill");
-    }
+    let mut child = begun(place.path(), &["run", "--full", "--token-budget", "256", "--out", "out"]);
+    let mut stderr = after(&mut child, "weights");
     std::thread::sleep(std::time::Duration::from_millis(700));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    signal(&child, "-INT");
     let mut told = String::new();
     stderr.read_to_string(&mut told).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");
@@ -48,19 +63,13 @@ fn a_shard_that_a_scheduler_ends_goes_on() {
     let place = tempfile::tempdir().unwrap();
     let job =
         ["run", "isear", "--full", "--shard", "1/2", "--token-budget", "256", "--out", "out", "--or-resume"];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_respondent"))
-        .args(job)
-        .current_dir(place.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = begun(place.path(), &job);
     let journal = place.path().join("out/journal");
     while std::fs::metadata(&journal).map_or(0, |found| found.len()) < 50_000 {
         assert!(child.try_wait().unwrap().is_none(), "the shard ended before it could be stopped");
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    signal(&child, "-TERM");
     let mut told = String::new();
     child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");
@@ -77,20 +86,9 @@ fn a_stop_after_everything_was_read_seals_nothing() {
     let place = tempfile::tempdir().unwrap();
     // As many replicates as take long.
     let run = ["run", "isear", "--replicates", "6000", "--certify", "4", "--out", "out"];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_respondent"))
-        .args(run)
-        .current_dir(place.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.trim_start().starts_with("certify") {
-        line.clear();
-        assert!(stderr.read_line(&mut line).unwrap() > 0, "the run ended before it compared anything");
-    }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut child = begun(place.path(), &run);
+    let mut stderr = after(&mut child, "certify");
+    signal(&child, "-INT");
     let mut told = String::new();
     stderr.read_to_string(&mut told).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");

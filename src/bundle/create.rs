@@ -6,9 +6,9 @@ use super::layout::check_layout;
 use super::{BundleList, BundleReport, FORMAT_VERSION, LIST_NAME};
 use crate::data_folder::hex;
 use crate::error::{Error, Result};
-use crate::partial_file::{partial_path, sync_directory_of};
+use crate::partial_file::{lock_against_others, partial_path, sync_directory_of};
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -107,7 +107,7 @@ fn claim(partial: &Path, out: &Path) -> Result<File> {
     }
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(partial);
     let file = file.map_err(|source| Error::output("cannot be written").at(partial).because(source))?;
-    lock(&file, partial)?;
+    lock_against_others(&file, partial, "file")?;
     // Another process may have finished it since this one looked: then this is its file under another name, or a new one beside it.
     if out.exists() {
         if file.metadata().is_ok_and(|found| found.len() == 0) {
@@ -117,20 +117,6 @@ fn claim(partial: &Path, out: &Path) -> Result<File> {
         return Err(is_there(out));
     }
     Ok(file)
-}
-
-/// Held until the file is closed, however the process ends. Where the file system has no locks, nobody is refused.
-fn lock(file: &File, path: &Path) -> Result<()> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(Error::output("another process is at work on this file")
-            .at(path)
-            .hint("wait for it, or stop it first")),
-        Err(TryLockError::Error(source)) if source.kind() == io::ErrorKind::Unsupported => Ok(()),
-        Err(TryLockError::Error(source)) => {
-            Err(Error::output("cannot be locked against other processes").at(path).because(source))
-        }
-    }
 }
 
 /// With nothing in its header that is not the file's own.

@@ -44,7 +44,6 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
             return Err(Error::usage(format!("{kernel} rounds with its batches, and --memory would choose each shard others"))
                 .hint("`respondent plan STUDY --memory SIZE` tells the token budget that fits: give it to every shard with --token-budget"));
         }
-        warn_of_rounding(&kernel);
     }
     let model = ModelFolder::find(&options.model)?;
     let request = RunRequest {
@@ -64,6 +63,9 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
             Begun::Unfinished(folder, resumed) => return resume(&folder, *resumed, options, stop),
             Begun::Finished(folder) => return tell_finished(&folder, options),
         }
+    }
+    if options.shard.is_some() {
+        warn_of_rounding(&device.kernel_name());
     }
     super::set_threads(options.engine.threads)?;
     let speaker = Speaker::open(&model, &plan.settings.prompting)?;

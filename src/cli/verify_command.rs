@@ -84,8 +84,10 @@ fn lines(report: &VerifyReport) -> String {
         sample.row_count,
         match sample.differing_cells().count() {
             0 if sample.allowed_difference_nats > 0.0 => format!(
-                "log-probs within {:.0e} nats; {:.0e} are let pass, for this kernel rounds with its batches",
-                sample.largest_difference_nats, sample.allowed_difference_nats
+                "log-probs within {:.0e} nats, shares within {:.0e}; {:.0e} are let pass, for this kernel rounds with its batches",
+                sample.largest_difference_nats,
+                sample.largest_share_difference,
+                sample.allowed_difference_nats
             ),
             0 => "all the same to the bit".to_owned(),
             count => format!(

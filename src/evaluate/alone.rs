@@ -33,8 +33,7 @@ pub fn read_alone(
     let mut cell = None;
     // The premise first: the last prompt makes the cell whole.
     for owners in premise.map(|owner| owner..owner + 1).into_iter().chain(prompts) {
-        let numbers = prepared.readouts_of(owners);
-        let left = prepared.trie(decoder.config(), |number| numbers.contains(&number));
+        let left = prepared.trie_of(owners, decoder.config(), |_| true);
         for batch in Prefill::new(decoder, &left.trie, &left.requests, &settings, plan.settings.token_budget)
         {
             for (sequence, logits) in batch?.readouts {

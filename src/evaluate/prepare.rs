@@ -133,9 +133,21 @@ impl Prepared {
 
     /// The trie of those readouts that are left to make.
     pub fn trie(&self, config: &DecoderConfig, is_left: impl Fn(usize) -> bool) -> ReadoutTrie<'_> {
+        self.trie_of(0..self.prompts.len() + self.premises.len(), config, is_left)
+    }
+
+    /// The same of some prompts, or past all prompts premises. No other is looked at.
+    pub fn trie_of(
+        &self,
+        owners: Range<usize>,
+        config: &DecoderConfig,
+        is_left: impl Fn(usize) -> bool,
+    ) -> ReadoutTrie<'_> {
         let (mut sequences, mut requests, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-        let mut number = 0;
-        for (index, prompt) in self.prompts.iter().chain(&self.premises).enumerate() {
+        let mut number = self.first_readout[owners.start];
+        for index in owners {
+            let prompt =
+                self.prompts.get(index).unwrap_or_else(|| &self.premises[index - self.prompts.len()]);
             for (place, (prefix, wanted)) in prompt.probe.readouts().enumerate() {
                 if is_left(number) {
                     sequences.push(config.sequence(&prompt.ids, prefix));
@@ -148,11 +160,11 @@ impl Prepared {
         ReadoutTrie { trie: PrefixTrie::new(&sequences), requests, numbers }
     }
 
-    /// The token behind a prompt is ranked, where rows are written of it.
+    /// The token behind a prompt is ranked, and the most probable ones named, where rows are written of it; other readouts say how likely a surface form
+    /// goes on.
     fn request<'a>(&self, prompt_index: usize, place: usize, wanted: &'a [u32]) -> ReadoutRequest<'a> {
         let is_own = self.prompts.get(prompt_index).is_some_and(|prompt| prompt.asks_own_item);
         let request = ReadoutRequest::new(wanted);
-        // The next token, of which rows are written; the others say how likely a surface form goes on.
         match place == 0 && is_own {
             true => request.naming(self.top_count).ranked(Some(NUCLEUS_MASS)),
             false => request,
@@ -179,11 +191,6 @@ impl Prepared {
     pub fn flat_token_count(&self) -> u64 {
         let count = |prompt: &PreparedPrompt| prompt.ids.len() + prompt.probe.continuation_token_count();
         self.prompts.iter().chain(&self.premises).map(|prompt| count(prompt) as u64).sum()
-    }
-
-    /// The readouts of some prompts, or past all prompts premises.
-    pub fn readouts_of(&self, owners: Range<usize>) -> Range<usize> {
-        self.first_readout[owners.start]..self.first_readout[owners.end]
     }
 
     /// The prompt that a readout belongs to, or past all prompts the premise, and its number within it.

@@ -69,7 +69,9 @@ pub struct SampleReport {
     pub differences: Vec<Difference>,
     /// Of log-probs, among options that hold anything.
     pub largest_difference_nats: f64,
-    /// What of it is let pass: 0 on a kernel that comes to the same bits.
+    /// Of shares and answer masses.
+    pub largest_share_difference: f64,
+    /// What of either is let pass: 0 on a kernel that comes to the same bits.
     pub allowed_difference_nats: f64,
 }
 
@@ -148,6 +150,7 @@ pub fn verify_sample(
         row_count: 0,
         differences: Vec::new(),
         largest_difference_nats: 0.0,
+        largest_share_difference: 0.0,
         allowed_difference_nats: allowed_difference_nats(&manifest),
     };
     let (stage, total) = (Stage::Certificate, count as u64);
@@ -221,9 +224,16 @@ fn allowed_difference_nats(manifest: &RunManifest) -> f64 {
     }
 }
 
+/// A share moves by no more than its log-prob does. One that is there on one side alone is at its threshold on the other, and not held against anything.
+fn share_difference(found: &CellRow, again: &CellRow) -> f64 {
+    let share = found.probability.zip(again.probability).map_or(0.0, |(found, again)| (found - again).abs());
+    share.max((found.answer_mass - again.answer_mass).abs())
+}
+
 impl SampleReport {
     fn is_as_stated(&self) -> bool {
-        self.differences.is_empty() && self.largest_difference_nats <= self.allowed_difference_nats
+        let largest = self.largest_difference_nats.max(self.largest_share_difference);
+        self.differences.is_empty() && largest <= self.allowed_difference_nats
     }
 
     /// Ids of cells that differ in some table.
@@ -244,6 +254,7 @@ impl SampleReport {
     ) -> Result<()> {
         let cells = stated.cells.remove(id).unwrap_or_default();
         for (found, again) in cells.iter().zip(&again.cells) {
+            self.largest_share_difference = self.largest_share_difference.max(share_difference(found, again));
             if let (Some(found), Some(again)) = (found.log_prob, again.log_prob)
                 && found.max(again) > PROBABILITY_MIN.ln()
             {

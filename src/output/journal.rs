@@ -3,9 +3,9 @@
 //! Knows records as bytes, not what they mean.
 
 use crate::error::{Error, Result};
-use crate::partial_file::sync_directory_of;
+use crate::partial_file::{lock_against_others, sync_directory_of};
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -273,18 +273,8 @@ fn checksum(len: u32, record: &[u8]) -> [u8; CHECKSUM_LEN] {
     checksum
 }
 
-/// Held until the file is closed, however the process ends. False where the file system has no locks, as some of clusters have none.
 fn lock(file: &File, path: &Path) -> Result<bool> {
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Err(Error::output("another process is at work on this folder")
-            .at(path)
-            .hint("wait for it, or stop it first")),
-        Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Unsupported => Ok(false),
-        Err(TryLockError::Error(source)) => {
-            Err(Error::output("cannot be locked against other processes").at(path).because(source))
-        }
-    }
+    lock_against_others(file, path, "folder")
 }
 
 fn cannot_write(path: &Path, source: io::Error) -> Error {

@@ -103,7 +103,8 @@ impl Thrift<'_> {
             }
             field = match head >> 4 {
                 0 => self.signed()?,
-                delta => field + i64::from(delta),
+                // A made-up field before may be the last of all.
+                delta => field.wrapping_add(i64::from(delta)),
             };
             match kind {
                 // Their value is in their kind.
