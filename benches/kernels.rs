@@ -11,7 +11,7 @@ use respondent::engine::kernels::{
 use std::hint::black_box;
 
 fn kernels() -> Vec<Kernel> {
-    let of = |isa| [Arithmetic::F32, Arithmetic::Bf16].into_iter().filter_map(move |a| Kernel::new(isa, a));
+    let of = |isa| [Arithmetic::F32, Arithmetic::Bf16].map(|arithmetic| Kernel::new(isa, arithmetic));
     Isa::all().into_iter().flat_map(of).collect()
 }
 

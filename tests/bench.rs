@@ -50,7 +50,7 @@ fn a_small_shape_is_measured_and_checked() {
     assert_eq!(record["flops"]["linear_flops"], if timed(&record) { linear } else { linear_of_all() });
     assert_eq!(record["flops"]["readout_flops"], 2 * 128 * 1024 * 240);
     if !timed(&record) {
-        eprintln!("skipped: the portable path has no stage times, and perhaps no peak");
+        eprintln!("skipped: candle's operations have no stage times");
         return;
     }
     for name in ["linear_peak_fraction", "whole_peak_fraction"] {
@@ -77,10 +77,10 @@ fn linear_of_all() -> u64 {
 }
 
 #[test]
-fn the_portable_path_claims_no_more_than_it_measured() {
+fn candle_claims_no_more_than_it_measured() {
     let place = tempdir().unwrap();
     let record =
-        record(&bench(place.path(), &["--shape", "tiny", "--workload", "flat", "--kernel", "portable"]));
+        record(&bench(place.path(), &["--shape", "tiny", "--workload", "flat", "--kernel", "candle"]));
     assert_eq!(record["kernel"], "candle-f32");
     assert!(record["linear_peak_fraction"].is_null() && record["stages"]["thread_seconds"].is_null());
     let readout = 2u64 * 128 * 1024 * 24;

@@ -2,9 +2,9 @@
 //! transformers computed for each sequence alone.
 
 use super::harness::{
-    FamilyRows, decoder_on, golden_family, golden_models, log_probs, max_difference, read_all, repository,
+    FamilyRows, decoder_on, golden_models, log_probs, max_difference, read_all, reference_devices, repository,
 };
-use respondent::engine::{Decoder, EngineDevice, EngineDtype, ReadoutLogits};
+use respondent::engine::{Decoder, ReadoutLogits};
 
 /// Largest |Δ log-prob| allowed in f32.
 const TOLERANCE: f64 = 1e-4;
@@ -49,14 +49,13 @@ fn check(name: &str, decoder: &Decoder, expected: &Expected) -> f64 {
 #[test]
 fn log_probs_are_those_of_transformers() {
     let mut rows = FamilyRows::default();
-    for (path, kernel) in ["auto", "portable"].into_iter().enumerate() {
-        let device = EngineDevice::new("cpu", EngineDtype::F32, kernel).unwrap();
+    for (path, device) in reference_devices() {
         for name in golden_models() {
             let directory = repository("tests/goldens/models").join(&name);
             let expected = std::fs::read(directory.join("expected.json")).unwrap();
             let expected: Expected = serde_json::from_slice(&expected).unwrap();
             let largest = check(&name, &decoder_on(&directory, &device), &expected);
-            rows.add(&golden_family(&name), path, largest);
+            rows.add(&name, path, largest);
         }
     }
     rows.check_readme(1);

@@ -3,12 +3,13 @@
 
 use super::harness::{decoder_on, log_probs, max_difference, read, read_all, repository};
 use proptest::prelude::*;
+use respondent::engine::kernels::Isa;
 use respondent::engine::{Decoder, EngineDevice, EngineDtype, ReadoutLogits, ReadoutScope};
 
 /// candle's f32 sums over other row counts may be made in another order. In these tiny random models that reaches 5e-5 nats once in
 /// a thousand random tries (in `mixtral_window`, where transformers' own f32 is 9e-6 from its f64 at such a place); what is wrong
 /// moves log-probs by hundredths.
-const PORTABLE_TOLERANCE: f64 = 2e-4;
+const CANDLE_TOLERANCE: f64 = 2e-4;
 
 /// Every kind of layer: windows, caps, experts, parallel branches, learned positions, ropes that depend on the length.
 const MODELS: [&str; 13] = [
@@ -27,11 +28,14 @@ const MODELS: [&str; 13] = [
     "gpt2_unscaled",
 ];
 
+/// Every kernel that this CPU has, in every dtype.
+fn own_kernels() -> Vec<(EngineDtype, &'static str)> {
+    let both = |isa: Isa| [EngineDtype::F32, EngineDtype::Bf16].map(|dtype| (dtype, isa.name()));
+    Isa::all().into_iter().flat_map(both).collect()
+}
+
 fn decoders(dtype: EngineDtype, kernel: &str) -> Vec<Decoder> {
-    let Ok(device) = EngineDevice::new("cpu", dtype, kernel) else {
-        eprintln!("skipped: this CPU has no kernel `{kernel}` for {dtype}");
-        return Vec::new();
-    };
+    let device = EngineDevice::new("cpu", dtype, kernel).unwrap();
     let names = MODELS.iter().map(|name| repository("tests/goldens/models").join(name));
     names.map(|path| decoder_on(&path, &device)).collect()
 }
@@ -70,9 +74,9 @@ fn check_wanted(
     alone: &ReadoutLogits,
     whole: &ReadoutLogits,
     wanted: &[u32],
-    is_portable: bool,
+    is_candle: bool,
 ) -> Result<(), TestCaseError> {
-    let tolerance = if is_portable { PORTABLE_TOLERANCE } else { 0.0 };
+    let tolerance = if is_candle { CANDLE_TOLERANCE } else { 0.0 };
     prop_assert!(max_difference(&alone.wanted, &whole.wanted) <= tolerance);
     let distinct: std::collections::BTreeMap<u32, f64> =
         wanted.iter().copied().zip(alone.wanted.iter().copied()).collect();
@@ -94,20 +98,24 @@ proptest! {
 
     #[test]
     fn packed_kernels_give_the_same_bits(sequences in sequences(), budget in 1usize..64, threads in 1usize..4) {
-        for (dtype, kernel) in [
-            (EngineDtype::F32, "avx512"), (EngineDtype::F32, "avx2"), (EngineDtype::Bf16, "avx512"),
-        ] {
+        for (dtype, kernel) in own_kernels() {
             for decoder in decoders(dtype, kernel) {
                 check_bits(&decoder, &sequences, budget, threads)?;
             }
         }
     }
 
+    /// In bf16 where no number is denormal, as none is here.
     #[test]
-    fn instruction_sets_agree_to_the_bit_in_f32(sequences in sequences()) {
-        let (wide, narrow) = (decoders(EngineDtype::F32, "avx512"), decoders(EngineDtype::F32, "avx2"));
-        for (wide, narrow) in wide.iter().zip(&narrow) {
-            prop_assert_eq!(read_all(wide, &sequences, 32, &[1.0]), read_all(narrow, &sequences, 32, &[1.0]));
+    fn instruction_sets_with_fused_multiply_adds_agree_to_the_bit(sequences in sequences()) {
+        for dtype in [EngineDtype::F32, EngineDtype::Bf16] {
+            let fused = Isa::all().into_iter().map(Isa::name).filter(|name| *name != "portable");
+            let found: Vec<Vec<Vec<ReadoutLogits>>> = fused
+                .map(|kernel| decoders(dtype, kernel).iter().map(|model| read_all(model, &sequences, 32, &[1.0])).collect())
+                .collect();
+            for pair in found.windows(2) {
+                prop_assert_eq!(&pair[0], &pair[1], "{}", dtype);
+            }
         }
     }
 
@@ -116,15 +124,12 @@ proptest! {
         sequences in sequences(), wanted in prop::collection::vec(prop::collection::vec(0u32..60, 1..6), 12), budget in 1usize..64,
     ) {
         let wanted = &wanted[..sequences.len()];
-        for (dtype, kernel) in [
-            (EngineDtype::F32, "avx512"), (EngineDtype::F32, "avx2"), (EngineDtype::Bf16, "avx512"),
-            (EngineDtype::F32, "portable"),
-        ] {
+        for (dtype, kernel) in own_kernels().into_iter().chain([(EngineDtype::F32, "candle")]) {
             for decoder in decoders(dtype, kernel) {
                 let alone = read(&decoder, &sequences, wanted, ReadoutScope::Wanted, budget, &[0.5, 1.0]);
                 let whole = read(&decoder, &sequences, wanted, ReadoutScope::Vocabulary, budget, &[0.5, 1.0]);
                 for ((alone, whole), wanted) in alone.iter().zip(&whole).zip(wanted) {
-                    check_wanted(alone, whole, wanted, kernel == "portable")?;
+                    check_wanted(alone, whole, wanted, kernel == "candle")?;
                 }
             }
         }
@@ -132,13 +137,13 @@ proptest! {
 
     #[test]
     fn candle_operations_agree_up_to_rounding(sequences in sequences(), budget in 1usize..64) {
-        let (portable, packed) = (decoders(EngineDtype::F32, "portable"), decoders(EngineDtype::F32, "auto"));
-        for (portable, packed) in portable.iter().zip(&packed) {
-            let found = read_all(portable, &sequences, budget, &[1.0]);
+        let (candle, packed) = (decoders(EngineDtype::F32, "candle"), decoders(EngineDtype::F32, "auto"));
+        for (candle, packed) in candle.iter().zip(&packed) {
+            let found = read_all(candle, &sequences, budget, &[1.0]);
             let expected = read_all(packed, &sequences, usize::MAX >> 1, &[1.0]);
             for (found, expected) in found.iter().zip(&expected) {
                 let worst = max_difference(&log_probs(found, 0), &log_probs(expected, 0));
-                prop_assert!(worst <= PORTABLE_TOLERANCE, "{worst:e} off");
+                prop_assert!(worst <= CANDLE_TOLERANCE, "{worst:e} off");
             }
         }
     }

@@ -232,7 +232,7 @@ fn a_killed_merge_is_begun_again_and_one_process_is_at_it() {
 #[test]
 fn a_shard_of_a_kernel_that_rounds_does_not_choose_a_token_budget_of_its_own() {
     let place = tempfile::tempdir().unwrap();
-    let shard = ["run", "isear", "--shard", "1/2", "--memory", "1GiB", "--kernel", "portable"];
+    let shard = ["run", "isear", "--shard", "1/2", "--memory", "1GiB", "--kernel", "candle"];
     let outcome = respondent(place.path(), &shard);
     assert_eq!(outcome.code, 2, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("give it to every shard with --token-budget"), "{}", outcome.stderr);
@@ -242,7 +242,7 @@ fn a_shard_of_a_kernel_that_rounds_does_not_choose_a_token_budget_of_its_own() {
 #[test]
 fn a_kernel_that_rounds_with_its_batches_says_so() {
     let place = tempfile::tempdir().unwrap();
-    let study = ["--personas", "USA", "--languages", "en", "--kernel", "portable", "--token-budget", "64"];
+    let study = ["--personas", "USA", "--languages", "en", "--kernel", "candle", "--token-budget", "64"];
     let study =
         [&["run", "isear"][..], &study, &["--certify", "0", "--replicates", "50", "--quiet"]].concat();
     let shard = respondent(place.path(), &[&study[..], &["--shard", "1/2", "--out", "one"]].concat());

@@ -31,7 +31,7 @@ step() {
     fi
 }
 
-# Each is held against the portable f32 path of the CPU: more than 1e-4 nats apart in f32 is a failure.
+# Each is held against candle's operations in f32 on the CPU: more than 1e-4 nats apart in f32 is a failure.
 for model in tests/goldens/models/*/; do
     for dtype in f32 bf16; do
         step "parity-$(basename "$model")-$dtype" "$binary" bench --model "$model" --workload survey --repeat 1 \

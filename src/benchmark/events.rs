@@ -7,7 +7,7 @@ use std::fmt;
 pub enum BenchmarkStep {
     /// The machine's peak.
     Peak,
-    /// Log-probs by the portable f32 path; counted in prompts.
+    /// Log-probs by candle's operations in f32; counted in prompts.
     Reference,
     /// Reading or making the weights; counted in layers.
     Weights,

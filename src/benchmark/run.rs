@@ -33,7 +33,7 @@ pub struct BenchmarkSettings {
     pub seed: u64,
     /// Quantises the weights when they are loaded.
     pub quantisation: Option<Quantisation>,
-    /// Compares log-probs with the portable f32 path before anything is timed.
+    /// Compares log-probs with candle's operations in f32 before anything is timed.
     pub verify: bool,
     /// For the record.
     pub versions: BTreeMap<String, String>,
@@ -156,7 +156,7 @@ impl Running<'_> {
 
     /// Loads the model once more, for the plain path, and lets go of it before anything is measured.
     fn reference(&self) -> Result<Reference> {
-        let plain = EngineDevice::new("cpu", EngineDtype::F32, "portable")?;
+        let plain = EngineDevice::new("cpu", EngineDtype::F32, "candle")?;
         let decoder = self.load(&plain)?;
         let (prompts, run) = (&self.settings.workload.prompts, self.run_settings());
         self.step(BenchmarkStep::Reference, sampled(prompts.len()).len() as u64, || {

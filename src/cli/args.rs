@@ -258,12 +258,14 @@ pub struct EngineOptions {
     pub device: String,
 
     /// Numbers that weights and activations are multiplied in: `f32`, or `bf16`, which is faster, rounds more and takes
-    /// half the memory; on a CPU it needs AVX512-BF16. Sums, norms and attention are f32 either way on a CPU.
+    /// half the memory; a CPU without AVX512-BF16 has only the latter of it. Sums, norms and attention are f32 either way
+    /// on a CPU.
     #[arg(long, value_name = "DTYPE", default_value = "f32", value_enum)]
     pub dtype: DtypeArgument,
 
-    /// The CPU's arithmetic: `auto` takes the best it has; `avx512`, `avx2` or `neon` that one; `portable` candle's plain
-    /// operations. In f32 `avx512` and `avx2` give the same bytes.
+    /// The CPU's arithmetic: `auto` takes the best it has; `avx512`, `avx2` or `neon` that one; `portable` runs on every
+    /// CPU. All of these come to the same bytes however prompts share batches, and `avx512` and `avx2` in f32 to each
+    /// other's. `candle` is that library's operations, a reference that rounds with its batches (f32 only).
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub kernel: String,
 
@@ -371,7 +373,7 @@ pub struct BenchCommand {
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed: u64,
 
-    /// Before anything is timed, hold log-probs of some prompts against the portable f32 path: at most 1e-4 nats apart in
+    /// Before anything is timed, hold log-probs of some prompts against candle's operations in f32: at most 1e-4 nats apart in
     /// f32, 0.25 in bf16. Loads the model twice, one after the other.
     #[arg(long)]
     pub verify: bool,

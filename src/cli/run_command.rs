@@ -160,7 +160,7 @@ pub fn warn_of_rounding(kernel: &str) {
     if !is_repeatable(kernel) {
         tell(&format!(
             "warning: {kernel} rounds otherwise in other batches: a run that is gone on with or shared out can differ from one in one piece in the last \
-             digits. The packed kernels of AVX2, AVX-512 and NEON do not"
+             digits. The other kernels of a CPU do not"
         ));
     }
 }

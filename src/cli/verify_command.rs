@@ -14,9 +14,9 @@ const SHOWN_COUNT: usize = 5;
 
 /// Verify a finished run: its tables by their sha256, and with --model a sample of its cells, computed again.
 ///
-/// The sample is drawn by a seed, and each of its cells computed alone by the kernel that made the run. On the packed kernels every column of its rows in
-/// cells.parquet, prompts.parquet and tokens.parquet has to come back to the bit; with `portable`, and on GPUs, sums over other batches may round otherwise, and the largest difference is
-/// told. Study and people are looked for as the run had them; another model, study or people than the run's are refused.
+/// The sample is drawn by a seed, and each of its cells computed alone by the kernel that made the run. On a CPU every column of its rows in
+/// cells.parquet, prompts.parquet and tokens.parquet has to come back to the bit; on GPUs, and with `--kernel candle`, sums over other batches may round
+/// otherwise, and the largest difference is told. Study and people are looked for as the run had them; another model, study or people than the run's are refused.
 #[derive(Debug, clap::Args)]
 pub struct VerifyCommand {
     /// A finished result folder.

@@ -1,9 +1,9 @@
-//! A decoder ready to run, on whichever path its device has: packed kernels on a CPU that has the instructions, candle's
-//! operations everywhere else.
+//! A decoder ready to run, on whichever path its device has: packed kernels on a CPU, candle's operations on GPUs and
+//! as the reference.
 
+use super::candle::{CandleDecoder, KvStack};
 use super::flops::{LastLayer, PrefillFlops};
 use super::packed::{PackedDecoder, PackedSession};
-use super::portable::{KvStack, PortableDecoder};
 use super::readout::{ReadoutLogits, ReadoutSettings};
 use super::stages::EngineStage;
 use super::{DecoderConfig, EngineDevice, ReadoutRequest, WeightSource};
@@ -20,22 +20,22 @@ pub struct Decoder {
 #[derive(Debug)]
 enum Path {
     Packed(Box<PackedDecoder>),
-    Portable(Box<PortableDecoder>),
+    Candle(Box<CandleDecoder>),
 }
 
 /// What a prefill keeps from batch to batch.
 #[derive(Debug)]
 pub(super) enum Session {
     Packed(Box<PackedSession>),
-    Portable(KvStack),
+    Candle(KvStack),
 }
 
 impl Session {
-    /// Thread seconds of a stage; `None` on the portable path, which is not timed.
+    /// Thread seconds of a stage; `None` with candle's operations, which is not timed.
     pub fn thread_seconds(&self, stage: EngineStage) -> Option<f64> {
         match self {
             Session::Packed(session) => Some(session.thread_seconds(stage)),
-            Session::Portable(_) => None,
+            Session::Candle(_) => None,
         }
     }
 }
@@ -48,7 +48,7 @@ impl Decoder {
     pub fn new(config: DecoderConfig, source: &mut dyn WeightSource, device: &EngineDevice) -> Result<Self> {
         let path = match device.kernel() {
             Some(kernel) => Path::Packed(Box::new(PackedDecoder::new(kernel, &config, source)?)),
-            None => Path::Portable(Box::new(PortableDecoder::new(&config, source, device)?)),
+            None => Path::Candle(Box::new(CandleDecoder::new(&config, source, device)?)),
         };
         Ok(Decoder { config, path })
     }
@@ -62,7 +62,7 @@ impl Decoder {
     pub fn flops(&self, trie: &PrefixTrie, read_logit_count: Option<u64>) -> PrefillFlops {
         let last_layer = match self.path {
             Path::Packed(_) => LastLayer::ReadRows,
-            Path::Portable(_) => LastLayer::AllRows,
+            Path::Candle(_) => LastLayer::AllRows,
         };
         let mut flops = PrefillFlops::count(&self.config, trie, last_layer);
         if let Some(count) = read_logit_count {
@@ -74,7 +74,7 @@ impl Decoder {
     pub(super) fn session(&self) -> Session {
         match &self.path {
             Path::Packed(decoder) => Session::Packed(Box::new(decoder.session())),
-            Path::Portable(_) => Session::Portable(KvStack::default()),
+            Path::Candle(_) => Session::Candle(KvStack::default()),
         }
     }
 
@@ -91,7 +91,7 @@ impl Decoder {
             (Path::Packed(decoder), Session::Packed(session)) => {
                 decoder.run(batch, session, &asked, settings)
             }
-            (Path::Portable(decoder), Session::Portable(stack)) => {
+            (Path::Candle(decoder), Session::Candle(stack)) => {
                 decoder.run(&self.config, batch, stack, &asked, settings)
             }
             _ => unreachable!("a session is used with the decoder that made it"),

@@ -43,7 +43,7 @@ impl EngineDevice {
         Self::new(name, EngineDtype::F32, "auto")
     }
 
-    /// The same with a dtype and a kernel: `auto`, `portable` (candle's operations), or an instruction set.
+    /// The same with a dtype and a kernel: `auto`, an instruction set, `portable` (none), or `candle` (its operations).
     ///
     /// # Errors
     /// Kind `Usage` for a name that is unknown, or a combination that this build or machine does not have.
@@ -55,7 +55,7 @@ impl EngineDevice {
         let Some(ordinal) = ordinal.and_then(|ordinal| ordinal.parse().ok()) else {
             return Err(Error::usage(format!("unknown device `{name}`")).hint("use `cpu` or `cuda:0`"));
         };
-        if !["auto", "portable"].contains(&kernel) {
+        if !["auto", CANDLE].contains(&kernel) {
             return Err(Error::usage(format!("the kernel `{kernel}` runs on the CPU, not on `{name}`")));
         }
         let device = Device::new_cuda(ordinal).map_err(|source| {
@@ -121,35 +121,29 @@ impl EngineDevice {
     }
 }
 
+/// The kernel of candle's operations: a reference on CPUs, and all that GPUs have.
+const CANDLE: &str = "candle";
+
 fn cpu_kernel(dtype: EngineDtype, name: &str) -> Result<Option<Kernel>> {
     let arithmetic = match dtype {
         EngineDtype::F32 => Arithmetic::F32,
         EngineDtype::Bf16 => Arithmetic::Bf16,
     };
-    let known: Vec<Kernel> = Isa::all().into_iter().filter_map(|isa| Kernel::new(isa, arithmetic)).collect();
-    let found = match name {
-        "portable" => None,
-        "auto" => known.first().copied(),
-        name => match known.iter().find(|kernel| kernel.isa().name() == name) {
-            Some(kernel) => Some(*kernel),
-            None => {
-                let mut names: Vec<&str> = known.iter().map(|kernel| kernel.isa().name()).collect();
-                if dtype == EngineDtype::F32 {
-                    names.push("portable");
-                }
-                return Err(Error::usage(format!("this CPU has no kernel `{name}` for {dtype}"))
-                    .hint(format!("it has: {}", names.join(", "))));
+    if name == CANDLE {
+        return match dtype {
+            EngineDtype::F32 => Ok(None),
+            // It would widen every weight on every call.
+            EngineDtype::Bf16 => {
+                Err(Error::usage("candle's operations multiply no bf16 on a CPU").hint("use `--dtype f32`"))
             }
-        },
-    };
-    match (found, dtype) {
-        // Candle would widen every weight on every call.
-        (None, EngineDtype::Bf16) => {
-            Err(Error::usage("bf16 on the CPU needs AVX512-BF16, and this kernel or CPU does not have it")
-                .hint("use `--dtype f32`"))
-        }
-        (found, _) => Ok(found),
+        };
     }
+    let all = Isa::all();
+    let found = all.iter().find(|isa| name == "auto" || isa.name() == name);
+    found.map(|isa| Some(Kernel::new(*isa, arithmetic))).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|isa| isa.name()).chain([CANDLE]).collect();
+        Error::usage(format!("this CPU has no kernel `{name}`")).hint(format!("it has: {}", names.join(", ")))
+    })
 }
 
 #[cfg(test)]
@@ -160,15 +154,20 @@ mod tests {
     fn what_the_machine_lacks_is_refused() {
         for (name, dtype, kernel, message) in [
             ("tpu", EngineDtype::F32, "auto", "unknown device `tpu`"),
-            ("cpu", EngineDtype::F32, "sse9", "this CPU has no kernel `sse9` for f32"),
-            ("cpu", EngineDtype::Bf16, "portable", "bf16 on the CPU needs AVX512-BF16"),
+            ("cpu", EngineDtype::F32, "sse9", "this CPU has no kernel `sse9`"),
+            ("cpu", EngineDtype::Bf16, "candle", "candle's operations multiply no bf16 on a CPU"),
         ] {
             let error = EngineDevice::new(name, dtype, kernel).unwrap_err().to_string();
             assert!(error.starts_with(message), "{error}");
         }
-        assert_eq!(
-            EngineDevice::new("cpu", EngineDtype::F32, "portable").unwrap().kernel_name(),
-            "candle-f32"
-        );
+    }
+
+    #[test]
+    fn every_cpu_has_a_kernel_of_each_dtype() {
+        let name = |dtype, kernel| EngineDevice::new("cpu", dtype, kernel).unwrap().kernel_name();
+        assert_eq!(name(EngineDtype::F32, "candle"), "candle-f32");
+        assert_eq!(name(EngineDtype::F32, "portable"), "portable-f32");
+        assert_eq!(name(EngineDtype::Bf16, "portable"), "portable-bf16");
+        assert!(!name(EngineDtype::Bf16, "auto").starts_with("candle-"));
     }
 }

@@ -1,9 +1,10 @@
 //! Prefill of packed batches through a decoder: tensors in between, readouts out. Knows nothing of surveys or text.
 //!
 //! Every family is one [`DecoderConfig`] and one [`WeightSource`]. There are two forwards: `packed` on this project's own
-//! `kernels`, and its plain twin `portable` in candle's operations. Rows of a batch are tokens of a
-//! prefix trie, keys and values are a stack of rows, and a row attends along its own path.
+//! `kernels`, and its plain twin `candle` in that library's operations. Rows of a batch are tokens
+//! of a prefix trie, keys and values are a stack of rows, and a row attends along its own path.
 
+mod candle;
 mod config;
 mod decoder;
 mod device;
@@ -11,7 +12,6 @@ mod flops;
 pub mod kernels;
 mod packed;
 mod peak;
-mod portable;
 mod prefill;
 mod ranking;
 mod readout;

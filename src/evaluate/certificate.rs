@@ -81,7 +81,7 @@ pub fn certify(
     stop: &Stop,
 ) -> Result<CertificateCard> {
     let FinishedRun { plan, speaker, model, units, weights_sha256 } = *run;
-    let device = EngineDevice::new("cpu", EngineDtype::F32, "portable")?;
+    let device = EngineDevice::new("cpu", EngineDtype::F32, "candle")?;
     let loaded = load(model, &speaker.files.config, &device, &|_, _| ())?;
     if loaded.weights_sha256 != weights_sha256 {
         return Err(Error::model("the weights are not those that the run was computed with").at(model.name()));

@@ -52,7 +52,7 @@ pub(super) fn run_identity(
     })
 }
 
-/// Whether a kernel comes to the same bits whatever shares a batch: the packed ones do, candle's operations round with the shapes that they are given.
+/// Whether a kernel comes to the same bits whatever shares a batch: this program's own do, candle's operations round with the shapes that they are given.
 pub fn is_repeatable(kernel: &str) -> bool {
     !kernel.starts_with("candle-")
 }

@@ -207,7 +207,7 @@ fn rows_of<R: TableRow>(
 fn device(manifest: &RunManifest) -> Result<EngineDevice> {
     let dtype: EngineDtype = serde_json::from_value(manifest.dtype.as_str().into())
         .map_err(|source| Error::output("the manifest's dtype is none").because(source))?;
-    let kernels = ["auto", "avx512", "avx2", "neon", "portable"];
+    let kernels = ["auto", "avx512", "avx2", "neon", "portable", "candle"];
     let devices = kernels.iter().filter_map(|kernel| EngineDevice::new(&manifest.device, dtype, kernel).ok());
     devices.into_iter().find(|device| device.kernel_name() == manifest.kernel).ok_or_else(|| {
         Error::usage(format!("{} computed the run, and is not to be had here", manifest.kernel))

@@ -1,10 +1,10 @@
 //! Models as GGUF files, against the same models as folders and what transformers computed of them; and the program on them.
 
 use super::super::harness::{
-    FamilyRows, decoder_on, golden_family, golden_models, log_probs, max_difference, read_all, repository,
-    respondent, respondent_with_input,
+    FamilyRows, decoder_on, golden_models, log_probs, max_difference, read_all, reference_devices,
+    repository, respondent, respondent_with_input,
 };
-use respondent::engine::{Decoder, EngineDevice, EngineDtype};
+use respondent::engine::{Decoder, EngineDevice};
 use respondent::models::{ModelConfig, ModelFolder, load, sha256_hex};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -63,8 +63,7 @@ fn both_forms_of_a_model_are_the_same() {
         let expected: Expected =
             serde_json::from_slice(&std::fs::read(directory.join("expected.json")).unwrap()).unwrap();
         let (folder, file) = (changed(&name, &fields), gguf_models().join(format!("{name}.gguf")));
-        for (path, kernel) in ["auto", "portable"].into_iter().enumerate() {
-            let device = EngineDevice::new("cpu", EngineDtype::F32, kernel).unwrap();
+        for (path, device) in reference_devices() {
             let of_file = all_log_probs(&decoder_on(&file, &device), &expected.sequences);
             let of_folder = all_log_probs(&decoder_on(folder.path(), &device), &expected.sequences);
             let forms = worst(&of_file, &of_folder);
@@ -73,7 +72,7 @@ fn both_forms_of_a_model_are_the_same() {
             let tolerance = if name.contains("rope3") { ROPE_TOLERANCE } else { FORM_TOLERANCE };
             assert!(forms <= tolerance, "{name}: both forms are {forms:e} apart");
             assert!(reference <= TOLERANCE, "{name}: {reference:e} off");
-            rows.add(&golden_family(&name), path, reference);
+            rows.add(&name, path, reference);
         }
     }
     rows.check_readme(4);

@@ -12,7 +12,7 @@ mod trace;
 pub use decoders::{decoder, decoder_on, repository};
 #[cfg(feature = "hub")]
 pub use fake_hub::{FakeHub, HubFile, HubState};
-pub use families::{FamilyRows, golden_family};
+pub use families::{FamilyRows, reference_devices};
 pub use import_place::ImportPlace;
 pub use program::{ModelCopy, Outcome, respondent, respondent_with, respondent_with_input};
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 
 use super::isa::{Isa, Level, compiled_for_each_isa};
 use super::lanes::Lanes;
+use super::multiply_add::{self, MultiplyAdd};
 use super::pointwise::{exp, tanh};
 use super::tile::{strided, with_rows};
 use super::words::AlignedWords;
@@ -81,8 +82,7 @@ fn products(isa: Isa, head: HeadRows<'_>, panel: &QueryPanel<'_>, scores: &mut [
             Level::Avx2 => avx2(head, panel, scores, product),
             #[cfg(target_arch = "aarch64")]
             Level::Neon => product_body::<super::lanes::Neon>(head, panel, scores, product),
-            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-            Level::Nothing(never) => match never {},
+            Level::Portable => product_body::<super::lanes::Portable>(head, panel, scores, product),
         }
     }
 }
@@ -91,14 +91,14 @@ fn products(isa: Isa, head: HeadRows<'_>, panel: &QueryPanel<'_>, scores: &mut [
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn avx512(head: HeadRows<'_>, panel: &QueryPanel<'_>, scores: &mut [f32], product: Product<'_>) {
     // SAFETY: the features are those of the lanes; the rest is the caller's.
-    unsafe { product_body::<super::lanes::Avx512>(head, panel, scores, product) }
+    unsafe { product_body::<super::lanes::x86::Avx512>(head, panel, scores, product) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2(head: HeadRows<'_>, panel: &QueryPanel<'_>, scores: &mut [f32], product: Product<'_>) {
     // SAFETY: as above.
-    unsafe { product_body::<super::lanes::Avx2>(head, panel, scores, product) }
+    unsafe { product_body::<super::lanes::x86::Avx2>(head, panel, scores, product) }
 }
 
 /// # Safety
@@ -169,7 +169,7 @@ unsafe fn mix<L: Lanes>(head: HeadRows<'_>, panel: &QueryPanel<'_>, scores: &[f3
 compiled_for_each_isa! {
     /// Scores to exp(score − the lane's largest), and the sum of these for each lane. Keys that a lane may not see weigh
     /// nothing.
-    fn softmax(
+    fn softmax[multiply_add](
         scores: &mut [f32],
         lanes: usize,
         visible: &[Range<usize>],
@@ -180,6 +180,7 @@ compiled_for_each_isa! {
 
 #[inline(always)]
 fn softmax_body(
+    by: impl MultiplyAdd,
     scores: &mut [f32],
     lanes: usize,
     visible: &[Range<usize>],
@@ -187,15 +188,16 @@ fn softmax_body(
     sums: &mut [f32; 32],
 ) {
     match lanes {
-        32 => softmax_lanes::<32>(scores, visible, soft_cap, sums),
-        16 => softmax_lanes::<16>(scores, visible, soft_cap, sums),
-        8 => softmax_lanes::<8>(scores, visible, soft_cap, sums),
+        32 => softmax_lanes::<32>(by, scores, visible, soft_cap, sums),
+        16 => softmax_lanes::<16>(by, scores, visible, soft_cap, sums),
+        8 => softmax_lanes::<8>(by, scores, visible, soft_cap, sums),
         lanes => unreachable!("a panel of {lanes} queries"),
     }
 }
 
 #[inline(always)]
 fn softmax_lanes<const LANES: usize>(
+    by: impl MultiplyAdd,
     scores: &mut [f32],
     visible: &[Range<usize>],
     soft_cap: Option<f32>,
@@ -205,7 +207,7 @@ fn softmax_lanes<const LANES: usize>(
     if let Some(cap) = soft_cap {
         for row in rows.iter_mut() {
             for score in row {
-                *score = cap * tanh(*score / cap);
+                *score = cap * tanh(by, *score / cap);
             }
         }
     }
@@ -230,7 +232,7 @@ fn softmax_lanes<const LANES: usize>(
     let mut totals = [0f32; LANES];
     for row in rows.iter_mut() {
         for lane in 0..LANES {
-            let weight = exp(row[lane] - largest[lane]);
+            let weight = exp(by, row[lane] - largest[lane]);
             row[lane] = weight;
             totals[lane] += weight;
         }

@@ -1,25 +1,26 @@
 //! Which vector instructions this CPU has, asked once. A value of [`Isa`] is the proof that they are there: it cannot be made
-//! otherwise, and what needs it takes it.
+//! otherwise, and what needs it takes it. One of them asks for nothing, so that every CPU has the same loops.
 
-/// Instructions found on this CPU.
+/// Instructions found on this CPU, or none beyond what the program was compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isa(pub(super) Level);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
     #[cfg(target_arch = "x86_64")]
-    Avx512 { bf16: bool },
+    Avx512 {
+        /// Whether it multiplies bf16 as it is.
+        bf16: bool,
+    },
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "aarch64")]
     Neon,
-    /// Keeps the type inhabited where none of the above exists.
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    Nothing(std::convert::Infallible),
+    Portable,
 }
 
 impl Isa {
-    /// All that this CPU has, best first; empty where only the portable path runs.
+    /// All that this CPU has, best first; the last is portable.
     pub fn all() -> Vec<Isa> {
         let mut found = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -38,21 +39,8 @@ impl Isa {
         }
         #[cfg(target_arch = "aarch64")]
         found.push(Isa(Level::Neon));
+        found.push(Isa(Level::Portable));
         found
-    }
-
-    /// Whether bf16 products can be summed in f32.
-    pub fn has_bf16(self) -> bool {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 { bf16 } => bf16,
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => false,
-            #[cfg(target_arch = "aarch64")]
-            Level::Neon => false,
-            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-            Level::Nothing(never) => match never {},
-        }
     }
 
     /// f32 values in two vectors: the columns of a panel, and the queries that attend together.
@@ -64,8 +52,7 @@ impl Isa {
             Level::Avx2 => 16,
             #[cfg(target_arch = "aarch64")]
             Level::Neon => 8,
-            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-            Level::Nothing(never) => match never {},
+            Level::Portable => 8,
         }
     }
 
@@ -77,28 +64,28 @@ impl Isa {
             Level::Avx2 => "avx2",
             #[cfg(target_arch = "aarch64")]
             Level::Neon => "neon",
-            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-            Level::Nothing(never) => match never {},
+            Level::Portable => "portable",
         }
     }
 }
 
 /// Defines safe functions `name(isa, arguments)` that run `body(arguments)`, a plain function marked `#[inline(always)]`,
 /// compiled once for each instruction set. The compiler vectorises the body; its operations and their order are fixed by
-/// the source, so all versions give the same bits.
+/// the source, so all versions give the same bits. `name[multiply_add](arguments)` hands the body how these are made as its
+/// first argument; then the portable version has bits of its own.
 macro_rules! compiled_for_each_isa {
-    ($($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? = $body:path;)*) => {$(
+    ($($(#[$meta:meta])* $visibility:vis fn $name:ident $([$by:ident])? ($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? = $body:path;)*) => {$(
         $(#[$meta])*
         $visibility fn $name(isa: $crate::engine::kernels::Isa, $($argument: $type),*) $(-> $output)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
             fn avx512($($argument: $type),*) $(-> $output)? {
-                $body($($argument),*)
+                $body($($by::Fused,)? $($argument),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2($($argument: $type),*) $(-> $output)? {
-                $body($($argument),*)
+                $body($($by::Fused,)? $($argument),*)
             }
             use $crate::engine::kernels::isa::Level;
             match isa.0 {
@@ -109,9 +96,8 @@ macro_rules! compiled_for_each_isa {
                 #[cfg(target_arch = "x86_64")]
                 Level::Avx2 => unsafe { avx2($($argument),*) },
                 #[cfg(target_arch = "aarch64")]
-                Level::Neon => $body($($argument),*),
-                #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-                Level::Nothing(never) => match never {},
+                Level::Neon => $body($($by::Fused,)? $($argument),*),
+                Level::Portable => $body($($by::Rounded,)? $($argument),*),
             }
         }
     )*};

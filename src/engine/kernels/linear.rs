@@ -2,7 +2,11 @@
 //! whose rows and weights they are.
 
 use super::isa::{Isa, Level};
-use super::lanes::Lanes;
+#[cfg(target_arch = "aarch64")]
+use super::lanes::Neon;
+#[cfg(target_arch = "x86_64")]
+use super::lanes::x86;
+use super::lanes::{Lanes, Portable, Widened};
 use super::rows::PackedRows;
 use super::tile::{CHUNK, packed, with_rows};
 
@@ -16,7 +20,7 @@ pub enum Arithmetic {
     Bf16,
 }
 
-/// A matrix kernel that this CPU can run.
+/// A matrix kernel that this CPU can run. Every instruction set multiplies in either arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kernel {
     isa: Isa,
@@ -24,9 +28,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// `None` where the CPU cannot multiply in this arithmetic.
-    pub fn new(isa: Isa, arithmetic: Arithmetic) -> Option<Self> {
-        (arithmetic == Arithmetic::F32 || isa.has_bf16()).then_some(Kernel { isa, arithmetic })
+    pub fn new(isa: Isa, arithmetic: Arithmetic) -> Self {
+        Kernel { isa, arithmetic }
     }
 
     pub fn isa(self) -> Isa {
@@ -37,11 +40,14 @@ impl Kernel {
         self.arithmetic
     }
 
-    /// For results, such as `avx512-bf16`.
+    /// For results, such as `avx512-bf16`. Kernels of one name come to the same bits.
     pub fn name(self) -> String {
-        let arithmetic = match self.arithmetic {
-            Arithmetic::F32 => "f32",
-            Arithmetic::Bf16 => "bf16",
+        let arithmetic = match (self.arithmetic, self.isa.0) {
+            (Arithmetic::F32, _) => "f32",
+            // Keeps denormals, which AVX512-BF16 takes for zero.
+            #[cfg(target_arch = "x86_64")]
+            (Arithmetic::Bf16, Level::Avx512 { bf16: false }) => "bf16-widened",
+            (Arithmetic::Bf16, _) => "bf16",
         };
         format!("{}-{arithmetic}", self.isa.name())
     }
@@ -56,15 +62,23 @@ impl Kernel {
 
     /// Rows of a full tile.
     pub fn tile_rows(self) -> usize {
-        match self.isa.0 {
+        match (self.isa.0, self.arithmetic) {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 { .. } => super::lanes::Avx512::ROWS,
+            (Level::Avx512 { .. }, Arithmetic::F32) => x86::Avx512::ROWS,
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => super::lanes::Avx2::ROWS,
+            (Level::Avx512 { bf16: true }, Arithmetic::Bf16) => x86::Avx512Bf16::ROWS,
+            #[cfg(target_arch = "x86_64")]
+            (Level::Avx512 { bf16: false }, Arithmetic::Bf16) => Widened::<x86::Avx512>::ROWS,
+            #[cfg(target_arch = "x86_64")]
+            (Level::Avx2, Arithmetic::F32) => x86::Avx2::ROWS,
+            #[cfg(target_arch = "x86_64")]
+            (Level::Avx2, Arithmetic::Bf16) => Widened::<x86::Avx2>::ROWS,
             #[cfg(target_arch = "aarch64")]
-            Level::Neon => super::lanes::Neon::ROWS,
-            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-            Level::Nothing(never) => match never {},
+            (Level::Neon, Arithmetic::F32) => Neon::ROWS,
+            #[cfg(target_arch = "aarch64")]
+            (Level::Neon, Arithmetic::Bf16) => Widened::<Neon>::ROWS,
+            (Level::Portable, Arithmetic::F32) => Portable::ROWS,
+            (Level::Portable, Arithmetic::Bf16) => Widened::<Portable>::ROWS,
         }
     }
 
@@ -96,20 +110,28 @@ impl Kernel {
             rows.depth_words().checked_mul(self.columns()),
             "a panel of another depth"
         );
-        // SAFETY: an `Isa` of a level exists only where the CPU was found to have its features, bf16 was asked for in
-        // `new`, and the lengths have just been checked.
+        // SAFETY: an `Isa` of a level exists only where the CPU was found to have its features, and the lengths have just
+        // been checked.
         unsafe {
             match (self.isa.0, self.arithmetic) {
                 #[cfg(target_arch = "x86_64")]
-                (Level::Avx512 { .. }, Arithmetic::F32) => avx512(rows, panel, next, each),
+                (Level::Avx512 { .. }, Arithmetic::F32) => avx512::<x86::Avx512>(rows, panel, next, each),
                 #[cfg(target_arch = "x86_64")]
-                (Level::Avx512 { .. }, Arithmetic::Bf16) => avx512_bf16(rows, panel, next, each),
+                (Level::Avx512 { bf16: true }, Arithmetic::Bf16) => avx512_bf16(rows, panel, next, each),
                 #[cfg(target_arch = "x86_64")]
-                (Level::Avx2, _) => avx2(rows, panel, next, each),
+                (Level::Avx512 { bf16: false }, Arithmetic::Bf16) => {
+                    avx512::<Widened<x86::Avx512>>(rows, panel, next, each);
+                }
+                #[cfg(target_arch = "x86_64")]
+                (Level::Avx2, Arithmetic::F32) => avx2::<x86::Avx2>(rows, panel, next, each),
+                #[cfg(target_arch = "x86_64")]
+                (Level::Avx2, Arithmetic::Bf16) => avx2::<Widened<x86::Avx2>>(rows, panel, next, each),
                 #[cfg(target_arch = "aarch64")]
-                (Level::Neon, _) => tiles::<super::lanes::Neon>(rows, panel, next, each),
-                #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-                (Level::Nothing(never), _) => match never {},
+                (Level::Neon, Arithmetic::F32) => tiles::<Neon>(rows, panel, next, each),
+                #[cfg(target_arch = "aarch64")]
+                (Level::Neon, Arithmetic::Bf16) => tiles::<Widened<Neon>>(rows, panel, next, each),
+                (Level::Portable, Arithmetic::F32) => tiles::<Portable>(rows, panel, next, each),
+                (Level::Portable, Arithmetic::Bf16) => tiles::<Widened<Portable>>(rows, panel, next, each),
             }
         }
     }
@@ -117,9 +139,14 @@ impl Kernel {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512(rows: &PackedRows, panel: &[u32], next: &[u32], each: impl FnMut(usize, usize, &[f32])) {
+unsafe fn avx512<L: Lanes>(
+    rows: &PackedRows,
+    panel: &[u32],
+    next: &[u32],
+    each: impl FnMut(usize, usize, &[f32]),
+) {
     // SAFETY: the features are those of the lanes; the rest is the caller's.
-    unsafe { tiles::<super::lanes::Avx512>(rows, panel, next, each) }
+    unsafe { tiles::<L>(rows, panel, next, each) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -131,14 +158,19 @@ unsafe fn avx512_bf16(
     each: impl FnMut(usize, usize, &[f32]),
 ) {
     // SAFETY: as above.
-    unsafe { tiles::<super::lanes::Avx512Bf16>(rows, panel, next, each) }
+    unsafe { tiles::<x86::Avx512Bf16>(rows, panel, next, each) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(rows: &PackedRows, panel: &[u32], next: &[u32], each: impl FnMut(usize, usize, &[f32])) {
+unsafe fn avx2<L: Lanes>(
+    rows: &PackedRows,
+    panel: &[u32],
+    next: &[u32],
+    each: impl FnMut(usize, usize, &[f32]),
+) {
     // SAFETY: as above.
-    unsafe { tiles::<super::lanes::Avx2>(rows, panel, next, each) }
+    unsafe { tiles::<L>(rows, panel, next, each) }
 }
 
 /// # Safety

@@ -9,6 +9,7 @@ mod attention;
 mod isa;
 mod lanes;
 mod linear;
+mod multiply_add;
 #[cfg(test)]
 mod naive;
 pub mod pointwise;

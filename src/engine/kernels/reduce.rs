@@ -1,13 +1,14 @@
 //! Sums over a stretch of logits, in f64 and in a fixed order of lanes; the largest of them.
 
 use super::isa::compiled_for_each_isa;
+use super::multiply_add::{self, MultiplyAdd};
 use super::pointwise::exp_f64;
 
 compiled_for_each_isa! {
     /// The largest value, and whether all are finite.
     pub fn largest(values: &[f32]) -> (f32, bool) = largest_body;
     /// Σ w and Σ w · (value − max), with w = exp((value − max) · inverse).
-    pub fn exponentials(values: &[f32], max: f32, inverse: f64) -> (f64, f64) = exponentials_body;
+    pub fn exponentials[multiply_add](values: &[f32], max: f32, inverse: f64) -> (f64, f64) = exponentials_body;
     /// The `count` largest values with their places, best first; equal ones by ascending place.
     pub fn top(values: &[f32], count: usize) -> Vec<(usize, f32)> = top_body;
 }
@@ -32,7 +33,7 @@ fn largest_body(values: &[f32]) -> (f32, bool) {
 }
 
 #[inline(always)]
-fn exponentials_body(values: &[f32], max: f32, inverse: f64) -> (f64, f64) {
+fn exponentials_body(by: impl MultiplyAdd, values: &[f32], max: f32, inverse: f64) -> (f64, f64) {
     /// Values whose weights are made before they are summed: the first loop has no sums, so it becomes vectors.
     const GROUP: usize = 128;
     const LANES: usize = 8;
@@ -41,14 +42,14 @@ fn exponentials_body(values: &[f32], max: f32, inverse: f64) -> (f64, f64) {
     for values in values.chunks(GROUP) {
         for at in 0..values.len() {
             below[at] = values[at] as f64 - max as f64;
-            weights[at] = exp_f64(below[at] * inverse);
+            weights[at] = exp_f64(by, below[at] * inverse);
         }
         // What is not there weighs nothing.
         weights[values.len()..].fill(0.0);
         for (below, weights) in below.as_chunks::<LANES>().0.iter().zip(weights.as_chunks::<LANES>().0) {
             for lane in 0..LANES {
                 sums[lane] += weights[lane];
-                weighted[lane] = weights[lane].mul_add(below[lane], weighted[lane]);
+                weighted[lane] = by.f64(weights[lane], below[lane], weighted[lane]);
             }
         }
     }

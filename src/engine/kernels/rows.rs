@@ -4,6 +4,7 @@
 use super::super::Activation;
 use super::isa::compiled_for_each_isa;
 use super::linear::{Arithmetic, Kernel};
+use super::multiply_add::{self, MultiplyAdd};
 use super::pointwise::{gelu_erf, gelu_tanh, silu};
 use super::tile::CHUNK;
 use super::words::AlignedWords;
@@ -175,12 +176,12 @@ impl PackedRows {
 }
 
 compiled_for_each_isa! {
-    fn activate(activation: Activation, sums: &[f32], bias: &[f32], out: &mut [f32]) = activate_body;
-    fn gate(activation: Activation, sums: &[f32], bias: &[f32], columns: usize, out: &mut [f32]) = gate_body;
-    fn gate_f32(
+    fn activate[multiply_add](activation: Activation, sums: &[f32], bias: &[f32], out: &mut [f32]) = activate_body;
+    fn gate[multiply_add](activation: Activation, sums: &[f32], bias: &[f32], columns: usize, out: &mut [f32]) = gate_body;
+    fn gate_f32[multiply_add](
         activation: Activation, sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32],
     ) = gate_f32_body;
-    fn gate_bf16(
+    fn gate_bf16[multiply_add](
         activation: Activation, sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32],
     ) = gate_bf16_body;
     fn pack_f32(words: &mut [u32], stride: usize, values: &[f32]) = pack_f32_body;
@@ -189,7 +190,7 @@ compiled_for_each_isa! {
 
 /// An activation that loops are compiled with.
 trait Activate {
-    fn of(x: f32) -> f32;
+    fn of(by: impl MultiplyAdd, x: f32) -> f32;
 }
 
 struct Silu;
@@ -198,50 +199,50 @@ struct GeluErf;
 
 impl Activate for Silu {
     #[inline(always)]
-    fn of(x: f32) -> f32 {
-        silu(x)
+    fn of(by: impl MultiplyAdd, x: f32) -> f32 {
+        silu(by, x)
     }
 }
 
 impl Activate for GeluTanh {
     #[inline(always)]
-    fn of(x: f32) -> f32 {
-        gelu_tanh(x)
+    fn of(by: impl MultiplyAdd, x: f32) -> f32 {
+        gelu_tanh(by, x)
     }
 }
 
 impl Activate for GeluErf {
     #[inline(always)]
-    fn of(x: f32) -> f32 {
-        gelu_erf(x)
+    fn of(by: impl MultiplyAdd, x: f32) -> f32 {
+        gelu_erf(by, x)
     }
 }
 
 #[inline(always)]
-fn activate_body(activation: Activation, sums: &[f32], bias: &[f32], out: &mut [f32]) {
+fn activate_body(by: impl MultiplyAdd, activation: Activation, sums: &[f32], bias: &[f32], out: &mut [f32]) {
     #[inline(always)]
-    fn rows<A: Activate>(sums: &[f32], bias: &[f32], out: &mut [f32]) {
+    fn rows<A: Activate>(by: impl MultiplyAdd, sums: &[f32], bias: &[f32], out: &mut [f32]) {
         for (sums, out) in sums.chunks_exact(bias.len()).zip(out.chunks_exact_mut(bias.len())) {
             for ((out, &sum), &bias) in out.iter_mut().zip(sums).zip(bias) {
-                *out = A::of(sum + bias);
+                *out = A::of(by, sum + bias);
             }
         }
     }
     match activation {
-        Activation::Silu => rows::<Silu>(sums, bias, out),
-        Activation::GeluTanh => rows::<GeluTanh>(sums, bias, out),
-        Activation::GeluErf => rows::<GeluErf>(sums, bias, out),
+        Activation::Silu => rows::<Silu>(by, sums, bias, out),
+        Activation::GeluTanh => rows::<GeluTanh>(by, sums, bias, out),
+        Activation::GeluErf => rows::<GeluErf>(by, sums, bias, out),
     }
 }
 
 /// `activation(gate) · up` of one row of a tile; `HALF` is half of its columns.
 #[inline(always)]
-fn gated<A: Activate, const HALF: usize>(sums: &[f32], bias: &[f32]) -> [f32; HALF] {
+fn gated<A: Activate, const HALF: usize>(by: impl MultiplyAdd, sums: &[f32], bias: &[f32]) -> [f32; HALF] {
     let (gates, ups) = sums[..2 * HALF].split_at(HALF);
     let (gate_bias, up_bias) = bias[..2 * HALF].split_at(HALF);
     let mut out = [0.0; HALF];
     for at in 0..HALF {
-        out[at] = A::of(gates[at] + gate_bias[at]) * (ups[at] + up_bias[at]);
+        out[at] = A::of(by, gates[at] + gate_bias[at]) * (ups[at] + up_bias[at]);
     }
     out
 }
@@ -266,39 +267,75 @@ macro_rules! with_half {
 }
 
 #[inline(always)]
-fn gate_body(activation: Activation, sums: &[f32], bias: &[f32], columns: usize, out: &mut [f32]) {
+fn gate_body(
+    by: impl MultiplyAdd,
+    activation: Activation,
+    sums: &[f32],
+    bias: &[f32],
+    columns: usize,
+    out: &mut [f32],
+) {
     #[inline(always)]
-    fn rows<A: Activate, const HALF: usize>(sums: &[f32], bias: &[f32], out: &mut [f32]) {
+    fn rows<A: Activate, const HALF: usize>(
+        by: impl MultiplyAdd,
+        sums: &[f32],
+        bias: &[f32],
+        out: &mut [f32],
+    ) {
         for (sums, out) in sums.chunks_exact(2 * HALF).zip(out.chunks_exact_mut(HALF)) {
-            out.copy_from_slice(&gated::<A, HALF>(sums, bias));
+            out.copy_from_slice(&gated::<A, HALF>(by, sums, bias));
         }
     }
-    with_half!(activation, columns, rows(sums, bias, out));
+    with_half!(activation, columns, rows(by, sums, bias, out));
 }
 
 #[inline(always)]
-fn gate_f32_body(activation: Activation, sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) {
+fn gate_f32_body(
+    by: impl MultiplyAdd,
+    activation: Activation,
+    sums: &[f32],
+    bias: &[f32],
+    columns: usize,
+    words: &mut [u32],
+) {
     #[inline(always)]
-    fn rows<A: Activate, const HALF: usize>(sums: &[f32], bias: &[f32], words: &mut [u32]) {
+    fn rows<A: Activate, const HALF: usize>(
+        by: impl MultiplyAdd,
+        sums: &[f32],
+        bias: &[f32],
+        words: &mut [u32],
+    ) {
         for (sums, words) in sums.chunks_exact(2 * HALF).zip(words.chunks_mut(CHUNK)) {
-            words[..HALF].copy_from_slice(&gated::<A, HALF>(sums, bias).map(f32::to_bits));
+            words[..HALF].copy_from_slice(&gated::<A, HALF>(by, sums, bias).map(f32::to_bits));
         }
     }
-    with_half!(activation, columns, rows(sums, bias, words));
+    with_half!(activation, columns, rows(by, sums, bias, words));
 }
 
 #[inline(always)]
-fn gate_bf16_body(activation: Activation, sums: &[f32], bias: &[f32], columns: usize, words: &mut [u32]) {
+fn gate_bf16_body(
+    by: impl MultiplyAdd,
+    activation: Activation,
+    sums: &[f32],
+    bias: &[f32],
+    columns: usize,
+    words: &mut [u32],
+) {
     #[inline(always)]
-    fn rows<A: Activate, const HALF: usize>(sums: &[f32], bias: &[f32], words: &mut [u32]) {
+    fn rows<A: Activate, const HALF: usize>(
+        by: impl MultiplyAdd,
+        sums: &[f32],
+        bias: &[f32],
+        words: &mut [u32],
+    ) {
         for (sums, words) in sums.chunks_exact(2 * HALF).zip(words.chunks_mut(CHUNK)) {
-            let values = gated::<A, HALF>(sums, bias);
+            let values = gated::<A, HALF>(by, sums, bias);
             for (word, pair) in words[..HALF / 2].iter_mut().zip(values.as_chunks::<2>().0) {
                 *word = bf16_word(pair[0], pair[1]);
             }
         }
     }
-    with_half!(activation, columns, rows(sums, bias, words));
+    with_half!(activation, columns, rows(by, sums, bias, words));
 }
 
 #[inline(always)]
@@ -355,7 +392,7 @@ mod tests {
         ) {
             for isa in Isa::all() {
                 for arithmetic in [Arithmetic::F32, Arithmetic::Bf16] {
-                    let Some(kernel) = Kernel::new(isa, arithmetic) else { continue };
+                    let kernel = Kernel::new(isa, arithmetic);
                     let mut rows = PackedRows::new(kernel);
                     rows.reshape(row_count, values.len());
                     let cut = (cut * 8).min(values.len() / 2 * 2);

@@ -1,14 +1,22 @@
 //! Products against their naive twin, to the bit; attention against plain f64; each against itself in other company.
 
+#[cfg(target_arch = "x86_64")]
+use super::isa::Level;
 use super::linear::{Arithmetic, Kernel};
 use super::naive::{dot, word_value};
 use super::*;
 use proptest::prelude::*;
 use std::ops::Range;
 
+/// Those of this CPU, and those of one that lacks its bf16.
 fn kernels() -> Vec<Kernel> {
-    let of = |isa| [Arithmetic::F32, Arithmetic::Bf16].into_iter().filter_map(move |a| Kernel::new(isa, a));
-    Isa::all().into_iter().flat_map(of).collect()
+    let mut all = Isa::all();
+    #[cfg(target_arch = "x86_64")]
+    if all.contains(&Isa(Level::Avx512 { bf16: true })) {
+        all.push(Isa(Level::Avx512 { bf16: false }));
+    }
+    let of = |isa| [Arithmetic::F32, Arithmetic::Bf16].map(|arithmetic| Kernel::new(isa, arithmetic));
+    all.into_iter().flat_map(of).collect()
 }
 
 /// Spread-out values without a generator: seed, row and place decide.

@@ -204,10 +204,8 @@ mod tests {
     }
 
     fn kernels() -> impl Iterator<Item = Kernel> {
-        let arithmetics = [Arithmetic::F32, Arithmetic::Bf16];
-        Isa::all()
-            .into_iter()
-            .flat_map(move |isa| arithmetics.into_iter().filter_map(move |a| Kernel::new(isa, a)))
+        let of = |isa| [Arithmetic::F32, Arithmetic::Bf16].map(|arithmetic| Kernel::new(isa, arithmetic));
+        Isa::all().into_iter().flat_map(of)
     }
 
     #[test]

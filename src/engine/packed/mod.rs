@@ -1,5 +1,5 @@
 //! The engine on this project's own kernels, for CPUs that have them: weights packed once, keys and values read in place,
-//! logits reduced where they arise. `portable` is the plain twin.
+//! logits reduced where they arise. `candle` is the plain twin.
 
 mod attention;
 mod decoder;

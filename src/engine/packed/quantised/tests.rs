@@ -47,7 +47,7 @@ fn expected(kernel: Kernel, dtype: GgmlDType) -> Vec<Vec<f32>> {
 }
 
 fn kernels() -> Vec<Kernel> {
-    let of = |isa| [Arithmetic::F32, Arithmetic::Bf16].into_iter().filter_map(move |a| Kernel::new(isa, a));
+    let of = |isa| [Arithmetic::F32, Arithmetic::Bf16].map(|arithmetic| Kernel::new(isa, arithmetic));
     Isa::all().into_iter().flat_map(of).collect()
 }
 

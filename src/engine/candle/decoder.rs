@@ -20,7 +20,7 @@ const LOGIT_COUNT_MAX: usize = 16 << 20;
 
 /// Weights on a device, run by candle.
 #[derive(Debug)]
-pub struct PortableDecoder {
+pub struct CandleDecoder {
     /// `[vocab, hidden]`.
     embedding: Tensor,
     /// `[positions, hidden]`, where they are learned.
@@ -71,7 +71,7 @@ impl KvStack {
     }
 }
 
-impl PortableDecoder {
+impl CandleDecoder {
     /// # Errors
     /// The source's, and when the device fails.
     pub fn new(config: &DecoderConfig, source: &mut dyn WeightSource, device: &EngineDevice) -> Result<Self> {
@@ -89,7 +89,7 @@ impl PortableDecoder {
             .collect::<Result<Vec<_>>>()?;
         let final_norm = Norm::new(config, &source.final_norm()?, &place)?;
         let ropes = config.ropes.iter().map(Rope::new).collect();
-        Ok(PortableDecoder { embedding, positions, layers, final_norm, lm_head, ropes, place })
+        Ok(CandleDecoder { embedding, positions, layers, final_norm, lm_head, ropes, place })
     }
 
     /// Runs one batch on top of the stack. `requests[i]` is what `batch.readouts[i]` asks for.
