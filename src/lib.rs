@@ -38,6 +38,8 @@ pub mod error;
 
 mod data_folder;
 
+mod elementary;
+
 mod guard;
 
 mod spanned;

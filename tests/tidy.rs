@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 /// Lines, tests included.
 const FILE_LINE_COUNT_MAX: usize = 500;
 
-/// Which modules of the crate each module may name, besides itself. Everything may name `error`.
+/// Which modules of the crate each module may name, besides itself. Everything may name [`BELOW_ALL`].
 const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("elementary", &[]),
     ("spanned", &[]),
     ("data_folder", &[]),
     ("guard", &[]),
@@ -63,6 +64,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
+const BELOW_ALL: &[&str] = &["error", "elementary"];
+
 /// Modules that may name candle.
 const TENSOR_MODULES: &[&str] = &["engine", "models"];
 
@@ -98,6 +101,12 @@ fn module_of(path: &Path) -> String {
     inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
 }
 
+fn is_of_tests(path: &Path) -> bool {
+    path.components().any(|part| {
+        ["tests", "tests.rs", "fixture.rs", "fixtures.rs"].iter().any(|name| part.as_os_str() == *name)
+    })
+}
+
 /// Code lines only: comments may speak of anything.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines()
@@ -126,16 +135,16 @@ fn modules_know_only_those_below_them() {
     for path in rust_files("src") {
         let module = module_of(&path);
         // Tests may bring parts together that do not know each other.
-        let is_test =
-            path.components().any(|part| ["tests", "tests.rs"].iter().any(|name| part.as_os_str() == *name));
-        if is_test || module == "lib" || module == "main" {
+        if is_of_tests(&path) || module == "lib" || module == "main" {
             continue;
         }
         let (_, allowed) = LAYERS.iter().find(|(name, _)| *name == module).expect("every module has a layer");
         for (line_number, line) in code(&read(&path)) {
             for part in line.split("crate::").skip(1) {
                 let named: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                let is_allowed = named == module || named == "error" || allowed.contains(&named.as_str());
+                let is_allowed = named == module
+                    || BELOW_ALL.contains(&named.as_str())
+                    || allowed.contains(&named.as_str());
                 let is_module = LAYERS.iter().any(|(name, _)| *name == named);
                 assert!(!is_module || is_allowed, "{}:{line_number}: {module} names {named}", path.display());
             }
@@ -149,6 +158,27 @@ fn only_the_engine_and_the_model_reader_know_tensors() {
         let knows = TENSOR_MODULES.contains(&module_of(&path).as_str());
         for (line_number, line) in code(&read(&path)) {
             assert!(knows || !line.contains("candle_"), "{}:{line_number} names candle", path.display());
+        }
+    }
+}
+
+/// Other systems' have other last digits, see `elementary`. Tests may hold ours against them.
+#[test]
+fn no_function_of_the_c_library_makes_a_number() {
+    let names =
+        ["exp", "exp2", "exp_m1", "ln", "ln_1p", "log", "log2", "log10", "powf", "sin", "cos", "tanh"];
+    let calls =
+        names.map(|name| [format!(".{name}("), format!("f32::{name}"), format!("f64::{name}")]).concat();
+    for path in rust_files("src") {
+        // The reference is that library's.
+        if is_of_tests(&path) || path.starts_with(repository("src/engine/candle")) {
+            continue;
+        }
+        let text = read(&path);
+        let shipped = text.split("#[cfg(test)]\nmod").next().unwrap();
+        for (line_number, line) in code(shipped) {
+            let found = calls.iter().find(|call| line.contains(call.as_str()));
+            assert!(found.is_none(), "{}:{line_number} calls {found:?} of std", path.display());
         }
     }
 }

@@ -2,6 +2,7 @@
 //! Entropies are in nats (natural log). Pure functions over slices that sum to 1.
 
 use super::distances::p_ln_p;
+use crate::elementary::{exp, ln};
 
 /// Shannon entropy in **nats**, in 0..=ln K. 0 for a point mass.
 pub fn entropy(p: &[f64]) -> f64 {
@@ -12,12 +13,12 @@ pub fn entropy(p: &[f64]) -> f64 {
 /// Entropy over its greatest value ln K: 0 for a point mass, 1 for the uniform distribution.
 /// 0 for a scale of one option, which leaves nothing to spread over.
 pub fn normalised_entropy(p: &[f64]) -> f64 {
-    if p.len() < 2 { 0.0 } else { entropy(p) / (p.len() as f64).ln() }
+    if p.len() < 2 { 0.0 } else { entropy(p) / ln(p.len() as f64) }
 }
 
 /// exp(entropy): the number of equally likely options that would have this entropy, in 1..=K.
 pub fn effective_option_count(p: &[f64]) -> f64 {
-    entropy(p).exp()
+    exp(entropy(p))
 }
 
 /// The largest share, in 1/K..=1.

@@ -2,6 +2,7 @@
 //! Distributions are slices in scale order that sum to 1; nothing here knows where they come from.
 
 use super::concentration::entropy;
+use crate::elementary::ln;
 use std::f64::consts::LN_2;
 
 /// Half the sum of absolute differences, in 0..=1. Blind to the order of the options.
@@ -31,7 +32,7 @@ pub fn kullback_leibler(p: &[f64], q: &[f64]) -> f64 {
     assert_same_len(p, q);
     let terms = p.iter().zip(q).map(|(&p_share, &q_share)| {
         let (p_share, q_share) = (smoothed(p_share, p.len()), smoothed(q_share, q.len()));
-        p_share * (p_share / q_share).ln()
+        p_share * ln(p_share / q_share)
     });
     terms.sum::<f64>().max(0.0)
 }
@@ -95,7 +96,7 @@ pub fn mean_difference(p: &[f64], q: &[f64], values: &[f64]) -> f64 {
 
 /// `p ln p`, continued to 0 at 0.
 pub(super) fn p_ln_p(p: f64) -> f64 {
-    if p > 0.0 { p * p.ln() } else { 0.0 }
+    if p > 0.0 { p * ln(p) } else { 0.0 }
 }
 
 /// From three entropies in nats. Rounding can take a difference of equal entropies just below 0.

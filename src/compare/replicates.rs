@@ -6,6 +6,7 @@ use super::distances::{
     SMOOTHING, jensen_shannon_bits, p_ln_p, smoothed, total_variation_from_uniform, variance,
 };
 use super::metric::Metric;
+use crate::elementary::ln;
 
 /// R replicates of one human distribution over K options, with every term of a metric that depends on people
 /// alone.
@@ -142,7 +143,7 @@ impl Replicates {
 
     /// Of the model from people: `Σ p' ln p' − Σ p' ln q'`.
     fn add_kullback_leibler(&self, model: &[f64], weight: f64, out: &mut [f64]) {
-        let logs: Vec<f64> = model.iter().map(|q| smoothed(*q, model.len()).ln()).collect();
+        let logs: Vec<f64> = model.iter().map(|q| ln(smoothed(*q, model.len()))).collect();
         let constant = SMOOTHING / model.len() as f64 * logs.iter().sum::<f64>();
         add(out, &self.smoothed_terms, |term| weight * (term - constant));
         for (log, of_people) in logs.iter().zip(self.by_option(&self.shares)) {

@@ -1,5 +1,7 @@
 //! What only a whole row in order tells: how many ids hold most of the probability, and where the wanted ones stand.
 
+use crate::elementary::exp;
+
 /// Of one row of logits. A temperature spreads probability over ids and never changes their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ranking {
@@ -43,7 +45,7 @@ impl Ordered<'_> {
     fn nucleus_size(&mut self, temperature: f64, mass: f64) -> u32 {
         self.sort(FIRST_COUNT);
         let max = self.values[0] as f64;
-        let weight = |value: f32| ((value as f64 - max) / temperature).exp();
+        let weight = |value: f32| exp((value as f64 - max) / temperature);
         let enough = mass * (1.0 - MASS_SLACK);
         let (mut held, mut count) = (0.0, 0);
         loop {

@@ -2,6 +2,7 @@
 
 use super::prefill::ReadoutRequest;
 use super::ranking::Ranking;
+use crate::elementary::{exp, ln};
 use crate::error::{Error, Result};
 
 /// Temperatures outside are refused: below, a response is a point mass in f64 anyway; above, uniform.
@@ -140,7 +141,7 @@ impl Sums {
         let mut sums = Sums::default();
         for &logit in row {
             let below = logit as f64 - max;
-            let weight = (below / temperature).exp();
+            let weight = exp(below / temperature);
             sums.total += weight;
             sums.weighted += weight * below;
         }
@@ -149,12 +150,12 @@ impl Sums {
 
     /// ln Σ exp(logit / T).
     pub fn log_sum_exp(&self, max: f64, temperature: f64) -> f64 {
-        max / temperature + self.total.ln()
+        max / temperature + ln(self.total)
     }
 
     /// Of softmax(logits / T), in nats: ln Σ w − Σ w · (logit − max) / (T · Σ w).
     pub fn entropy(&self, temperature: f64) -> f64 {
-        (self.total.ln() - self.weighted / (temperature * self.total)).max(0.0)
+        (ln(self.total) - self.weighted / (temperature * self.total)).max(0.0)
     }
 }
 

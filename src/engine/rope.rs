@@ -2,6 +2,7 @@
 //! numbers, not tensors.
 
 use super::{DecoderConfig, Llama3Scaling, RopeConfig, RopeKind, YarnScaling};
+use crate::elementary::{ln, pow};
 use crate::packing::TokenSequence;
 use std::f64::consts::TAU;
 
@@ -43,7 +44,7 @@ impl RopeConfig {
 /// Frequencies for the sequences of one group of lengths.
 pub(super) fn frequencies(config: &RopeConfig, length_group: u32) -> Frequencies {
     let dim = config.dim as f64;
-    let with_theta = |theta: f64| (0..config.dim / 2).map(move |pair| theta.powf(-2.0 * pair as f64 / dim));
+    let with_theta = |theta: f64| (0..config.dim / 2).map(move |pair| pow(theta, -2.0 * pair as f64 / dim));
     let plain = || with_theta(config.theta);
     let (radians, attention_factor): (Vec<f64>, f64) = match &config.kind {
         RopeKind::Default => (plain().collect(), 1.0),
@@ -51,7 +52,7 @@ pub(super) fn frequencies(config: &RopeConfig, length_group: u32) -> Frequencies
         RopeKind::Dynamic { factor, position_count } => {
             let len = (length_group as f64).max(*position_count as f64);
             let stretch = factor * len / *position_count as f64 - (factor - 1.0);
-            (with_theta(config.theta * stretch.powf(dim / (dim - 2.0))).collect(), 1.0)
+            (with_theta(config.theta * pow(stretch, dim / (dim - 2.0))).collect(), 1.0)
         }
         RopeKind::Llama3(scaling) => (plain().map(|radians| llama3(scaling, radians)).collect(), 1.0),
         RopeKind::Yarn(scaling) => {
@@ -94,7 +95,7 @@ fn yarn_ramp(scaling: &YarnScaling, config: &RopeConfig) -> Vec<f64> {
     let dim = config.dim as f64;
     // The pair that turns this often over the original positions.
     let pair_of =
-        |turns: f64| dim * (scaling.original_position_count / (turns * TAU)).ln() / (2.0 * config.theta.ln());
+        |turns: f64| dim * ln(scaling.original_position_count / (turns * TAU)) / (2.0 * ln(config.theta));
     let (mut low, mut high) = (pair_of(scaling.beta_fast), pair_of(scaling.beta_slow));
     if scaling.truncate {
         (low, high) = (low.floor(), high.ceil());

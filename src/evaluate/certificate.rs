@@ -7,6 +7,7 @@ use super::events::{Event, Stage, Stop};
 use super::prepare::Prepared;
 use super::{RunPlan, Speaker};
 use crate::compare::{Metric, ModelUnit};
+use crate::elementary::ln;
 use crate::engine::{EngineDevice, EngineDtype};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
@@ -121,7 +122,7 @@ pub fn certify(
 /// Largest differences of log-probs, among options that hold anything, and of shares.
 fn differences(one: &CellReading, other: &CellReading) -> (f64, f64) {
     let pairs = one.log_probs.iter().zip(&other.log_probs);
-    let held = pairs.filter(|(a, b)| a.max(**b) > PROBABILITY_MIN.ln());
+    let held = pairs.filter(|(a, b)| a.max(**b) > ln(PROBABILITY_MIN));
     let log_prob = held.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     let shares = match (&one.distribution, &other.distribution) {
         (Some(one), Some(other)) => {

@@ -8,6 +8,7 @@ use super::changes::refuse_changes;
 use super::identity::{inputs, is_repeatable};
 use super::prepare::Prepared;
 use super::{Event, RunPlan, RunSettings, Speaker, Stage, Stop};
+use crate::elementary::ln;
 use crate::engine::{EngineDevice, EngineDtype};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
@@ -256,7 +257,7 @@ impl SampleReport {
         for (found, again) in cells.iter().zip(&again.cells) {
             self.largest_share_difference = self.largest_share_difference.max(share_difference(found, again));
             if let (Some(found), Some(again)) = (found.log_prob, again.log_prob)
-                && found.max(again) > PROBABILITY_MIN.ln()
+                && found.max(again) > ln(PROBABILITY_MIN)
             {
                 self.largest_difference_nats = self.largest_difference_nats.max((found - again).abs());
             }

@@ -1,6 +1,8 @@
 //! The distribution of greatest entropy over a scale's values with a given mean and variance (Jaynes 1957, Information Theory and Statistical
 //! Mechanics, doi:10.1103/PhysRev.106.620): p_k ∝ exp(a v_k + b v_k²). It has what is known of people, and nothing else.
 
+use crate::elementary::{exp, ln};
+
 /// Newton's steps; a dozen are usual.
 const STEP_COUNT_MAX: usize = 300;
 /// Of both moments, on a scale from −1 to 1.
@@ -91,11 +93,11 @@ impl Tilted {
     fn new(points: &[f64], a: f64, b: f64) -> Self {
         let exponents: Vec<f64> = points.iter().map(|x| a * x + b * x * x).collect();
         let max = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let weights: Vec<f64> = exponents.iter().map(|exponent| (exponent - max).exp()).collect();
+        let weights: Vec<f64> = exponents.iter().map(|exponent| exp(exponent - max)).collect();
         let total: f64 = weights.iter().sum();
         Tilted {
             shares: weights.into_iter().map(|weight| weight / total).collect(),
-            log_total: max + total.ln(),
+            log_total: max + ln(total),
         }
     }
 
@@ -116,7 +118,7 @@ mod tests {
     }
 
     fn entropy(shares: &[f64]) -> f64 {
-        shares.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum()
+        shares.iter().filter(|p| **p > 0.0).map(|p| -p * ln(*p)).sum()
     }
 
     proptest! {

@@ -1,8 +1,10 @@
 //! The few sums that the page makes itself, over distributions that are already there.
 
+use crate::elementary::log2;
+
 /// Shannon entropy in bits.
 pub fn entropy_bits(probabilities: &[f64]) -> f64 {
-    probabilities.iter().filter(|p| **p > 0.0).map(|p| -p * p.log2()).sum()
+    probabilities.iter().filter(|p| **p > 0.0).map(|p| -p * log2(*p)).sum()
 }
 
 /// The largest share.

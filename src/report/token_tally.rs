@@ -1,5 +1,6 @@
 //! `tokens.parquet` counted row by row: what the page says of next tokens is sums and medians over prompts. Knows nothing of the page.
 
+use crate::elementary::exp;
 use crate::output::records::TokenRow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -62,7 +63,7 @@ impl TokenTally {
         let at = self.at.entry(row.temperature.to_bits()).or_default();
         at.spread.add(&row);
         for (text, log_prob) in row.off_tokens.iter().zip(&row.off_log_probs) {
-            add_to(&mut at.off_tokens, text, log_prob.exp());
+            add_to(&mut at.off_tokens, text, exp(*log_prob));
         }
         if row.temperature != self.reported {
             return;
@@ -101,7 +102,7 @@ impl Spread {
         self.count += 1;
         self.nucleus_sizes.push(row.nucleus_size);
         self.entropy_sum += row.vocabulary_entropy;
-        self.best_sum += row.best_token_log_prob.exp();
+        self.best_sum += exp(row.best_token_log_prob);
     }
 }
 

@@ -2,6 +2,7 @@
 //! Nothing is imputed: a cell with too little answer mass is unusable and says so.
 
 use super::OptionProbe;
+use crate::elementary::{exp, exp_m1, ln};
 use crate::engine::ReadoutLogits;
 use crate::error::Result;
 use crate::survey::ResponseDistribution;
@@ -65,7 +66,7 @@ impl CellReading {
     /// The distribution's own check is passed on.
     pub(super) fn new(temperature: f64, log_probs: Vec<f64>, thresholds: MassThresholds) -> Result<Self> {
         // Their sum can exceed 1 by rounding only.
-        let answer_mass = log_probs.iter().map(|log_prob| log_prob.exp()).sum::<f64>().min(1.0);
+        let answer_mass = log_probs.iter().map(|log_prob| exp(*log_prob)).sum::<f64>().min(1.0);
         let status = ReadingStatus::of(answer_mass, thresholds);
         let distribution = match status {
             ReadingStatus::Unusable => None,
@@ -111,22 +112,18 @@ fn event_log_prob(event: &OptionEvent, sequences: &[f64]) -> f64 {
     }
     // What is subtracted is part of what is added; a positive difference is rounding.
     let share = (subtract - add).min(0.0);
-    add + (-share.exp_m1()).ln()
+    add + ln(-exp_m1(share))
 }
 
 pub(super) fn normalised(log_probs: &[f64]) -> Result<ResponseDistribution> {
     let total = log_sum_exp(log_probs.iter().copied());
-    let weights: Vec<f64> = log_probs.iter().map(|log_prob| (log_prob - total).exp()).collect();
+    let weights: Vec<f64> = log_probs.iter().map(|log_prob| exp(log_prob - total)).collect();
     ResponseDistribution::from_weights(&weights)
 }
 
 pub(super) fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let max = values.clone().fold(f64::NEG_INFINITY, f64::max);
-    if max == f64::NEG_INFINITY {
-        max
-    } else {
-        max + values.map(|value| (value - max).exp()).sum::<f64>().ln()
-    }
+    if max == f64::NEG_INFINITY { max } else { max + ln(values.map(|value| exp(value - max)).sum()) }
 }
 
 #[cfg(test)]

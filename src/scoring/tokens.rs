@@ -2,6 +2,7 @@
 //! in which surface forms options are written, and which tokens are none of theirs.
 
 use super::OptionProbe;
+use crate::elementary::exp;
 use crate::engine::ReadoutLogits;
 use crate::error::{Error, Result};
 
@@ -54,7 +55,7 @@ pub fn read_tokens(
     let best = best.expect("every option has a form, and every form a first token");
     let read = |(index, &temperature): (usize, &f64)| {
         let sequences: Vec<f64> =
-            probe.sequence_log_probs(readouts, index, temperature).into_iter().map(f64::exp).collect();
+            probe.sequence_log_probs(readouts, index, temperature).into_iter().map(exp).collect();
         let moved = |&(id, log_prob): &(u32, f64)| {
             (id, ((log_prob + first.log_total) / temperature - first.log_sum_exp[index]).min(0.0))
         };

@@ -3,6 +3,7 @@
 
 use super::OptionProbe;
 use super::cell::{CellReading, MassThresholds, ReadingStatus, log_probs};
+use crate::elementary::exp;
 use crate::engine::ReadoutLogits;
 use crate::error::Result;
 use crate::survey::ResponseDistribution;
@@ -34,7 +35,7 @@ pub fn read_verbalised(
         let mut answer_mass: f64 = 1.0;
         for (probe, readouts) in asked {
             let numbers: Vec<f64> =
-                log_probs(probe, readouts, index, temperature).into_iter().map(f64::exp).collect();
+                log_probs(probe, readouts, index, temperature).into_iter().map(exp).collect();
             let mass: f64 = numbers.iter().sum();
             let expected: f64 = numbers.iter().enumerate().map(|(count, p)| count as f64 * p).sum();
             expected_counts.push((mass > 0.0).then(|| expected / mass));

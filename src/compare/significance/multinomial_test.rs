@@ -1,6 +1,7 @@
 //! Could these people's responses have come from this distribution?
 
 use crate::compare::stream::Multinomial;
+use crate::elementary::{exp, ln};
 use rand_chacha::ChaCha8Rng;
 use statrs::function::factorial::ln_factorial;
 
@@ -46,7 +47,7 @@ pub fn multinomial_test(
         let mut p_value = 0.0;
         outcomes.visit(&mut vec![0; counts.len()], 0, n, &mut |log_probability| {
             if log_probability <= observed {
-                p_value += log_probability.exp();
+                p_value += exp(log_probability);
             }
         });
         return MultinomialTest { p_value: p_value.min(1.0), is_exact: true };
@@ -73,7 +74,7 @@ struct Outcomes {
 
 impl Outcomes {
     fn new(n: usize, probabilities: &[f64]) -> Self {
-        Outcomes { people_count: n, log_probabilities: probabilities.iter().map(|p| p.ln()).collect() }
+        Outcomes { people_count: n, log_probabilities: probabilities.iter().map(|p| ln(*p)).collect() }
     }
 
     /// C(n + K − 1, K − 1).

@@ -8,6 +8,7 @@ use super::super::{
 };
 use super::layer::{Bring, into_tiles};
 use super::matrix::PackedMatrix;
+use crate::elementary::exp_f32;
 use crate::error::{Error, Result};
 
 /// Weights packed for one kernel.
@@ -203,7 +204,7 @@ impl PackedExperts {
             one.resize(row_count * width, 0.0);
             into_tiles(&expert.down, None, inner, one, write_tile);
             for (row, values) in one.chunks_exact(width).take(row_count).enumerate() {
-                let share = 1.0 / (1.0 + (-shares[row]).exp());
+                let share = 1.0 / (1.0 + exp_f32(-shares[row]));
                 add_scaled(isa, values, share, &mut all[row * width..][..width]);
             }
         }
@@ -216,7 +217,7 @@ impl Experts {
     /// A row of router logits to the shares of the experts: 0 for those that are not chosen. Ties go to the smaller index.
     pub fn share_out(&self, logits: &mut [f32]) {
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weights: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+        let weights: Vec<f32> = logits.iter().map(|logit| exp_f32(logit - largest)).collect();
         let total: f32 = weights.iter().sum();
         let mut order: Vec<usize> = (0..logits.len()).collect();
         order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));

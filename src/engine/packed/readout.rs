@@ -15,6 +15,7 @@ use super::super::{DecoderConfig, ReadoutRequest};
 use super::decoder::PackedDecoder;
 use super::layer::{into_tiles, pack_normed};
 use super::session::PackedSession;
+use crate::elementary::exp;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 
@@ -219,7 +220,7 @@ fn merged(
         let mut sums = Sums::default();
         for part in parts {
             let (below, of_part) = (part.max as f64 - max, of(part));
-            let scale = (below / temperature).exp();
+            let scale = exp(below / temperature);
             sums.total += of_part.total * scale;
             sums.weighted += (of_part.weighted + of_part.total * below) * scale;
         }

@@ -4,6 +4,7 @@ use super::super::RopeConfig;
 use super::super::kernels::Isa;
 use super::super::kernels::pointwise::{rotate, scale};
 use super::super::rope::{Frequencies, frequencies};
+use crate::elementary::{cos_f32, sin_f32};
 use std::collections::BTreeMap;
 
 /// One rotary embedding: a table for each group of lengths that was met (see [`RopeConfig::length_group`]).
@@ -59,8 +60,8 @@ impl Table {
         let known = self.cos.len() / radians.len();
         for position in known..count as usize {
             let angles = radians.iter().map(|radians| position as f32 * radians);
-            self.cos.extend(angles.clone().map(|angle| angle.cos() * attention_factor));
-            self.sin.extend(angles.map(|angle| angle.sin() * attention_factor));
+            self.cos.extend(angles.clone().map(|angle| cos_f32(angle) * attention_factor));
+            self.sin.extend(angles.map(|angle| sin_f32(angle) * attention_factor));
         }
     }
 }

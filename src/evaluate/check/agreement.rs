@@ -1,6 +1,7 @@
 //! Two models' answers to a sample of prompts to distances between them. Natural logs, nats. Plain numbers.
 
 use crate::compare::distances::total_variation;
+use crate::elementary::exp;
 use crate::engine::{EngineDevice, ReadoutLogits};
 use crate::error::Result;
 use crate::scoring::{CellReading, MassThresholds, OptionProbe, read_cell};
@@ -130,11 +131,11 @@ impl Spread {
 }
 
 fn compare(cell_id: String, a: &Said, b: &Said) -> CellAgreement {
-    let (mut divergence, mut distance) = (0.0, 0.0);
+    let (mut divergence, mut distance) = (0f64, 0f64);
     for (&a, &b) in a.next_log_probs.iter().zip(&b.next_log_probs) {
         let (a, b) = (f64::from(a), f64::from(b));
-        divergence += a.exp() * (a - b);
-        distance += (a.exp() - b.exp()).abs() / 2.0;
+        divergence += exp(a) * (a - b);
+        distance += (exp(a) - exp(b)).abs() / 2.0;
     }
     CellAgreement {
         cell_id,

@@ -2,6 +2,7 @@
 //! of two places counts is as `modeling_rope_utils.py` of transformers 5.23 has it.
 
 use super::fields::{Checked, Fields};
+use crate::elementary::ln;
 use crate::engine::{Llama3Scaling, LongRopeScaling, RopeConfig, RopeKind, YarnScaling};
 use serde_json::{Map, Value};
 
@@ -135,7 +136,7 @@ impl RopeFamily {
         }
         // 0 counts as absent in all of these.
         let truthy = |key| Ok::<_, String>(rope.number(key)?.filter(|&value| value != 0.0));
-        let stretch = |by: f64| if factor <= 1.0 { 1.0 } else { 0.1 * by * factor.ln() + 1.0 };
+        let stretch = |by: f64| if factor <= 1.0 { 1.0 } else { 0.1 * by * ln(factor) + 1.0 };
         let by_default = match (truthy("mscale")?, truthy("mscale_all_dim")?) {
             (Some(one), Some(all)) => stretch(one) / stretch(all),
             _ => stretch(1.0),
@@ -172,8 +173,7 @@ impl RopeFamily {
             Some(factor) => check_positive("longrope", "factor", Some(factor))?,
             None => self.position_count as f64 / original as f64,
         };
-        let by_default =
-            if factor <= 1.0 { 1.0 } else { (1.0 + factor.ln() / (original as f64).ln()).sqrt() };
+        let by_default = if factor <= 1.0 { 1.0 } else { (1.0 + ln(factor) / ln(original as f64)).sqrt() };
         let attention_factor = rope.number("attention_factor")?.unwrap_or(by_default);
         Ok(LongRopeScaling {
             short_divisors: divisors("short_factor")?,

@@ -3,6 +3,7 @@
 
 use super::super::families::plain;
 use super::config::Source;
+use crate::elementary::ln;
 use crate::engine::{LongRopeScaling, RopeConfig, RopeKind, YarnScaling};
 use crate::error::{Error, Result};
 
@@ -70,7 +71,7 @@ impl Source<'_> {
         if keys.number("rope.scaling.yarn_ext_factor")?.is_some_and(|factor| factor != 1.0) {
             return Err(keys.refuse("`rope.scaling.yarn_ext_factor` other than 1 is not supported"));
         }
-        let by_default = if factor <= 1.0 { 1.0 } else { 0.1 * factor.ln() + 1.0 };
+        let by_default = if factor <= 1.0 { 1.0 } else { 0.1 * ln(factor) + 1.0 };
         let told = keys.positive("rope.scaling.yarn_attn_factor")?;
         if let Some(told) = told.filter(|&told| by_default != 1.0 && (told / by_default - 1.0).abs() > 1e-6) {
             return Err(keys

@@ -1,5 +1,7 @@
 //! From data to drawing units along one axis, with round ticks.
 
+use crate::elementary::{log10, pow};
+
 /// A linear axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
@@ -41,7 +43,7 @@ pub fn round_step(least: f64) -> f64 {
     if !(least.is_finite() && least > 0.0) {
         return 1.0;
     }
-    let power = 10f64.powf(least.log10().floor());
+    let power = pow(10.0, log10(least).floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * power);
     steps.into_iter().find(|step| *step >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }

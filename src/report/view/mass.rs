@@ -1,6 +1,7 @@
 //! How much of the probability went to the options at all, and what took the rest where much of it did not.
 
 use super::{Drawing, Table, TableCell};
+use crate::elementary::exp;
 use crate::output::records::CellRow;
 use crate::report::arithmetic::{median, range};
 use crate::report::charts::{Figure, HistogramChart, histogram};
@@ -94,7 +95,7 @@ fn mass_table(run: &Run) -> Table {
 fn worst_cells(run: &Run) -> Vec<WorstCell> {
     let shown = |(token, log_prob): &(String, f64)| OffOptionToken {
         text: visible(token),
-        share: percent(log_prob.exp(), 1),
+        share: percent(exp(*log_prob), 1),
     };
     let worst = |cell: &CellRow| WorstCell {
         cell_id: cell.cell_id.clone(),
