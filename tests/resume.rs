@@ -1,6 +1,6 @@
 //! A run goes on where it ended, whatever ended it, and comes to the same bytes as one that nothing disturbed.
 
-use super::harness::{ModelCopy, Outcome, repository, respondent};
+use super::harness::{ModelCopy, Outcome, repository, respondent, respondent_killed_at};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -57,14 +57,7 @@ fn undisturbed() -> &'static Vec<Vec<u8>> {
 /// A folder whose run was killed once its journal had that many bytes.
 fn killed_at(journal_len: u64) -> TempDir {
     let place = tempfile::tempdir().unwrap();
-    let mut child = command(place.path(), &begun()).spawn().unwrap();
-    let journal = place.path().join("out/journal");
-    while fs::metadata(&journal).map_or(0, |found| found.len()) < journal_len {
-        assert!(child.try_wait().unwrap().is_none(), "the run ended before its journal was so long");
-        std::thread::sleep(Duration::from_micros(200));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    respondent_killed_at(place.path(), &begun(), "out/journal", journal_len);
     place
 }
 

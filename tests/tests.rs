@@ -12,6 +12,9 @@ mod stock_models;
 // The engine's central property: what shares a batch changes nothing.
 mod packed_equals_alone;
 
+// The same of a whole run's files, on this CPU's kernels and on other CPUs.
+mod repeatable;
+
 // A run in branches says what one in one piece says, and holds one branch.
 mod branches;
 

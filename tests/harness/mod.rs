@@ -14,7 +14,9 @@ pub use decoders::{decoder, decoder_on, repository};
 pub use fake_hub::{FakeHub, HubFile, HubState};
 pub use families::{FamilyRows, reference_devices};
 pub use import_place::ImportPlace;
-pub use program::{ModelCopy, Outcome, respondent, respondent_with, respondent_with_input};
+pub use program::{
+    ModelCopy, Outcome, respondent, respondent_killed_at, respondent_with, respondent_with_input,
+};
 #[cfg(target_os = "linux")]
 pub use trace::{Call, respondent_traced};
 

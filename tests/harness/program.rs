@@ -4,6 +4,7 @@ use super::repository;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Variables that would have a test look at the models of whoever runs it, or at the network.
@@ -70,6 +71,25 @@ pub fn respondent_with(
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Runs the program and kills it once a file in `directory` has that many bytes.
+pub fn respondent_killed_at(directory: &Path, arguments: &[&str], file: &str, byte_count: u64) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_respondent"))
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program is built before its tests");
+    let file = directory.join(file);
+    while std::fs::metadata(&file).map_or(0, |found| found.len()) < byte_count {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before {} was so long", file.display());
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// A copy of the control model on disk.

@@ -1,0 +1,92 @@
+//! A run's files are the same bytes on every kernel and in every dtype, however it is cut, ended, shared out and gone on with; and on
+//! CPUs that this one is not.
+
+use super::harness::{respondent, respondent_killed_at};
+use super::resume::tables;
+use respondent::engine::kernels::Isa;
+use std::path::Path;
+use std::process::Command;
+
+const STUDY: [&str; 12] = [
+    "run",
+    "isear",
+    "--personas",
+    "USA",
+    "--languages",
+    "en",
+    "--certify",
+    "0",
+    "--replicates",
+    "50",
+    "--quiet",
+    "--json",
+];
+/// Unlike what is usual in all that must not matter.
+const OTHERWISE: [&str; 4] = ["--threads", "1", "--token-budget", "64"];
+
+fn done(place: &Path, arguments: &[&[&str]]) -> serde_json::Value {
+    let outcome = respondent(place, &arguments.concat());
+    assert_eq!(outcome.code, 0, "{arguments:?}: {}", outcome.stderr);
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+#[test]
+fn on_every_kernel_and_dtype_the_bytes_are_those_of_a_run_in_one_piece() {
+    for (kernel, dtype) in Isa::all().iter().flat_map(|isa| ["f32", "bf16"].map(|dtype| (isa.name(), dtype)))
+    {
+        let place = tempfile::tempdir().unwrap();
+        let place = place.path();
+        let study = [&STUDY[..], &["--kernel", kernel, "--dtype", dtype]].concat();
+        done(place, &[&study, &["--out", "whole"]]);
+        let whole = tables(&place.join("whole"));
+
+        done(place, &[&study, &OTHERWISE, &["--out", "otherwise"]]);
+        assert!(whole == tables(&place.join("otherwise")), "{kernel} {dtype}, cut otherwise");
+
+        let killed = [&study[..], &OTHERWISE, &["--out", "killed"]].concat();
+        respondent_killed_at(place, &killed, "killed/journal", 40_000);
+        done(place, &[&["run", "--resume", "killed", "--quiet", "--json"]]);
+        assert!(whole == tables(&place.join("killed")), "{kernel} {dtype}, killed and resumed");
+
+        done(place, &[&study, &["--shard", "1/2", "--out", "one"]]);
+        done(place, &[&study, &["--shard", "2/2", "--out", "two"], &OTHERWISE]);
+        done(place, &[&["merge", "one", "two", "--out", "merged", "--quiet", "--json"]]);
+        assert!(whole == tables(&place.join("merged")), "{kernel} {dtype}, shared out");
+
+        let verified = done(place, &[&["verify", "whole", "--model", "control", "--cells", "60", "--json"]]);
+        assert_eq!(verified["sample"]["cell_count"], 60);
+        assert_eq!(verified["sample"]["differences"].as_array().map(Vec::len), Some(0), "{verified}");
+    }
+}
+
+/// Emulated CPUs: one of 2008 without AVX, which has the portable kernel alone, and one with AVX2.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn another_cpu_comes_to_the_same_bytes() {
+    if Command::new("qemu-x86_64").arg("--version").output().is_err() {
+        eprintln!("skipped: qemu-x86_64 is not installed (Debian's qemu-user)");
+        return;
+    }
+    let study = [&STUDY[..], &["--formats", "number", "--option-orders", "forward"]].concat();
+    for (cpu, kernel) in [("Nehalem", "portable"), ("max", "avx2")] {
+        let place = tempfile::tempdir().unwrap();
+        let emulated = Command::new("qemu-x86_64")
+            .args(["-cpu", cpu, env!("CARGO_BIN_EXE_respondent")])
+            .args(&study)
+            .args(["--out", "emulated"])
+            .current_dir(place.path())
+            .output()
+            .unwrap();
+        assert!(emulated.status.success(), "{}", String::from_utf8_lossy(&emulated.stderr));
+        let manifest = std::fs::read(place.path().join("emulated/manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        assert_eq!(manifest["kernel"], format!("{kernel}-f32"));
+        if !Isa::all().iter().any(|isa| isa.name() == kernel) {
+            eprintln!("skipped: this CPU has no {kernel} to hold {cpu} against");
+            continue;
+        }
+        done(place.path(), &[&study, &["--kernel", kernel, "--out", "here"]]);
+        let [here, there] = ["here", "emulated"].map(|folder| tables(&place.path().join(folder)));
+        assert!(here == there, "{kernel} of {cpu}");
+    }
+}
