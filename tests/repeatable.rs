@@ -59,6 +59,45 @@ fn on_every_kernel_and_dtype_the_bytes_are_those_of_a_run_in_one_piece() {
     }
 }
 
+/// Vectors of other widths, on machines of one cluster.
+#[test]
+fn kernels_with_fused_multiply_adds_stand_in_for_each_other() {
+    let fused: Vec<&str> = Isa::all().into_iter().map(Isa::name).filter(|name| *name != "portable").collect();
+    let [one, .., other] = fused[..] else {
+        eprintln!("skipped: this CPU has fewer than two such kernels");
+        return;
+    };
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    done(place, &[&STUDY, &["--kernel", one, "--out", "whole"]]);
+    done(place, &[&STUDY, &["--kernel", one, "--shard", "1/2", "--out", "one"]]);
+    done(place, &[&STUDY, &["--kernel", other, "--shard", "2/2", "--out", "two"]]);
+    done(place, &[&["merge", "one", "two", "--out", "merged", "--quiet", "--json"]]);
+    assert!(tables(&place.join("whole")) == tables(&place.join("merged")), "{one} and {other}");
+
+    // A run of a machine that this one is not.
+    let manifest = place.join("whole/manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace(&format!("{one}-f32"), "neon-f32")).unwrap();
+    let verify = ["verify", "whole", "--model", "control", "--cells", "60", "--quiet"];
+    let verified = done(place, &[&verify, &["--json"]]);
+    assert_eq!(verified["sample"]["kernel"], format!("{one}-f32"));
+    // The portable kernel stands in for none of them.
+    std::fs::write(&manifest, text.replace(&format!("{one}-f32"), "portable-f32")).unwrap();
+    assert!(respondent(place, &verify).stdout.contains("60 cells differ"));
+    done(place, &[&STUDY, &["--kernel", "portable", "--shard", "2/2", "--out", "three"]]);
+    let refused = respondent(place, &["merge", "one", "three", "--out", "none"]);
+    let told = format!("kernel was \"{one}-f32\" and is \"portable-f32\"");
+    assert!(refused.code == 2 && refused.stderr.contains(&told), "{}", refused.stderr);
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn emulated(place: &Path, cpu: &str, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new("qemu-x86_64");
+    command.args(["-cpu", cpu, env!("CARGO_BIN_EXE_respondent")]).args(arguments).current_dir(place);
+    command.output().unwrap()
+}
+
 /// Emulated CPUs: one of 2008 without AVX, which has the portable kernel alone, and one with AVX2.
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -70,13 +109,7 @@ fn another_cpu_comes_to_the_same_bytes() {
     let study = [&STUDY[..], &["--formats", "number", "--option-orders", "forward"]].concat();
     for (cpu, kernel) in [("Nehalem", "portable"), ("max", "avx2")] {
         let place = tempfile::tempdir().unwrap();
-        let emulated = Command::new("qemu-x86_64")
-            .args(["-cpu", cpu, env!("CARGO_BIN_EXE_respondent")])
-            .args(&study)
-            .args(["--out", "emulated"])
-            .current_dir(place.path())
-            .output()
-            .unwrap();
+        let emulated = emulated(place.path(), cpu, &[&study[..], &["--out", "emulated"]].concat());
         assert!(emulated.status.success(), "{}", String::from_utf8_lossy(&emulated.stderr));
         let manifest = std::fs::read(place.path().join("emulated/manifest.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
@@ -88,5 +121,17 @@ fn another_cpu_comes_to_the_same_bytes() {
         done(place.path(), &[&study, &["--kernel", kernel, "--out", "here"]]);
         let [here, there] = ["here", "emulated"].map(|folder| tables(&place.path().join(folder)));
         assert!(here == there, "{kernel} of {cpu}");
+    }
+    // Begun here, ended there.
+    let place = tempfile::tempdir().unwrap();
+    done(place.path(), &[&study, &["--out", "whole"]]);
+    let killed = [&study[..], &["--token-budget", "64", "--out", "killed"]].concat();
+    respondent_killed_at(place.path(), &killed, "killed/journal", 8_000);
+    let emulated = emulated(place.path(), "max", &["run", "--resume", "killed", "--quiet"]);
+    let stderr = String::from_utf8_lossy(&emulated.stderr);
+    assert_eq!(emulated.status.success(), Isa::all()[0].name() != "portable", "{stderr}");
+    if emulated.status.success() {
+        let [here, there] = ["whole", "killed"].map(|folder| tables(&place.path().join(folder)));
+        assert!(here == there, "begun here and ended on an AVX2 CPU");
     }
 }

@@ -14,7 +14,8 @@ const SHOWN_COUNT: usize = 5;
 
 /// Verify a finished run: its tables by their sha256, and with --model a sample of its cells, computed again.
 ///
-/// The sample is drawn by a seed, and each of its cells computed alone by the kernel that made the run. On a CPU every column of its rows in
+/// The sample is drawn by a seed, and each of its cells computed alone by the kernel that made the run, or one that comes to the same bits: in f32 `avx512`,
+/// `avx2` and `neon` do. On a CPU every column of its rows in
 /// cells.parquet, prompts.parquet and tokens.parquet has to come back to the bit; on GPUs, and with `--kernel candle`, sums over other batches may round
 /// otherwise, and the largest difference is told. Study and people are looked for as the run had them; another model, study or people than the run's are refused.
 #[derive(Debug, clap::Args)]
@@ -78,9 +79,10 @@ fn lines(report: &VerifyReport) -> String {
     };
     let _ = writeln!(
         text,
-        "{} cells computed again, each alone (seed {}): {} rows of three tables, {}",
+        "{} cells computed again, each alone (seed {}, {}): {} rows of three tables, {}",
         sample.cell_count,
         sample.seed,
+        sample.kernel,
         sample.row_count,
         match sample.differing_cells().count() {
             0 if sample.allowed_difference_nats > 0.0 => format!(

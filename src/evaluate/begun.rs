@@ -1,7 +1,7 @@
 //! What an earlier process left of a run, for a job that may be started again: nothing, a part, or all of it.
 
 use super::changes::{as_json, refuse_changes};
-use super::identity::{inputs, versions};
+use super::identity::{inputs, kernel_for, versions};
 use super::resume::{JournalHeader, ResumedRun, RunIdentity, RunRequest};
 use super::{RunPlan, Speaker};
 use crate::engine::EngineDevice;
@@ -50,7 +50,10 @@ impl Begun {
                 "plan": settings, "shard": request.shard.map(|shard| shard.to_string()),
             });
             same(begun, of_request)?;
-            same(made_from(&manifest.identity, &manifest.kernel, &manifest.versions)?, asked.made_from()?)?;
+            same(
+                made_from(&manifest.identity, &manifest.kernel, &manifest.versions)?,
+                asked.made_from(&manifest.kernel)?,
+            )?;
             leave_nothing_undone(&folder)?;
             return Ok(Begun::Finished(folder));
         }
@@ -58,7 +61,7 @@ impl Begun {
             let header = JournalHeader::of(&FoundJournal::open_to_read(&folder.journal_path())?)?;
             same_request(&header)?;
             let RunIdentity { inputs, kernel, versions, .. } = &header.identity;
-            same(made_from(inputs, kernel, versions)?, asked.made_from()?)?;
+            same(made_from(inputs, kernel, versions)?, asked.made_from(kernel)?)?;
             return Ok(Begun::Finished(folder));
         }
         if folder.journal_path().is_file() {
@@ -85,11 +88,12 @@ pub struct AskedRun<'a> {
 }
 
 impl AskedRun<'_> {
-    /// Reads all of the weights, for their hash.
-    fn made_from(&self) -> Result<Value> {
+    /// Reads all of the weights, for their hash. `kernel` is that of the run that is here.
+    fn made_from(&self, kernel: &str) -> Result<Value> {
         let speaker = Speaker::open(self.model, &self.plan.settings.prompting)?;
         let weights_sha256 = weights_sha256(self.model, self.device)?;
-        made_from(&inputs(self.plan, &speaker, &weights_sha256), &self.device.kernel_name(), &versions())
+        let here = self.device.kernel_name();
+        made_from(&inputs(self.plan, &speaker, &weights_sha256), kernel_for(kernel, &here), &versions())
     }
 }
 

@@ -57,6 +57,19 @@ pub fn is_repeatable(kernel: &str) -> bool {
     !kernel.starts_with("candle-")
 }
 
+/// Whether two kernels come to the same bits: those whose multiply-adds are fused do, whatever the width of their vectors.
+pub fn come_to_the_same_bits(one: &str, other: &str) -> bool {
+    // `avx512-bf16` is not among them: it takes denormals for zero.
+    const FUSED: [&[&str]; 2] =
+        [&["avx512-f32", "avx2-f32", "neon-f32"], &["avx512-bf16-widened", "avx2-bf16", "neon-bf16"]];
+    one == other || FUSED.iter().any(|kernels| kernels.contains(&one) && kernels.contains(&other))
+}
+
+/// The kernel that a run is to be held against where this machine has `here`: its own name, as long as it makes no difference.
+pub(super) fn kernel_for<'a>(of_run: &'a str, here: &'a str) -> &'a str {
+    if come_to_the_same_bits(of_run, here) { of_run } else { here }
+}
+
 /// Hexadecimal digits that tell builds apart.
 const BUILD_LEN: usize = 16;
 

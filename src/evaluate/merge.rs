@@ -3,7 +3,7 @@
 use super::changes::{as_json, changes, refuse_changes};
 use super::events::{Event, Stage, Stages, Stop};
 use super::finish::{ReadRun, finish};
-use super::identity::{inputs, is_repeatable, versions};
+use super::identity::{inputs, is_repeatable, kernel_for, versions};
 use super::prepare::Prepared;
 use super::reading::{Reading, Take};
 use super::replay::Replay;
@@ -41,8 +41,8 @@ impl ShardSet {
         };
         let count = first.shard.count();
         for found in &shards {
-            let mut changed =
-                changes(&numbers_of(&first.header.identity)?, &numbers_of(&found.header.identity)?)?;
+            let (of_first, of_this) = (&first.header.identity, &found.header.identity);
+            let mut changed = changes(&numbers_of(of_first, of_first)?, &numbers_of(of_this, of_first)?)?;
             if found.shard.count() != count {
                 changed.insert(0, format!("it is one of {} shards, not of {count}", found.shard.count()));
             }
@@ -97,9 +97,11 @@ impl ShardSet {
     }
 }
 
-/// What the numbers of a shard depend on. Where it is all the same what shares a batch, each may have a token budget of its own, as `--memory` chooses them.
-fn numbers_of(identity: &RunIdentity) -> Result<Value> {
+/// What the numbers of a shard depend on. Where it is all the same what shares a batch, each may have a token budget of its own, as `--memory` chooses them;
+/// and machines may have other vectors, as long as numbers are those of the first shard's.
+fn numbers_of(identity: &RunIdentity, of_first: &RunIdentity) -> Result<Value> {
     let mut of_shard = as_json(identity)?;
+    of_shard["kernel"] = kernel_for(&of_first.kernel, &identity.kernel).into();
     if is_repeatable(&identity.kernel) {
         of_shard["plan"]["token_budget"] = Value::Null;
     }

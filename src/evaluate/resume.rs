@@ -2,6 +2,7 @@
 
 use super::RunSettings;
 use super::changes::refuse_changes;
+use super::identity::kernel_for;
 use super::shard::Shard;
 use crate::engine::EngineDtype;
 use crate::error::{Error, Result};
@@ -140,7 +141,10 @@ impl ResumedRun {
     /// # Errors
     /// Kind `Usage` that names what is not as it was.
     pub fn check(&self, identity: &RunIdentity) -> Result<()> {
-        refuse_changes(&self.header.identity, identity, "this is no longer the run that was begun")
+        let begun = &self.header.identity;
+        let kernel = kernel_for(&begun.kernel, &identity.kernel).to_owned();
+        let now = RunIdentity { kernel, ..identity.clone() };
+        refuse_changes(begun, &now, "this is no longer the run that was begun")
             .map_err(|error| error.hint("bring it back as it was, or start the run again with another --out"))
     }
 }

@@ -5,7 +5,7 @@ use super::alone::read_alone;
 use super::cell_rows::{CellRows, RowMaker};
 use super::certificate::PROBABILITY_MIN;
 use super::changes::refuse_changes;
-use super::identity::{inputs, is_repeatable};
+use super::identity::{come_to_the_same_bits, inputs, is_repeatable};
 use super::prepare::Prepared;
 use super::{Event, RunPlan, RunSettings, Speaker, Stage, Stop};
 use crate::elementary::ln;
@@ -64,6 +64,8 @@ pub struct VerifyReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SampleReport {
     pub seed: u64,
+    /// The one that computed them again.
+    pub kernel: String,
     pub cell_count: usize,
     /// Rows of all three tables that the cells come to.
     pub row_count: u64,
@@ -147,6 +149,7 @@ pub fn verify_sample(
     }
     let mut report = SampleReport {
         seed: settings.seed,
+        kernel: device.kernel_name(),
         cell_count: count,
         row_count: 0,
         differences: Vec::new(),
@@ -204,13 +207,18 @@ fn rows_of<R: TableRow>(
     Ok((rows, count))
 }
 
-/// The device that made the run, if it is here.
+/// The device that made the run, or one that comes to the same bits.
 fn device(manifest: &RunManifest) -> Result<EngineDevice> {
     let dtype: EngineDtype = serde_json::from_value(manifest.dtype.as_str().into())
         .map_err(|source| Error::output("the manifest's dtype is none").because(source))?;
     let kernels = ["auto", "avx512", "avx2", "neon", "portable", "candle"];
-    let devices = kernels.iter().filter_map(|kernel| EngineDevice::new(&manifest.device, dtype, kernel).ok());
-    devices.into_iter().find(|device| device.kernel_name() == manifest.kernel).ok_or_else(|| {
+    let devices: Vec<EngineDevice> = kernels
+        .iter()
+        .filter_map(|kernel| EngineDevice::new(&manifest.device, dtype, kernel).ok())
+        .filter(|device| come_to_the_same_bits(&device.kernel_name(), &manifest.kernel))
+        .collect();
+    let own = devices.iter().find(|device| device.kernel_name() == manifest.kernel);
+    own.or(devices.first()).cloned().ok_or_else(|| {
         Error::usage(format!("{} computed the run, and is not to be had here", manifest.kernel))
             .hint("verify it on such a machine; without --model its files alone are verified")
     })
