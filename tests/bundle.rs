@@ -1,7 +1,7 @@
 //! `respondent bundle`: what is packed runs on the other side as it did here; what was altered, cut off or made up is told.
 
 use super::harness::{Outcome, repository, respondent, respondent_with_input};
-use respondent::models::ModelManifest;
+use respondent::models::{ManifestFile, ModelManifest};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::Path;
@@ -153,9 +153,19 @@ fn list(path: &str, bytes: &[u8], size: u64) -> String {
 }
 
 /// A bundle of one file that is as its list says.
+fn bundle_with(places: [Option<&str>; 3], path: &str, bytes: &[u8]) -> Vec<u8> {
+    let list = list_with(places, path, bytes, bytes.len() as u64);
+    archive(&[("bundle.json", list.as_bytes()), (path, bytes)])
+}
+
 fn bundle_of(places: [Option<&str>; 3], path: &str) -> Vec<u8> {
-    let list = list_with(places, path, b"bytes", 5);
-    archive(&[("bundle.json", list.as_bytes()), (path, b"bytes")])
+    bundle_with(places, path, b"bytes")
+}
+
+/// A manifest whose model lies there.
+fn manifest_to(model: &str) -> String {
+    let file = ManifestFile { name: "config.json".to_owned(), size_bytes: 5, sha256: "ab".repeat(32) };
+    toml::to_string(&ModelManifest::new("m".to_owned(), model.into(), vec![file])).unwrap()
 }
 
 #[test]
@@ -256,12 +266,50 @@ fn only_what_is_bundled_here_is_opened() {
         refuse_odd(&bundle_of(study, path), path);
     }
     let place = tempfile::tempdir().unwrap();
-    for path in ["models/m/config.json", "models/m.gguf", "models/m.toml", "models/org/m.toml", FILE] {
-        fs::write(place.path().join("made.tar"), bundle_of(all, path)).unwrap();
-        let outcome = run(place.path(), &["open", "made.tar"]);
-        assert_eq!(outcome.code, 0, "{path}: {}", outcome.stderr);
-        assert_eq!(fs::read(place.path().join(path)).unwrap(), b"bytes");
+    let (beside, above) = (manifest_to("m"), manifest_to("../m"));
+    for (path, text) in [
+        ("models/m/config.json", "bytes"),
+        ("models/m.gguf", "bytes"),
+        ("models/m.toml", &beside),
+        ("models/org/m.toml", &above),
+        (FILE, "bytes"),
+    ] {
+        fs::write(place.path().join("made.tar"), bundle_with(all, path, text.as_bytes())).unwrap();
+        // A second time it is there already.
+        for _ in 0..2 {
+            let outcome = run(place.path(), &["open", "made.tar"]);
+            assert_eq!(outcome.code, 0, "{path}: {}", outcome.stderr);
+            assert_eq!(fs::read_to_string(place.path().join(path)).unwrap(), text);
+        }
     }
+}
+
+/// A name would stand for whatever folder of this machine.
+#[test]
+fn a_manifest_leads_to_no_model_but_the_bundle_s() {
+    let all = [Some("models/m"), None, None];
+    for (path, model) in [
+        ("models/m.toml", "/etc"),
+        ("models/m.toml", "../m"),
+        ("models/m.toml", "n"),
+        ("models/m.toml", "./m/../../.."),
+        ("models/org/m.toml", "m"),
+        ("models/org/m.toml", "../../m"),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        let made = bundle_with(all, path, manifest_to(model).as_bytes());
+        fs::write(place.path().join("made.tar"), made).unwrap();
+        for command in ["verify", "open"] {
+            let outcome = run(place.path(), &[command, "made.tar"]);
+            let message = format!("{path} does not lead to the bundle's model");
+            assert!(outcome.code == 6 && outcome.stderr.contains(&message), "{model}: {outcome:?}");
+        }
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1, "{model}");
+    }
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("made.tar"), bundle_of(all, "models/m.toml")).unwrap();
+    let outcome = run(place.path(), &["verify", "made.tar"]);
+    assert!(outcome.stderr.contains("models/m.toml is no manifest of a model"), "{outcome:?}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! A sequence's numbers do not depend on what else is in the trie, on the token budget, on the number of threads, or on the
-//! order of the prompts: not in a single bit on the packed kernels, and not beyond rounding on candle's operations.
+//! order of the prompts: not in a single bit on this program's kernels, and not beyond rounding on candle's operations.
 
 use super::harness::{decoder_on, log_probs, max_difference, read, read_all, repository};
 use proptest::prelude::*;
@@ -110,6 +110,10 @@ proptest! {
     fn instruction_sets_with_fused_multiply_adds_agree_to_the_bit(sequences in sequences()) {
         for dtype in [EngineDtype::F32, EngineDtype::Bf16] {
             let fused = Isa::all().into_iter().map(Isa::name).filter(|name| *name != "portable");
+            if fused.clone().count() < 2 {
+                eprintln!("skipped: this CPU has fewer than two such kernels");
+                return Ok(());
+            }
             let found: Vec<Vec<Vec<ReadoutLogits>>> = fused
                 .map(|kernel| decoders(dtype, kernel).iter().map(|model| read_all(model, &sequences, 32, &[1.0])).collect())
                 .collect();

@@ -2,7 +2,7 @@
 
 use super::BundledFile;
 use super::create::Advanced;
-use super::layout::{MANIFEST_ENDING, MODELS, PEOPLE, STUDIES, plain};
+use super::layout::{MANIFEST_ENDING, MODELS, PEOPLE, STUDIES, path_from_manifest, plain};
 use crate::error::{Error, Result};
 use crate::human_data::human_data_files;
 use crate::models::{HashedFile, ModelFolder, ModelManifest, ModelPlaces, belonging_paths, hash_file};
@@ -74,10 +74,11 @@ impl Contents {
     fn add_manifest(&mut self, name: &str, manifest: ModelManifest, model: &str) -> Result<()> {
         let parts = Path::new(name).components().map(|part| plain(&part.as_os_str().to_string_lossy()));
         let parts: Vec<String> = parts.collect();
-        let path = "../".repeat(parts.len().saturating_sub(1)) + model;
-        let text = toml::to_string(&ModelManifest { path: path.into(), ..manifest })
+        let file = parts.join("/") + MANIFEST_ENDING;
+        let path = path_from_manifest(&file, model).into();
+        let text = toml::to_string(&ModelManifest { path, ..manifest })
             .map_err(|source| Error::model("its manifest cannot be bundled").at(name).because(source))?;
-        self.add_texts(MODELS, vec![(parts.join("/") + MANIFEST_ENDING, text)]);
+        self.add_texts(MODELS, vec![(file, text)]);
         Ok(())
     }
 

@@ -33,6 +33,18 @@ pub fn check_layout(list: &BundleList, bundle: &Path) -> Result<()> {
     }
 }
 
+/// Where a manifest says that its model lies: `name` is the manifest's and `model` the model's, below the folder of models.
+pub fn path_from_manifest(name: &str, model: &str) -> String {
+    "../".repeat(name.matches('/').count()) + model
+}
+
+/// What the file at a path of the list has to say of where its model lies; `None` where it is no manifest.
+pub fn path_in_manifest(list: &BundleList, path: &str) -> Option<String> {
+    let below_models = |path: &str| path.strip_prefix(MODELS)?.strip_prefix('/').map(str::to_owned);
+    let (name, model) = (below_models(path)?, below_models(list.model.as_deref()?)?);
+    name.ends_with(MANIFEST_ENDING).then(|| path_from_manifest(&name, &model))
+}
+
 /// The last part of a name, of characters that every system and every shell takes as they are; never empty, nor hidden.
 pub fn plain(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();

@@ -2,11 +2,11 @@
 //! anything is written the whole list is held against the layout, and the folders on the way are looked at.
 
 use super::create::Advanced;
-use super::layout::check_layout;
+use super::layout::{check_layout, path_in_manifest};
 use super::{BundleList, BundleReport, BundledFile, FORMAT_VERSION, LIST_BYTES_MAX, LIST_NAME};
 use crate::data_folder::hex;
 use crate::error::{Error, Result};
-use crate::models::hash_file;
+use crate::models::{ModelManifest, hash_file};
 use crate::partial_file::PartialFile;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -63,6 +63,14 @@ fn walk(path: &Path, into: Option<&Path>, advanced: &Advanced<'_>) -> Result<Bun
         if !is_it {
             return Err(broken(format!("has something else where its list says {}", told.path)));
         }
+        let manifest = match path_in_manifest(&list, &told.path) {
+            Some(model) => Some(read_manifest(&mut entry, told, &model, path)?),
+            None => None,
+        };
+        let mut content: Box<dyn Read> = match &manifest {
+            Some(text) => Box::new(text.as_bytes()),
+            None => Box::new(&mut entry),
+        };
         let target = into.map(|into| into.join(&told.path));
         match target.as_ref().filter(|target| target.symlink_metadata().is_ok()) {
             Some(there) => {
@@ -72,7 +80,7 @@ fn walk(path: &Path, into: Option<&Path>, advanced: &Advanced<'_>) -> Result<Bun
             }
             None => {
                 let read = |bytes| advanced(bytes, Some(list.size_bytes()));
-                take(&mut entry, told, target, path, &read)?;
+                take(&mut content, told, target, path, &read)?;
             }
         }
     }
@@ -103,6 +111,22 @@ fn read_list(mut entry: tar::Entry<impl Read>, path: &Path) -> Result<BundleList
     }
     serde_json::from_value(value)
         .map_err(|source| refuse("its list is not as it should be".to_owned()).because(source))
+}
+
+/// A manifest leads to the bundle's own model. By another path it would have a name stand for whatever folder of this machine.
+fn read_manifest(entry: &mut impl Read, told: &BundledFile, model: &str, bundle: &Path) -> Result<String> {
+    let refuse = |message: &str| Error::output(format!("{} {message}", told.path)).at(bundle);
+    if told.size_bytes > LIST_BYTES_MAX {
+        return Err(refuse("is too long for a manifest"));
+    }
+    let mut text = String::new();
+    entry.read_to_string(&mut text).map_err(|source| refuse("is damaged, or was cut off").because(source))?;
+    let manifest = ModelManifest::from_text(&text, bundle)
+        .map_err(|error| refuse("is no manifest of a model").because(error))?;
+    match manifest.path == Path::new(model) {
+        true => Ok(text),
+        false => Err(refuse("does not lead to the bundle's model")),
+    }
 }
 
 /// A link in the place of a folder would lead out of the one that was named. That one itself may be a link: its owner named it.

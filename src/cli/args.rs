@@ -258,13 +258,13 @@ pub struct EngineOptions {
     pub device: String,
 
     /// Numbers that weights and activations are multiplied in: `f32`, or `bf16`, which is faster, rounds more and takes
-    /// half the memory; a CPU without AVX512-BF16 has only the latter of it. Sums, norms and attention are f32 either way
-    /// on a CPU.
+    /// half the memory; on a CPU without AVX512-BF16 it saves memory and no time. Sums, norms and attention are f32 either
+    /// way on a CPU.
     #[arg(long, value_name = "DTYPE", default_value = "f32", value_enum)]
     pub dtype: DtypeArgument,
 
     /// The CPU's arithmetic: `auto` takes the best it has; `avx512`, `avx2` or `neon` that one; `portable` runs on every
-    /// CPU. All of these come to the same bytes however prompts share batches, and `avx512` and `avx2` in f32 to each
+    /// CPU. All of these come to the same bytes however prompts share batches, and in f32 `avx512`, `avx2` and `neon` to each
     /// other's. `candle` is that library's operations, a reference that rounds with its batches (f32 only).
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub kernel: String,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// Merge the shards of a run, computed with `run --shard I/N`, wherever each of them was.
 ///
-/// All of them have to be there, once each, finished, and of one plan, model and kernel: what is missing or other is named. The tables are byte for byte
+/// All of them have to be there, once each, finished, and of one plan, one model and kernels that come to the same bits: what is missing or other is named. The tables are byte for byte
 /// those of a run in one piece. Study, people and model are looked for as the shards had them; shards stay as they are.
 #[derive(Debug, clap::Args)]
 pub struct MergeCommand {

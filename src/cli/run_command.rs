@@ -4,11 +4,10 @@ use super::args::RunOptions;
 use super::progress::StageProgress;
 use super::streams::{print_json, print_out, tell};
 use super::summary::summary_table;
-use crate::engine::EngineDevice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evaluate::{
     AskedRun, Begun, ResumedRun, RunOutcome, RunPlace, RunPlan, RunRequest, RunSettings, RunStart,
-    RunSummary, Selection, Speaker, Stop, is_repeatable, run,
+    RunSummary, Selection, Speaker, Stop, device_for, is_repeatable, run,
 };
 use crate::models::ModelFolder;
 use crate::output::{ResultFolder, UnbegunJournal};
@@ -107,7 +106,9 @@ fn resume(folder: &ResultFolder, resumed: ResumedRun, options: &RunOptions, stop
         None => error.hint("names and paths are those of the directory in which the run was begun"),
     };
     let plan = RunPlan::new(request.settings).map_err(elsewhere)?;
-    let device = EngineDevice::new(&request.device, request.dtype, &request.kernel)?;
+    // Whatever `auto` comes to here, it goes on as it was begun.
+    let device = device_for(&request.device, request.dtype, &resumed.header.identity.kernel)
+        .map_err(|error| error.at(folder.path()).hint("go on on a machine like the one that began it"))?;
     warn_of_rounding(&device.kernel_name());
     let model = ModelFolder::find(&request.model).map_err(elsewhere)?;
     super::set_threads(options.engine.threads)?;

@@ -40,7 +40,7 @@ impl EngineDevice {
     /// # Errors
     /// Kind `Usage` for another name, or a device that this build or machine does not have.
     pub fn from_name(name: &str) -> Result<Self> {
-        Self::new(name, EngineDtype::F32, "auto")
+        Self::new(name, EngineDtype::F32, AUTO_KERNEL)
     }
 
     /// The same with a dtype and a kernel: `auto`, an instruction set, `portable` (none), or `candle` (its operations).
@@ -55,7 +55,7 @@ impl EngineDevice {
         let Some(ordinal) = ordinal.and_then(|ordinal| ordinal.parse().ok()) else {
             return Err(Error::usage(format!("unknown device `{name}`")).hint("use `cpu` or `cuda:0`"));
         };
-        if !["auto", CANDLE].contains(&kernel) {
+        if ![AUTO_KERNEL, CANDLE].contains(&kernel) {
             return Err(Error::usage(format!("the kernel `{kernel}` runs on the CPU, not on `{name}`")));
         }
         let device = Device::new_cuda(ordinal).map_err(|source| {
@@ -64,6 +64,12 @@ impl EngineDevice {
                 .hint("use `--device cpu`")
         })?;
         Ok(EngineDevice { device, dtype, kernel: None })
+    }
+
+    /// Every way that there is to compute on a device in a dtype, best first; none where there is no such device.
+    pub fn all(name: &str, dtype: EngineDtype) -> Vec<Self> {
+        let kernels = Isa::all().into_iter().map(Isa::name).chain([CANDLE]);
+        kernels.filter_map(|kernel| Self::new(name, dtype, kernel).ok()).collect()
     }
 
     pub fn is_cpu(&self) -> bool {
@@ -121,6 +127,9 @@ impl EngineDevice {
     }
 }
 
+/// The best kernel of a machine, whichever that is.
+pub const AUTO_KERNEL: &str = "auto";
+
 /// The kernel of candle's operations: a reference on CPUs, and all that GPUs have.
 const CANDLE: &str = "candle";
 
@@ -139,7 +148,7 @@ fn cpu_kernel(dtype: EngineDtype, name: &str) -> Result<Option<Kernel>> {
         };
     }
     let all = Isa::all();
-    let found = all.iter().find(|isa| name == "auto" || isa.name() == name);
+    let found = all.iter().find(|isa| name == AUTO_KERNEL || isa.name() == name);
     found.map(|isa| Some(Kernel::new(*isa, arithmetic))).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|isa| isa.name()).chain([CANDLE]).collect();
         Error::usage(format!("this CPU has no kernel `{name}`")).hint(format!("it has: {}", names.join(", ")))

@@ -25,7 +25,7 @@ pub use config::{
     QueryKeyNorm, Residual, RopeConfig, RopeKind, UniformSizes, YarnScaling,
 };
 pub use decoder::Decoder;
-pub use device::{EngineDevice, EngineDtype};
+pub use device::{AUTO_KERNEL, EngineDevice, EngineDtype};
 pub use flops::PrefillFlops;
 pub use peak::{TilePeak, read_bandwidth};
 pub use prefill::{BatchReadouts, Prefill, ReadoutRequest};

@@ -173,7 +173,7 @@ mod tests {
             for arithmetic in [Arithmetic::F32, Arithmetic::Bf16] {
                 let kernel = Kernel::new(isa, arithmetic);
                 let rate: f64 = alone(|| thread_rates(kernel)).iter().sum();
-                assert!((1e9..1e15).contains(&rate), "{}: {rate} operations per second", kernel.name());
+                assert!((1e7..1e15).contains(&rate), "{}: {rate} operations per second", kernel.name());
             }
         }
     }

@@ -4,7 +4,7 @@ use super::changes::{as_json, refuse_changes};
 use super::identity::{inputs, kernel_for, versions};
 use super::resume::{JournalHeader, ResumedRun, RunIdentity, RunRequest};
 use super::{RunPlan, Speaker};
-use crate::engine::EngineDevice;
+use crate::engine::{AUTO_KERNEL, EngineDevice};
 use crate::error::{Error, Result};
 use crate::models::{ModelFolder, weights_sha256};
 use crate::output::records::Identity;
@@ -93,7 +93,9 @@ impl AskedRun<'_> {
         let speaker = Speaker::open(self.model, &self.plan.settings.prompting)?;
         let weights_sha256 = weights_sha256(self.model, self.device)?;
         let here = self.device.kernel_name();
-        made_from(&inputs(self.plan, &speaker, &weights_sha256), kernel_for(kernel, &here), &versions())
+        // Asked for as whatever is best somewhere, any does.
+        let asked = if self.request.kernel == AUTO_KERNEL { kernel } else { kernel_for(kernel, &here) };
+        made_from(&inputs(self.plan, &speaker, &weights_sha256), asked, &versions())
     }
 }
 

@@ -3,8 +3,8 @@
 use super::changes::as_json;
 use super::resume::RunIdentity;
 use super::{RunPlan, Speaker};
-use crate::engine::EngineDevice;
-use crate::error::Result;
+use crate::engine::{EngineDevice, EngineDtype};
+use crate::error::{Error, Result};
 use crate::models::LoadedModel;
 use crate::output::records::{FORMAT_VERSION, Identity};
 use crate::output::sha256_of;
@@ -65,6 +65,19 @@ pub fn come_to_the_same_bits(one: &str, other: &str) -> bool {
     one == other || FUSED.iter().any(|kernels| kernels.contains(&one) && kernels.contains(&other))
 }
 
+/// The device that computed a run, or one that comes to the same bits.
+///
+/// # Errors
+/// Kind `Usage` where this machine has none.
+pub fn device_for(name: &str, dtype: EngineDtype, kernel: &str) -> Result<EngineDevice> {
+    let all = EngineDevice::all(name, dtype);
+    let own = all.iter().find(|device| device.kernel_name() == kernel);
+    let alike = || all.iter().find(|device| come_to_the_same_bits(&device.kernel_name(), kernel));
+    own.or_else(alike).cloned().ok_or_else(|| {
+        Error::usage(format!("{kernel} on {name} computed this, and nothing here comes to the same bits"))
+    })
+}
+
 /// The kernel that a run is to be held against where this machine has `here`: its own name, as long as it makes no difference.
 pub(super) fn kernel_for<'a>(of_run: &'a str, here: &'a str) -> &'a str {
     if come_to_the_same_bits(of_run, here) { of_run } else { here }
@@ -94,9 +107,51 @@ pub fn versions() -> BTreeMap<String, String> {
         own.into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())).collect();
     for package in lock["package"].as_array().into_iter().flatten() {
         let name = package["name"].as_str().unwrap_or_default();
-        if ["candle-core", "gemm", "tokenizers", "minijinja"].contains(&name) {
+        if ["candle-core", "gemm", "libm", "statrs", "tokenizers", "minijinja"].contains(&name) {
             versions.insert(name.to_owned(), package["version"].as_str().unwrap_or_default().to_owned());
         }
     }
     versions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every kernel of every CPU, those that come to the same bits in one row.
+    const KERNELS: [&[&str]; 6] = [
+        &["avx512-f32", "avx2-f32", "neon-f32"],
+        &["portable-f32"],
+        &["candle-f32"],
+        &["avx512-bf16"],
+        &["avx512-bf16-widened", "avx2-bf16", "neon-bf16"],
+        &["portable-bf16"],
+    ];
+
+    #[test]
+    fn kernels_stand_in_for_those_of_their_row_alone() {
+        for (row, names) in KERNELS.iter().enumerate() {
+            for (other_row, others) in KERNELS.iter().enumerate() {
+                for (one, other) in names.iter().flat_map(|one| others.iter().map(move |other| (one, other)))
+                {
+                    assert_eq!(come_to_the_same_bits(one, other), row == other_row, "{one} and {other}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn this_machine_s_kernels_are_known_and_found_by_their_names() {
+        for dtype in [EngineDtype::F32, EngineDtype::Bf16] {
+            let all = EngineDevice::all("cpu", dtype);
+            assert!(!all.is_empty());
+            for device in all {
+                let name = device.kernel_name();
+                assert!(KERNELS.iter().any(|row| row.contains(&name.as_str())), "{name}");
+                assert_eq!(device_for("cpu", dtype, &name).unwrap().kernel_name(), name);
+            }
+        }
+        let elsewhere = device_for("cpu", EngineDtype::F32, "sse9-f32").unwrap_err();
+        assert!(elsewhere.to_string().starts_with("sse9-f32 on cpu computed this"), "{elsewhere}");
+    }
 }

@@ -161,7 +161,8 @@ impl ShardReplay {
     }
 }
 
-/// Merges shards into a folder that has been claimed for it: the tables are, byte for byte, those of a run in one piece on the same kernel.
+/// Merges shards into a folder that has been claimed for it: the tables are, byte for byte, those of a run in one piece, but for
+/// kernels that round with their batches.
 ///
 /// # Errors
 /// Kind `Usage` for shards of something else than plan and speaker, kind `Output` for a shard that has not all that it should, and what the rest

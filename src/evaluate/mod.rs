@@ -48,7 +48,7 @@ pub use check::{
 };
 pub use events::{Event, Stage, Stop};
 pub use human_set::{GroupSummary, HumanSet, human_set};
-pub use identity::{is_repeatable, versions};
+pub use identity::{device_for, is_repeatable, versions};
 pub use merge::{MergeSettings, ShardSet, merge};
 pub use outlook::{RunOutlook, outlook};
 pub use plan::{BRANCH_PROMPT_COUNT, RunPlan, RunSettings, Selection};

@@ -96,9 +96,11 @@ pub fn run(
         })
     })?;
     let inputs = inputs(plan, speaker, &loaded.weights_sha256);
-    let identity = run_identity(plan, device, census.readout_count, inputs, &loaded)?;
+    let mut identity = run_identity(plan, device, census.readout_count, inputs, &loaded)?;
     if let RunStart::Resumed(resumed) = &start {
         resumed.check(&identity).map_err(|error| error.at(folder.path()))?;
+        // Its kernel is the one that began it, whichever stands in for it here.
+        identity.clone_from(&resumed.header.identity);
     }
     let tables = match shard {
         None => Some(Tables::create(plan, speaker, folder)?),
@@ -144,7 +146,7 @@ pub fn run(
         (None, Some(shard)) if is_whole => {
             // Whatever is left in it is not of this run.
             journal.into_written()?;
-            let card = shard_card(shard, &packing, readout_count, &stages);
+            let card = shard_card(shard, identity.kernel, &packing, readout_count, &stages);
             write_shard_card(folder, &card)?;
             Ok(RunOutcome::Shard(card))
         }
@@ -175,10 +177,17 @@ fn memory_estimate(
     }
 }
 
-fn shard_card(shard: Shard, packing: &PackingCard, readout_count: u64, stages: &Stages<'_>) -> ShardCard {
+fn shard_card(
+    shard: Shard,
+    kernel: String,
+    packing: &PackingCard,
+    readout_count: u64,
+    stages: &Stages<'_>,
+) -> ShardCard {
     ShardCard {
         index: shard.index(),
         count: shard.count(),
+        kernel,
         readout_count,
         token_count: packing.trie_token_count,
         resumed_readout_count: packing.resumed_readout_count,

@@ -1,11 +1,12 @@
 //! Whether a result folder is what its manifest says: its tables by their hashes, and a seeded sample of its cells computed again, each alone, by
-//! the kernel that made them, with all that three tables say of them. On the packed kernels every value comes back to the bit.
+//! the kernel that made them or one that comes to the same bits, with all that three tables say of them. Where that kernel is this program's own every value
+//! comes back to the bit.
 
 use super::alone::read_alone;
 use super::cell_rows::{CellRows, RowMaker};
 use super::certificate::PROBABILITY_MIN;
 use super::changes::refuse_changes;
-use super::identity::{come_to_the_same_bits, inputs, is_repeatable};
+use super::identity::{device_for, inputs, is_repeatable};
 use super::prepare::Prepared;
 use super::{Event, RunPlan, RunSettings, Speaker, Stage, Stop};
 use crate::elementary::ln;
@@ -207,20 +208,11 @@ fn rows_of<R: TableRow>(
     Ok((rows, count))
 }
 
-/// The device that made the run, or one that comes to the same bits.
 fn device(manifest: &RunManifest) -> Result<EngineDevice> {
     let dtype: EngineDtype = serde_json::from_value(manifest.dtype.as_str().into())
         .map_err(|source| Error::output("the manifest's dtype is none").because(source))?;
-    let kernels = ["auto", "avx512", "avx2", "neon", "portable", "candle"];
-    let devices: Vec<EngineDevice> = kernels
-        .iter()
-        .filter_map(|kernel| EngineDevice::new(&manifest.device, dtype, kernel).ok())
-        .filter(|device| come_to_the_same_bits(&device.kernel_name(), &manifest.kernel))
-        .collect();
-    let own = devices.iter().find(|device| device.kernel_name() == manifest.kernel);
-    own.or(devices.first()).cloned().ok_or_else(|| {
-        Error::usage(format!("{} computed the run, and is not to be had here", manifest.kernel))
-            .hint("verify it on such a machine; without --model its files alone are verified")
+    device_for(&manifest.device, dtype, &manifest.kernel).map_err(|error| {
+        error.hint("verify it on such a machine; without --model its files alone are verified")
     })
 }
 

@@ -102,8 +102,15 @@ impl Tilted {
     }
 
     fn moments(&self, points: &[f64]) -> [f64; 4] {
-        let moment = |power: i32| self.shares.iter().zip(points).map(|(p, x)| p * x.powi(power)).sum();
-        [moment(1), moment(2), moment(3), moment(4)]
+        let mut moments = [0.0; 4];
+        for (share, point) in self.shares.iter().zip(points) {
+            let mut term = *share;
+            for moment in &mut moments {
+                term *= point;
+                *moment += term;
+            }
+        }
+        moments
     }
 }
 

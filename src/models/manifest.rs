@@ -74,7 +74,14 @@ impl ModelManifest {
     /// Kind `Model`, with the line, for a file that is not a manifest, or one of another version, or names that lead out of
     /// the model's folder.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = read_text(path)?;
+        Self::from_text(&read_text(path)?, path)
+    }
+
+    /// `path` is told where the text is none.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn from_text(text: &str, path: &Path) -> Result<Self> {
         let broken = |error: toml::de::Error| {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
@@ -83,13 +90,13 @@ impl ModelManifest {
                 .line(line)
                 .hint("`respondent models import` writes one")
         };
-        let version = toml::from_str::<Version>(&text).map_err(broken)?.format_version;
+        let version = toml::from_str::<Version>(text).map_err(broken)?.format_version;
         if version != FORMAT_VERSION {
             let message =
                 format!("a manifest of format version {version}, and this build reads {FORMAT_VERSION}");
             return Err(Error::model(message).at(path).hint("import the model again"));
         }
-        let manifest: ModelManifest = toml::from_str(&text).map_err(broken)?;
+        let manifest: ModelManifest = toml::from_str(text).map_err(broken)?;
         manifest.check().map_err(|message| Error::model(message).at(path))?;
         Ok(manifest)
     }

@@ -58,7 +58,7 @@ pub fn manifest() -> RunManifest {
         plan: json!({"study": "isear", "model": "control", "bootstrap": {"seed": 1, "replicate_count": 2000}}),
         device: "cpu".to_owned(),
         dtype: "f32".to_owned(),
-        kernel: "portable".to_owned(),
+        kernel: "portable-f32".to_owned(),
         thread_count: 2,
         counts: Counts {
             cell_count: 1890,

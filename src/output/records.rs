@@ -440,6 +440,9 @@ pub struct ShardCard {
     /// From 1.
     pub index: usize,
     pub count: usize,
+    /// Those of one run come to the same bits.
+    #[serde(default)]
+    pub kernel: String,
     pub readout_count: u64,
     /// Tokens of its own trie.
     pub token_count: u64,

@@ -1,9 +1,8 @@
 //! Could these people's responses have come from this distribution?
 
 use crate::compare::stream::Multinomial;
-use crate::elementary::{exp, ln};
+use crate::elementary::{exp, ln, ln_gamma};
 use rand_chacha::ChaCha8Rng;
-use statrs::function::factorial::ln_factorial;
 
 /// Up to so many different outcomes are all looked at; beyond, outcomes are drawn.
 const OUTCOME_COUNT_MAX: f64 = 10_000.0;
@@ -66,15 +65,28 @@ pub fn multinomial_test(
     MultinomialTest { p_value: (1 + extreme_count) as f64 / (1 + draw_count) as f64, is_exact: false }
 }
 
+/// ln n! is looked up for n below this.
+const LN_FACTORIAL_COUNT_MAX: usize = 1024;
+
 /// All ways in which n people can respond.
 struct Outcomes {
     people_count: usize,
     log_probabilities: Vec<f64>,
+    ln_factorials: Vec<f64>,
 }
 
 impl Outcomes {
     fn new(n: usize, probabilities: &[f64]) -> Self {
-        Outcomes { people_count: n, log_probabilities: probabilities.iter().map(|p| ln(*p)).collect() }
+        let looked_up = 0..LN_FACTORIAL_COUNT_MAX.min(n + 1);
+        Outcomes {
+            people_count: n,
+            log_probabilities: probabilities.iter().map(|p| ln(*p)).collect(),
+            ln_factorials: looked_up.map(|count| ln_gamma(count as f64 + 1.0)).collect(),
+        }
+    }
+
+    fn ln_factorial(&self, count: usize) -> f64 {
+        self.ln_factorials.get(count).copied().unwrap_or_else(|| ln_gamma(count as f64 + 1.0))
     }
 
     /// C(n + K − 1, K − 1).
@@ -87,9 +99,9 @@ impl Outcomes {
     fn log_probability(&self, counts: &[usize]) -> f64 {
         let term = |(&count, log_probability): (&usize, &f64)| match count {
             0 => 0.0,
-            _ => count as f64 * log_probability - ln_factorial(count as u64),
+            _ => count as f64 * log_probability - self.ln_factorial(count),
         };
-        ln_factorial(self.people_count as u64)
+        self.ln_factorial(self.people_count)
             + counts.iter().zip(&self.log_probabilities).map(term).sum::<f64>()
     }
 

@@ -271,7 +271,7 @@ mod arm {
     use super::{Lanes, Widen};
     use std::arch::aarch64::*;
 
-    /// f32 with NEON, which every such CPU has. Compiled, not tested on hardware.
+    /// f32 with NEON, which every such CPU has. Run under emulation, not on hardware.
     pub struct Neon;
 
     // SAFETY (all blocks below): what the trait asks of its callers is what the intrinsics ask of theirs.

@@ -110,8 +110,8 @@ impl Kernel {
             rows.depth_words().checked_mul(self.columns()),
             "a panel of another depth"
         );
-        // SAFETY: an `Isa` of a level exists only where the CPU was found to have its features, and the lengths have just
-        // been checked.
+        // SAFETY: an `Isa` of a level exists only where the CPU was found to have its features, which are all that the lanes
+        // beside it need, and the lengths have just been checked.
         unsafe {
             match (self.isa.0, self.arithmetic) {
                 #[cfg(target_arch = "x86_64")]
@@ -137,6 +137,8 @@ impl Kernel {
     }
 }
 
+/// # Safety
+/// As [`tiles`], for lanes that need no more than these features.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn avx512<L: Lanes>(
@@ -145,10 +147,12 @@ unsafe fn avx512<L: Lanes>(
     next: &[u32],
     each: impl FnMut(usize, usize, &[f32]),
 ) {
-    // SAFETY: the features are those of the lanes; the rest is the caller's.
+    // SAFETY: the caller's contract.
     unsafe { tiles::<L>(rows, panel, next, each) }
 }
 
+/// # Safety
+/// As [`tiles`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
 unsafe fn avx512_bf16(
@@ -157,10 +161,12 @@ unsafe fn avx512_bf16(
     next: &[u32],
     each: impl FnMut(usize, usize, &[f32]),
 ) {
-    // SAFETY: as above.
+    // SAFETY: the features are those of the lanes; the rest is the caller's.
     unsafe { tiles::<x86::Avx512Bf16>(rows, panel, next, each) }
 }
 
+/// # Safety
+/// As [`avx512`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2<L: Lanes>(
@@ -169,7 +175,7 @@ unsafe fn avx2<L: Lanes>(
     next: &[u32],
     each: impl FnMut(usize, usize, &[f32]),
 ) {
-    // SAFETY: as above.
+    // SAFETY: the caller's contract.
     unsafe { tiles::<L>(rows, panel, next, each) }
 }
 

@@ -1,4 +1,4 @@
-//! The engine on this project's own kernels, for CPUs that have them: weights packed once, keys and values read in place,
+//! The engine on this project's own kernels, for every CPU: weights packed once, keys and values read in place,
 //! logits reduced where they arise. `candle` is the plain twin.
 
 mod attention;

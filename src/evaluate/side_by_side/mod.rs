@@ -4,6 +4,7 @@
 use crate::compare::distances::total_variation;
 use crate::compare::{ComparisonPlan, Difference, Metric, ModelUnit, People, differences};
 use crate::error::{Error, Result};
+use crate::evaluate::identity::come_to_the_same_bits;
 use crate::human_data::find_human_data;
 use crate::output::records::{Counts, RunManifest};
 use crate::output::{ResultFolder, read_cells, read_manifest};
@@ -174,7 +175,7 @@ impl FinishedRun {
             ("chat template", own.identity.template_sha256 != theirs.identity.template_sha256),
             ("prompting", own.prompting != theirs.prompting),
             ("dtype", own.dtype != theirs.dtype),
-            ("kernel", own.kernel != theirs.kernel),
+            ("kernel", !come_to_the_same_bits(&own.kernel, &theirs.kernel)),
             ("device", own.device != theirs.device),
             ("cells", settings("selection")),
             ("answer-mass thresholds", settings("thresholds")),

@@ -5,6 +5,7 @@ use super::codebook::{Codebook, MomentsTable, SdDivisor};
 use super::rows::{BadRow, ReadRows};
 use super::table;
 use super::tally::Cell;
+use crate::elementary::pow;
 use crate::error::Result;
 use crate::human_data::max_entropy::max_entropy;
 use csv::StringRecord;
@@ -120,7 +121,7 @@ impl Layout<'_> {
         let fits = !digits.is_empty() && digits.chars().all(plain) && digits.matches(point).count() <= 1;
         let value = text.replace(point, ".").parse::<f64>().ok().filter(|value| fits && value.is_finite());
         value
-            .map(|value| Written { value, half_unit: 0.5 * 0.1_f64.powi(decimals.min(30) as i32) })
+            .map(|value| Written { value, half_unit: 0.5 * pow(10.0, -(decimals.min(30) as f64)) })
             .ok_or_else(|| format!("`{}` is not a number", text.escape_debug()))
     }
 }
