@@ -1,6 +1,6 @@
 //! What only a whole row in order tells: how many ids hold most of the probability, and where the wanted ones stand.
 
-use crate::elementary::exp;
+use super::kernels::pointwise::weights;
 
 /// Of one row of logits. A temperature spreads probability over ids and never changes their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,9 @@ const MASS_SLACK: f64 = 1e-12;
 
 /// Ids that are put in order at first. Responses are concentrated: few rows ask for more.
 const FIRST_COUNT: usize = 256;
+
+/// Ids whose weights are made together: a loop that sums nothing becomes vectors.
+const GROUP: usize = 64;
 
 impl Ranking {
     /// Ranks a row of finite logits. For each of `temperatures` there is Σ exp((logit − max) / T) in `totals`; `mass` is in 0..=1.
@@ -44,16 +47,20 @@ struct Ordered<'a> {
 impl Ordered<'_> {
     fn nucleus_size(&mut self, temperature: f64, mass: f64) -> u32 {
         self.sort(FIRST_COUNT);
-        let max = self.values[0] as f64;
-        let weight = |value: f32| exp((value as f64 - max) / temperature);
+        let max = self.values[0];
         let enough = mass * (1.0 - MASS_SLACK);
         let (mut held, mut count) = (0.0, 0);
+        let mut group = [0.0; GROUP];
         loop {
             while count < self.sorted_count {
-                held += weight(self.values[count]);
-                count += 1;
-                if held >= enough {
-                    return count as u32;
+                let values = &self.values[count..self.sorted_count.min(count + GROUP)];
+                weights(values, max, temperature, &mut group);
+                for weight in &group[..values.len()] {
+                    held += weight;
+                    count += 1;
+                    if held >= enough {
+                        return count as u32;
+                    }
                 }
             }
             if count == self.values.len() {

@@ -3,7 +3,7 @@
 //! they would be compiled without it.
 
 use super::isa::compiled_for_each_isa;
-use super::multiply_add::{self, MultiplyAdd};
+use super::multiply_add::{self, MultiplyAdd, Rounded};
 
 /// exp(x) in f32, relative error below 3e-7; 0 below −87, and at most exp(88).
 #[inline(always)]
@@ -60,6 +60,13 @@ pub fn exp_f64(by: impl MultiplyAdd, x: f64) -> f64 {
     let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(1023);
     let scaled = sum * f64::from_bits(exponent << 52);
     if x < -708.0 { 0.0 } else { scaled }
+}
+
+/// exp((value − max) / temperature) of each value, none of which is above `max`. Compiled once, with the same bits on every CPU.
+pub fn weights(values: &[f32], max: f32, temperature: f64, out: &mut [f64]) {
+    for (out, &value) in out.iter_mut().zip(values) {
+        *out = exp_f64(Rounded, (value as f64 - max as f64) / temperature);
+    }
 }
 
 /// x · sigmoid(x).
@@ -235,7 +242,7 @@ fn rotate_body(head: &mut [f32], cos: &[f32], sin: &[f32], scale: f32) {
 mod tests {
     use super::super::Isa;
     use super::super::isa::Level;
-    use super::multiply_add::{Fused, Rounded};
+    use super::multiply_add::Fused;
     use super::*;
     use proptest::prelude::*;
 
