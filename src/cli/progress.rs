@@ -70,7 +70,7 @@ fn unit(stage: Stage) -> &'static str {
         Stage::Prompts | Stage::Merge | Stage::Certificate => "cells",
         Stage::Weights => "layers",
         Stage::Prefill => "tokens",
-        Stage::Trie | Stage::Compare | Stage::Hypotheses | Stage::Report => "",
+        Stage::Trie | Stage::Compare | Stage::Hypotheses | Stage::Report | Stage::Hash => "",
     }
 }
 

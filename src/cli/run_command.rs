@@ -56,7 +56,10 @@ fn begin(study: Option<&str>, options: &RunOptions, stop: &Stop) -> Result<()> {
     };
     let mut taken_over = None;
     if let Some(path) = options.out.as_deref().filter(|path| options.or_resume && path.is_dir()) {
-        let asked = AskedRun { request: &request, plan: &plan, model: &model, device: &device };
+        let progress = StageProgress::new(options.quiet);
+        let events = |event| progress.on_event(event);
+        let asked =
+            AskedRun { request: &request, plan: &plan, model: &model, device: &device, events: &events };
         match Begun::find(ResultFolder::open(path)?, &asked)? {
             Begun::Nothing(folder, unbegun) => taken_over = Some((folder, unbegun)),
             Begun::Unfinished(folder, resumed) => return resume(&folder, *resumed, options, stop),

@@ -1,6 +1,7 @@
 //! What an earlier process left of a run, for a job that may be started again: nothing, a part, or all of it.
 
 use super::changes::{as_json, refuse_changes};
+use super::events::{Event, Stage, Stages};
 use super::identity::{inputs, kernel_for, versions};
 use super::resume::{JournalHeader, ResumedRun, RunIdentity, RunRequest};
 use super::{RunPlan, Speaker};
@@ -85,13 +86,15 @@ pub struct AskedRun<'a> {
     pub plan: &'a RunPlan,
     pub model: &'a ModelFolder,
     pub device: &'a EngineDevice,
+    pub events: &'a (dyn Fn(Event) + Sync),
 }
 
 impl AskedRun<'_> {
     /// Reads all of the weights, for their hash. `kernel` is that of the run that is here.
     fn made_from(&self, kernel: &str) -> Result<Value> {
         let speaker = Speaker::open(self.model, &self.plan.settings.prompting)?;
-        let weights_sha256 = weights_sha256(self.model, self.device)?;
+        let weights_sha256 =
+            Stages::new(self.events).run(Stage::Hash, 0, |_| weights_sha256(self.model, self.device))?;
         let here = self.device.kernel_name();
         // Asked for as whatever is best somewhere, any does.
         let asked = if self.request.kernel == AUTO_KERNEL { kernel } else { kernel_for(kernel, &here) };

@@ -26,6 +26,8 @@ pub enum Stage {
     Hypotheses,
     /// The page.
     Report,
+    /// The weights to their sha256, which a finished run was made from or not.
+    Hash,
 }
 
 impl fmt::Display for Stage {
@@ -40,6 +42,7 @@ impl fmt::Display for Stage {
             Stage::Compare => "compare",
             Stage::Hypotheses => "contrasts",
             Stage::Report => "report",
+            Stage::Hash => "hash",
         })
     }
 }
