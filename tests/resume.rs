@@ -294,7 +294,18 @@ fn what_is_finished_is_what_was_asked_for() {
         fs::write(&words, text.replace("How long", "For how long")).unwrap();
         refused(again(part), "study_sha256");
         fs::write(&words, text).unwrap();
-        refused(again(&[part, &["--kernel", "portable"]].concat()), "kernel");
+        for kernel in ["portable", "candle"] {
+            refused(again(&[part, &["--kernel", kernel]].concat()), "kernel");
+        }
+    }
+    // The best kernel there is, whichever that was where it ran, is never candle's.
+    for (kernel, is_asked_for) in [("portable", true), ("candle", false)] {
+        let out = ["--out", kernel];
+        assert_eq!(again(&[&out[..], &["--kernel", kernel]].concat()).code, 0);
+        match is_asked_for {
+            true => assert!(again(&out).stdout.contains("finished already")),
+            false => refused(again(&out), "kernel"),
+        }
     }
 }
 

@@ -7,9 +7,7 @@ use super::record::{BenchmarkRecord, MachineCard, StageCard, VerificationCard, W
 use super::repeat::{Repeat, RunSettings, run_once, stopped, trie_of};
 use super::verify::{Reference, sampled};
 use super::workload::Workload;
-use crate::engine::{
-    Decoder, EngineDevice, EngineDtype, PrefillFlops, ReadoutScope, TilePeak, read_bandwidth,
-};
+use crate::engine::{Decoder, EngineDevice, PrefillFlops, ReadoutScope, TilePeak, read_bandwidth};
 use crate::error::Result;
 use crate::models::Quantisation;
 use crate::system_memory::{forget_peak, peak_bytes};
@@ -156,7 +154,7 @@ impl Running<'_> {
 
     /// Loads the model once more, for the plain path, and lets go of it before anything is measured.
     fn reference(&self) -> Result<Reference> {
-        let plain = EngineDevice::new("cpu", EngineDtype::F32, "candle")?;
+        let plain = EngineDevice::reference();
         let decoder = self.load(&plain)?;
         let (prompts, run) = (&self.settings.workload.prompts, self.run_settings());
         self.step(BenchmarkStep::Reference, sampled(prompts.len()).len() as u64, || {

@@ -258,7 +258,7 @@ pub struct EngineOptions {
     pub device: String,
 
     /// Numbers that weights and activations are multiplied in: `f32`, or `bf16`, which is faster, rounds more and takes
-    /// half the memory; on a CPU without AVX512-BF16 it saves memory and no time. Sums, norms and attention are f32 either
+    /// half the memory; on a CPU without AVX512-BF16 it saves memory and costs time. Sums, norms and attention are f32 either
     /// way on a CPU.
     #[arg(long, value_name = "DTYPE", default_value = "f32", value_enum)]
     pub dtype: DtypeArgument,

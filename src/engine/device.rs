@@ -66,6 +66,11 @@ impl EngineDevice {
         Ok(EngineDevice { device, dtype, kernel: None })
     }
 
+    /// What everything else is held against: candle's operations on the CPU, in f32.
+    pub fn reference() -> Self {
+        EngineDevice { device: Device::Cpu, dtype: EngineDtype::F32, kernel: None }
+    }
+
     /// Every way that there is to compute on a device in a dtype, best first; none where there is no such device.
     pub fn all(name: &str, dtype: EngineDtype) -> Vec<Self> {
         let kernels = Isa::all().into_iter().map(Isa::name).chain([CANDLE]);

@@ -40,8 +40,7 @@ impl TilePeak {
         if !device.is_cpu() {
             return None;
         }
-        let best = || Some(Kernel::new(*Isa::all().first()?, Arithmetic::F32));
-        let kernel = device.kernel().or_else(best)?;
+        let kernel = device.kernel().unwrap_or_else(|| Kernel::new(Isa::all()[0], Arithmetic::F32));
         let rates = thread_rates(kernel);
         Some(TilePeak {
             kernel_name: kernel.name(),
@@ -160,7 +159,6 @@ fn best_rate(round_count: usize, work: impl Fn(usize) -> f64 + Sync) -> Option<f
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::EngineDtype;
 
     /// In a pool of its own: threads of the common one may be busy with other tests until the windows are over.
     fn alone<T: Send>(measure: impl FnOnce() -> T + Send) -> T {
@@ -180,7 +178,7 @@ mod tests {
 
     #[test]
     fn candle_is_held_against_the_best_f32_tile() {
-        let device = EngineDevice::new("cpu", EngineDtype::F32, "candle").unwrap();
+        let device = EngineDevice::reference();
         let peak = alone(|| TilePeak::measure(&device));
         assert_eq!(
             peak.map(|peak| peak.kernel_name),

@@ -2,7 +2,7 @@
 
 use super::changes::{as_json, refuse_changes};
 use super::events::{Event, Stage, Stages};
-use super::identity::{inputs, kernel_for, versions};
+use super::identity::{inputs, is_repeatable, kernel_for, versions};
 use super::resume::{JournalHeader, ResumedRun, RunIdentity, RunRequest};
 use super::{RunPlan, Speaker};
 use crate::engine::{AUTO_KERNEL, EngineDevice};
@@ -96,8 +96,9 @@ impl AskedRun<'_> {
         let weights_sha256 =
             Stages::new(self.events).run(Stage::Hash, 0, |_| weights_sha256(self.model, self.device))?;
         let here = self.device.kernel_name();
-        // Asked for as whatever is best somewhere, any does.
-        let asked = if self.request.kernel == AUTO_KERNEL { kernel } else { kernel_for(kernel, &here) };
+        // Asked for as whatever is best somewhere, any that `auto` comes to does: never candle's on a CPU.
+        let is_any = self.request.kernel == AUTO_KERNEL && is_repeatable(kernel) == is_repeatable(&here);
+        let asked = if is_any { kernel } else { kernel_for(kernel, &here) };
         made_from(&inputs(self.plan, &speaker, &weights_sha256), asked, &versions())
     }
 }

@@ -8,7 +8,7 @@ use super::prepare::Prepared;
 use super::{RunPlan, Speaker};
 use crate::compare::{Metric, ModelUnit};
 use crate::elementary::ln;
-use crate::engine::{EngineDevice, EngineDtype};
+use crate::engine::EngineDevice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{ModelFolder, load};
 use crate::output::records::{CertificateCard, LargestChange};
@@ -82,7 +82,7 @@ pub fn certify(
     stop: &Stop,
 ) -> Result<CertificateCard> {
     let FinishedRun { plan, speaker, model, units, weights_sha256 } = *run;
-    let device = EngineDevice::new("cpu", EngineDtype::F32, "candle")?;
+    let device = EngineDevice::reference();
     let loaded = load(model, &speaker.files.config, &device, &|_, _| ())?;
     if loaded.weights_sha256 != weights_sha256 {
         return Err(Error::model("the weights are not those that the run was computed with").at(model.name()));

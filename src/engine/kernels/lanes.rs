@@ -44,7 +44,7 @@ pub trait Widen: Lanes {
 }
 
 /// bf16 products summed in f32, on lanes that multiply f32. A product of two bf16 values fits an f32, so each multiply-add rounds
-/// once whether it is fused or not: these are the bits of [`x86::Avx512Bf16`] wherever no number is denormal.
+/// once whether it is fused or not: these are the bits of AVX512-BF16 wherever no number is denormal.
 pub struct Widened<L>(PhantomData<L>);
 
 #[expect(clippy::undocumented_unsafe_blocks, reason = "one contract for all, said once")]
